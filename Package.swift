@@ -1,0 +1,91 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "sellout",
+    products: [.executable(name: "sellout", targets: ["sellout"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    ],
+    targets: [
+        // C libraries as Swift sees them: a module map and a shim, nothing else. One Swift target imports each.
+        .systemLibrary(name: "CNcurses", path: "Sources/CNcurses"),
+        .systemLibrary(name: "CHiredis", path: "Sources/CHiredis"),
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+
+        // Layers, lowest first; imports only point down.
+        .target(name: "Inventory", swiftSettings: strict),
+        .target(name: "TerminalUI", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(name: "Host", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "NcursesTerminal", dependencies: ["TerminalUI", "CNcurses", "Host"], swiftSettings: strict),
+        .target(
+            name: "Telemetry",
+            dependencies: ["Inventory", .product(name: "Histogram", package: "hdrhistogram-swift")],
+            swiftSettings: strict),
+        .target(name: "Redis", dependencies: ["CHiredis", "Host"], swiftSettings: strict),
+        .target(
+            name: "OrderStore",
+            dependencies: [
+                "Inventory",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Deduction",
+            dependencies: [
+                "Inventory", "Redis", "OrderStore", "Telemetry",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            resources: [.embedInCode("Lua")],
+            swiftSettings: strict),
+        .target(
+            name: "Reconciliation", dependencies: ["Inventory", "Redis", "OrderStore", "Deduction", "Telemetry"],
+            swiftSettings: strict),
+        .target(
+            name: "Operations",
+            dependencies: ["Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Telemetry"],
+            swiftSettings: strict),
+        .target(
+            name: "Lab",
+            dependencies: ["Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host"],
+            swiftSettings: strict),
+        .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
+        .executableTarget(
+            name: "sellout",
+            dependencies: [
+                "Inventory", "Telemetry", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab",
+                "Dashboard", "TerminalUI", "NcursesTerminal", "Host",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // Tests mirror the targets.
+        .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
+        .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
+        .testTarget(name: "OrderStoreTests", dependencies: ["OrderStore", "Inventory"], swiftSettings: strict),
+        .testTarget(
+            name: "DeductionTests", dependencies: ["Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReconciliationTests",
+            dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DashboardTests", dependencies: ["Dashboard", "TerminalUI", "Telemetry"], swiftSettings: strict),
+        .testTarget(name: "ProgramTests", dependencies: ["Lab", "Host"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,35 @@
+/// One kind of disagreement between the books, measured in units.
+///
+/// The last five are recovered (fence, rebuild from SQL), never patched.
+public enum DriftKind: String, Sendable, CaseIterable, Codable {
+    /// Redis and SQL differ by what is on its way; not drift yet.
+    case inFlight
+    /// In Redis, drained, and yet not in SQL.
+    case unpersisted
+    /// In SQL and absent from Redis's stock.
+    case lostInRedis
+    /// In SQL, counted in Redis's stock, absent from the ledger.
+    case missingLedgerEntry
+    /// A multi-bucket order of which only some groups were taken.
+    case halfDone
+    /// The same flow with another payload.
+    case conflict
+    case deadLetter
+    /// Two outbox entries with one id: a rollback.
+    case reusedID
+    /// stock + taken ≠ allocated within Redis.
+    case unbalanced
+    case overCapacity
+    case negative
+
+    /// Whether a bucket with this kind must be recovered rather than repaired.
+    public var needsRecovery: Bool {
+        switch self {
+        case .reusedID, .unbalanced, .overCapacity, .negative, .lostInRedis: true
+        default: false
+        }
+    }
+
+    /// Whether it counts towards `driftUnits`.
+    public var countsAsDrift: Bool { self != .inFlight }
+}

@@ -1,0 +1,133 @@
+/// One SKU of an order and how many units of it.
+public struct OrderLine: Hashable, Sendable {
+    public let sku: SKUNumber
+    /// Units, 1 … `Order.quantityMax`.
+    public let quantity: Int32
+
+    @inlinable
+    public init(sku: SKUNumber, quantity: Int32) {
+        self.sku = sku
+        self.quantity = quantity
+    }
+}
+
+/// What a buyer asks for under one flow: all lines or none. All lines lie in one bucket.
+public struct Order: Hashable, Sendable {
+    public static let lineCountMax = 64
+    public static let quantityMax: Int32 = 1_000_000
+
+    public let flow: FlowID
+    public let bucket: BucketNumber
+    /// Sorted by SKU, no SKU twice.
+    public let lines: [OrderLine]
+    /// A short digest of bucket and lines: what tells a retry from another order under the same flow.
+    public let digest: OrderDigest
+
+    /// Takes an order as given.
+    ///
+    /// - Throws: `OrderError` for no or too many lines, a quantity outside 1 … `quantityMax`, a SKU twice, an unknown SKU, or
+    ///   SKUs of more than one bucket.
+    public init(flow: FlowID, lines: [OrderLine], catalogue: Catalogue) throws(OrderError) {
+        guard !lines.isEmpty else { throw .noLines }
+        guard lines.count <= Self.lineCountMax else { throw .tooManyLines(lines.count) }
+        let sorted = lines.count == 1 ? lines : lines.sorted { $0.sku < $1.sku }
+        var bucket: BucketNumber?
+        var previous: SKUNumber?
+        for line in sorted {
+            guard let entry = catalogue[line.sku] else { throw .unknownSKU(line.sku) }
+            guard line.quantity >= 1, line.quantity <= Self.quantityMax else {
+                throw .quantityOutOfRange(sku: line.sku, quantity: Int64(line.quantity))
+            }
+            guard previous != line.sku else { throw .skuTwice(line.sku) }
+            guard bucket == nil || bucket == entry.bucket else { throw .severalBuckets }
+            previous = line.sku
+            bucket = entry.bucket
+        }
+        self.init(trustedFlow: flow, bucket: bucket!, sortedLines: sorted)
+    }
+
+    /// An order read back from a store or an outbox entry, where it was checked when it was made.
+    public init(trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine]) {
+        self.flow = flow
+        self.bucket = bucket
+        self.lines = lines
+        self.digest = OrderDigest(bucket: bucket, lines: lines)
+    }
+
+    /// Units over all lines.
+    public var units: Int64 { lines.reduce(0) { $0 + Int64($1.quantity) } }
+}
+
+/// Why an order was not taken as asked.
+public enum OrderError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noLines
+    case tooManyLines(Int)
+    case quantityOutOfRange(sku: SKUNumber, quantity: Int64)
+    case skuTwice(SKUNumber)
+    case unknownSKU(SKUNumber)
+    case severalBuckets
+
+    public var description: String {
+        switch self {
+        case .noLines: "the order has no lines; name at least one SKU"
+        case .tooManyLines(let count): "the order has \(count) lines; at most \(Order.lineCountMax) are taken"
+        case .quantityOutOfRange(let sku, let quantity):
+            "SKU number \(sku.rawValue): quantity \(quantity) is outside 1 … \(Order.quantityMax)"
+        case .skuTwice(let sku): "SKU number \(sku.rawValue) stands twice in the order; add its quantities up in one line"
+        case .unknownSKU(let sku): "SKU number \(sku.rawValue) is not in this sale"
+        case .severalBuckets: "the order's SKUs lie in several buckets; order them bucket by bucket"
+        }
+    }
+}
+
+/// 36 bits of FNV-1a over bucket and lines (Fowler, Noll, Vo), written as six characters of URL-safe base 64.
+///
+/// It tells an honest retry from a reused flow; it is no defence against somebody who searches for collisions.
+public struct OrderDigest: Hashable, Sendable {
+    /// The lowest 36 bits count.
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) { self.rawValue = rawValue & 0xf_ffff_ffff }
+
+    public init(bucket: BucketNumber, lines: [OrderLine]) {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func mix(_ value: UInt32) {
+            for shift in stride(from: UInt32(0), to: 32, by: 8) {
+                hash = (hash ^ UInt64(value >> shift & 0xff)) &* 0x100_0000_01b3
+            }
+        }
+        mix(UInt32(bitPattern: bucket.rawValue))
+        for line in lines {
+            mix(UInt32(bitPattern: line.sku.rawValue))
+            mix(UInt32(bitPattern: line.quantity))
+        }
+        self.init(rawValue: hash ^ hash >> 36)
+    }
+
+    private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-".utf8)
+
+    /// Appends the six characters.
+    public func append(to buffer: inout [UInt8]) {
+        for shift in stride(from: UInt64(30), through: 0, by: -6) {
+            buffer.append(Self.alphabet[Int(rawValue >> shift & 63)])
+        }
+    }
+
+    /// The six characters.
+    public var bytes: [UInt8] {
+        var result: [UInt8] = []
+        append(to: &result)
+        return result
+    }
+
+    /// Reads six characters; `nil` for anything else.
+    public init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 6 else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes {
+            guard let digit = Self.alphabet.firstIndex(of: byte) else { return nil }
+            value = value << 6 | UInt64(digit)
+        }
+        self.init(rawValue: value)
+    }
+}

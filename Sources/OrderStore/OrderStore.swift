@@ -1,0 +1,402 @@
+public import Inventory
+
+/// What SQL remembers of a sale: one port, several databases behind it.
+///
+/// Every method is one transaction (`BEGIN IMMEDIATE` where it writes). A method that throws `OrderStoreError` with outcome
+/// `.refused` surely changed nothing; with `.unknown` it may have committed.
+///
+/// Two rules carry everything else:
+/// - **movements = f(entry)**: an outbox entry is settled whole and once; its movements per SKU are what Redis really did.
+/// - **counters = f(rows)**: `sold` and `reserved` move only by order rows that were inserted or changed state.
+public protocol OrderStore: Sendable {
+    // MARK: The sale
+
+    /// Creates a sale with its SKUs and buckets, warmed. One sale a database for now.
+    func createSale(_ draft: SaleDraft) async throws -> Sale
+    /// The database's sale; `nil` for an empty database.
+    func sale() async throws -> Sale?
+    /// SKUs and buckets of the sale.
+    func catalogue() async throws -> Catalogue
+    /// Compare and set of the sale's state. Returns the sale as it is now; unchanged if its state was not in `from`.
+    func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale
+    /// Sets a SKU's frozen flag. Returns the flag before.
+    func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool
+    /// Adds `units` to a SKU's allocation as movement `version → version + 1`, pending until Redis applied it.
+    func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock
+
+    // MARK: Epochs
+
+    /// Takes a new epoch for a bucket (larger than every epoch in SQL and than `above`) and marks the bucket recovering:
+    /// from this commit on nobody else's settlement for the bucket passes.
+    func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch
+    /// Folds the books of a recovering bucket under its claim, in one snapshot: what Redis must hold.
+    ///
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch.
+    func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
+    /// Ends a recovery: the bucket is open for settlements under `claim` from id `<claim>-0`; the fold's `taken` become the
+    /// base of later cuts; give-backs and restocks that the fold contained are no longer pending. Called *before* the last
+    /// write in Redis. Refused if the claim is stale.
+    func markOpened(bucket: BucketNumber, claim: Epoch) async throws
+    /// Every bucket's epoch, state and drain position.
+    func buckets() async throws -> [BucketRecord]
+
+    // MARK: Orders
+
+    /// Settles outbox entries, duplicates and payments in one transaction, in the order given.
+    func commit(_ batch: CommitBatch) async throws -> CommitResult
+    /// Cancels flows: reserved → cancelled with a pending give-back; an absent flow becomes a cancelled row (a tombstone)
+    /// with a pending give-back. Result in the order of `orders`.
+    func cancel(_ orders: [Order]) async throws -> [CancelResult]
+    /// Give-backs that SQL decided and Redis has not confirmed, oldest first.
+    func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
+    /// Restocks that Redis has not confirmed.
+    func pendingRestocks() async throws -> [Restock]
+    /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
+    func absent(_ flows: [FlowID]) async throws -> [FlowID]
+
+    // MARK: Reading
+
+    /// Movements folded up to `id` for one bucket: what Redis should show in a cut at that id.
+    /// `nil` if `drainedThrough` has not reached `id` or the epoch is not the bucket's.
+    func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]?
+    /// Counters of every SKU of the sale.
+    func skuCounters() async throws -> [SKUCounters]
+    /// Totals over orders by state.
+    func orderTotals() async throws -> OrderTotals
+    /// Flows of one SKU's ledger in flow order, after `after`, at most `limit`: what the Redis ledger must contain.
+    func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow]
+
+    // MARK: Audit
+
+    func audit(_ entry: AuditEntry) async throws
+    /// Newest first.
+    func auditTrail(limit: Int) async throws -> [AuditEntry]
+
+    /// Finishes what is under way and closes.
+    func close() async
+}
+
+/// What went wrong at the store boundary.
+public struct OrderStoreError: Error, Sendable, CustomStringConvertible {
+    public enum Outcome: Sendable { case refused, unknown }
+    public let outcome: Outcome
+    /// What happened, to what, and what to do, in one line.
+    public let message: String
+    public init(_ outcome: Outcome, _ message: String) {
+        self.outcome = outcome
+        self.message = message
+    }
+    public var description: String { message }
+}
+
+/// A sale to create.
+public struct SaleDraft: Sendable {
+    public struct SKU: Sendable {
+        public let sku: String
+        public let name: String
+        public let tag: String
+        /// Units given to the sale, 0 … 10^12.
+        public let allocated: Int64
+        public init(sku: String, name: String, tag: String, allocated: Int64) {
+            self.sku = sku
+            self.name = name
+            self.tag = tag
+            self.allocated = allocated
+        }
+    }
+    public let name: String
+    public let durability: Durability
+    public let skus: [SKU]
+    public init(name: String, durability: Durability, skus: [SKU]) {
+        self.name = name
+        self.durability = durability
+        self.skus = skus
+    }
+}
+
+public enum BucketState: String, Sendable { case new, recovering, open }
+
+public struct BucketRecord: Sendable, Hashable {
+    public let bucket: BucketNumber
+    public let epoch: Epoch
+    public let state: BucketState
+    /// SQL holds every id up to this one.
+    public let drainedThrough: OutboxID
+    public init(bucket: BucketNumber, epoch: Epoch, state: BucketState, drainedThrough: OutboxID) {
+        self.bucket = bucket
+        self.epoch = epoch
+        self.state = state
+        self.drainedThrough = drainedThrough
+    }
+}
+
+/// What one outbox entry did, to be written to SQL once.
+public struct EntrySettlement: Sendable {
+    public enum Action: Sendable {
+        /// Orders that Redis took.
+        case deduct([Order])
+        /// Orders that Redis gave back (`givenBack`), and tombstones it set (`tombstones`): their pending give-backs are done.
+        case release(givenBack: [Order], tombstones: [Order])
+        case restock(sku: SKUNumber, version: Int64, units: Int64)
+        /// An entry without movement: opening, freeze, thaw, state.
+        case mark
+        /// A repair: taken moved by `delta` for `sku`.
+        case repair(sku: SKUNumber, delta: Int64)
+        /// A blob that cannot be read: a dead letter, kept raw, never blocking.
+        case unreadable(blob: [UInt8])
+    }
+    public let bucket: BucketNumber
+    public let id: OutboxID
+    public let action: Action
+    public init(bucket: BucketNumber, id: OutboxID, action: Action) {
+        self.bucket = bucket
+        self.id = id
+        self.action = action
+    }
+}
+
+/// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that).
+public struct DuplicateSettlement: Sendable {
+    public let order: Order
+    /// The id of the entry that took it.
+    public let id: OutboxID
+    public init(order: Order, id: OutboxID) {
+        self.order = order
+        self.id = id
+    }
+}
+
+/// A payment that arrived, or failed.
+public struct Payment: Sendable {
+    public let order: Order
+    public let succeeded: Bool
+    public init(order: Order, succeeded: Bool) {
+        self.order = order
+        self.succeeded = succeeded
+    }
+}
+
+public struct CommitBatch: Sendable {
+    public var entries: [EntrySettlement]
+    public var duplicates: [DuplicateSettlement]
+    public var payments: [Payment]
+    /// Set only by a recovery that drains under its claim: entries of older epochs are then taken for the claimed bucket,
+    /// and orders beyond capacity become over-capacity rows. Without it, a deduct entry whose epoch is not its bucket's
+    /// present, open epoch is stale and changes nothing.
+    public var claim: Epoch?
+
+    public init(
+        entries: [EntrySettlement] = [], duplicates: [DuplicateSettlement] = [], payments: [Payment] = [],
+        claim: Epoch? = nil
+    ) {
+        self.entries = entries
+        self.duplicates = duplicates
+        self.payments = payments
+        self.claim = claim
+    }
+    public var isEmpty: Bool { entries.isEmpty && duplicates.isEmpty && payments.isEmpty }
+}
+
+/// What became of one order in a commit.
+public enum OrderSettlement: Sendable, Hashable {
+    /// A row exists and counts: inserted now, or there before with the same digest (reserved or sold).
+    case committed
+    /// Not inserted: another order has this flow. Void; its give-back is pending.
+    case conflict
+    /// Not inserted as an order: no capacity. A void row (an over-capacity row under a claim, or when the worker of a sale
+    /// below `durable` drains it); under `durable` its give-back is pending.
+    case overCapacity
+    /// The flow was cancelled before; its give-back is pending.
+    case cancelled
+}
+
+public enum EntryResult: Sendable {
+    /// Settled now. `exceptions` lists the orders of a deduct entry that did not become `.committed`.
+    case settled(exceptions: [FlowID: OrderSettlement])
+    /// Settled before by somebody else. `exceptions` as above, looked up.
+    case already(exceptions: [FlowID: OrderSettlement])
+    /// The bucket's epoch has moved on or it is recovering; nothing was changed.
+    case stale
+}
+
+public enum DuplicateResult: Sendable {
+    case settled(OrderSettlement)
+    case stale
+}
+
+public enum PaymentResult: Sendable, Hashable {
+    /// Reserved → sold.
+    case confirmed
+    /// Reserved → cancelled; the give-back is pending.
+    case cancelled
+    /// Was sold or cancelled before: nothing changed.
+    case already(sold: Bool)
+    /// SQL has no such order (yet).
+    case absent
+}
+
+public struct CommitResult: Sendable {
+    public let entries: [EntryResult]
+    public let duplicates: [DuplicateResult]
+    public let payments: [PaymentResult]
+    public init(entries: [EntryResult], duplicates: [DuplicateResult], payments: [PaymentResult]) {
+        self.entries = entries
+        self.duplicates = duplicates
+        self.payments = payments
+    }
+}
+
+public enum CancelResult: Sendable, Hashable {
+    /// Cancelled now, or a tombstone was made; the give-back is pending.
+    case cancelled
+    /// Was cancelled or void before.
+    case alreadyCancelled
+    /// Paid: not cancelled.
+    case sold
+    /// Another order has this flow.
+    case conflict
+}
+
+/// Units that SQL has given back and Redis has yet to.
+public struct GiveBack: Sendable, Hashable {
+    public let order: Order
+    public init(order: Order) { self.order = order }
+}
+
+public struct Restock: Sendable, Hashable {
+    public let sku: SKUNumber
+    /// The version before; Redis applies `fromVersion → fromVersion + 1` only.
+    public let fromVersion: Int64
+    public let units: Int64
+    public init(sku: SKUNumber, fromVersion: Int64, units: Int64) {
+        self.sku = sku
+        self.fromVersion = fromVersion
+        self.units = units
+    }
+}
+
+/// What Redis must hold for a bucket after a rebuild.
+public struct BucketFold: Sendable {
+    public struct SKU: Sendable {
+        public let sku: SKUNumber
+        public let allocated: Int64
+        public let version: Int64
+        /// sold + reserved.
+        public let taken: Int64
+        public let frozen: Bool
+        public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool) {
+            self.sku = sku
+            self.allocated = allocated
+            self.version = version
+            self.taken = taken
+            self.frozen = frozen
+        }
+    }
+    public let skus: [SKU]
+    /// Every flow of the bucket, taken, cancelled or over capacity, by SKU in flow order.
+    public let ledger: [LedgerRow]
+    public let saleState: SaleState
+    public init(skus: [SKU], ledger: [LedgerRow], saleState: SaleState) {
+        self.skus = skus
+        self.ledger = ledger
+        self.saleState = saleState
+    }
+}
+
+/// One entry of a SKU's ledger.
+public struct LedgerRow: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let flow: FlowID
+    public let digest: OrderDigest
+    /// Units; 0 for an over-capacity row.
+    public let quantity: Int64
+    public let cancelled: Bool
+    public let n: Int64
+    public init(sku: SKUNumber, flow: FlowID, digest: OrderDigest, quantity: Int64, cancelled: Bool, n: Int64) {
+        self.sku = sku
+        self.flow = flow
+        self.digest = digest
+        self.quantity = quantity
+        self.cancelled = cancelled
+        self.n = n
+    }
+}
+
+public struct CutFold: Sendable, Hashable {
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    public init(allocated: Int64, version: Int64, taken: Int64, frozen: Bool) {
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = frozen
+    }
+}
+
+public struct SKUCounters: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let allocated: Int64
+    public let sold: Int64
+    public let reserved: Int64
+    /// Units of over-capacity rows: acknowledged somewhere, outside the counters.
+    public let overCapacity: Int64
+    public let frozen: Bool
+    public init(sku: SKUNumber, allocated: Int64, sold: Int64, reserved: Int64, overCapacity: Int64, frozen: Bool) {
+        self.sku = sku
+        self.allocated = allocated
+        self.sold = sold
+        self.reserved = reserved
+        self.overCapacity = overCapacity
+        self.frozen = frozen
+    }
+}
+
+public struct OrderTotals: Sendable, Hashable {
+    public let reserved: Int64
+    public let sold: Int64
+    public let cancelled: Int64
+    public let void: Int64
+    public let overCapacity: Int64
+    public let deadLetters: Int64
+    public let pendingGiveBacks: Int64
+    public init(
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, deadLetters: Int64,
+        pendingGiveBacks: Int64
+    ) {
+        self.reserved = reserved
+        self.sold = sold
+        self.cancelled = cancelled
+        self.void = void
+        self.overCapacity = overCapacity
+        self.deadLetters = deadLetters
+        self.pendingGiveBacks = pendingGiveBacks
+    }
+}
+
+/// One act and its result: who, when, where, what, before, after.
+public struct AuditEntry: Sendable, Hashable {
+    /// Unix milliseconds.
+    public let atMilliseconds: Int64
+    public let who: String
+    /// Host and process.
+    public let origin: String
+    /// The act: `open`, `halt`, `freeze`, …
+    public let what: String
+    /// What it was done to.
+    public let subject: String
+    public let before: String
+    public let after: String
+    public init(
+        atMilliseconds: Int64, who: String, origin: String, what: String, subject: String, before: String, after: String
+    ) {
+        self.atMilliseconds = atMilliseconds
+        self.who = who
+        self.origin = origin
+        self.what = what
+        self.subject = subject
+        self.before = before
+        self.after = after
+    }
+}
