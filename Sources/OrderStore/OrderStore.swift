@@ -29,14 +29,17 @@ public protocol OrderStore: Sendable {
     /// Takes a new epoch for a bucket (larger than every epoch in SQL and than `above`) and marks the bucket recovering:
     /// from this commit on nobody else's settlement for the bucket passes.
     func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch
-    /// Folds the books of a recovering bucket under its claim, in one snapshot: what Redis must hold.
+    /// Folds the books of a recovering bucket under its claim, in one write transaction: what Redis must hold.
+    ///
+    /// The same transaction notes the folded `taken`, allocation and version as the base of later cuts at `<claim>-0`, and
+    /// ends every pending give-back and restock of the bucket, because the fold contains them. What SQL decides after the
+    /// fold is pending again and reaches Redis after the opening.
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
-    /// Ends a recovery: the bucket is open for settlements under `claim` from id `<claim>-0`; the fold's `taken` become the
-    /// base of later cuts; give-backs and restocks that the fold contained are no longer pending. Called *before* the last
-    /// write in Redis. Refused if the claim is stale.
-    func markOpened(bucket: BucketNumber, claim: Epoch) async throws
+    /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
+    /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale.
+    func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
 
@@ -272,6 +275,16 @@ public struct Restock: Sendable, Hashable {
         self.sku = sku
         self.fromVersion = fromVersion
         self.units = units
+    }
+}
+
+/// What the last write of a recovery must set in Redis.
+public struct OpeningState: Sendable, Hashable {
+    public let saleState: SaleState
+    public let frozen: Set<SKUNumber>
+    public init(saleState: SaleState, frozen: Set<SKUNumber>) {
+        self.saleState = saleState
+        self.frozen = frozen
     }
 }
 
