@@ -1,6 +1,7 @@
 /// One kind of disagreement between the books, measured in units.
 ///
-/// The last five are recovered (fence, rebuild from SQL), never patched.
+/// Some are repaired by a guarded delta; where the data itself cannot be trusted the bucket is recovered (fenced, rebuilt from
+/// SQL), never patched.
 public enum DriftKind: String, Sendable, CaseIterable, Codable {
     /// Redis and SQL differ by what is on its way; not drift yet.
     case inFlight
@@ -8,6 +9,8 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     case unpersisted
     /// In SQL and absent from Redis's stock.
     case lostInRedis
+    /// A bucket's keys are gone or its node restarted: nothing of it can be trusted.
+    case lostBucket
     /// In SQL, counted in Redis's stock, absent from the ledger.
     case missingLedgerEntry
     /// A multi-bucket order of which only some groups were taken.
@@ -25,7 +28,7 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     /// Whether a bucket with this kind must be recovered rather than repaired.
     public var needsRecovery: Bool {
         switch self {
-        case .reusedID, .unbalanced, .overCapacity, .negative, .lostInRedis: true
+        case .lostBucket, .reusedID, .unbalanced, .overCapacity, .negative: true
         default: false
         }
     }

@@ -1,1 +1,113 @@
-return 1
+-- Takes stock for orders, each all lines or none. Head: fence.lua, then `pass`, then orders.lua.
+--
+-- Answer: {n, results, duplicates, stock of each pair …}; results holds a letter for each order:
+--   D done now · d done before · S short · F frozen · C conflict: the flow carries another order · X cancelled · O too old
+-- and duplicates is "i:n i:n …": which entry took the order that is answered `d`.
+--
+-- Read all, check all, then write, outbox first: Redis does not undo a script that fails half way.
+if damage then return fenced(damage, ARGV[1]) end
+
+local nextN = n + 1
+local mark = 't' .. int(nextN) .. '.'
+local results, duplicates = {}, {}
+local seen = {}            -- flow → its order in this call
+local writes, taken = {}, {}
+local done = false
+
+for i = 1, orderCount do
+  local flow, digest = flows[i], digests[i]
+  local earlier = seen[flow]
+  local result
+  if earlier and results[earlier] == 'D' then
+    if digests[earlier] == digest then
+      result = 'd'
+      duplicates[#duplicates + 1] = i .. ':' .. int(nextN)
+    else
+      result = 'C'
+    end
+  elseif watermark ~= '' and flow < watermark then
+    result = 'O'
+  elseif otherDigest(i) then
+    result = 'C'
+  else
+    local entry = recorded(i)
+    if entry == false then return fenced('damaged', ARGV[1]) end
+    if entry then
+      local kind, entryN = string.match(entry, '^%d+([tc])(%d+)%.')
+      if not kind then return fenced('damaged', ARGV[1]) end
+      if kind == 'c' then
+        result = 'X'
+      else
+        result = 'd'
+        duplicates[#duplicates + 1] = i .. ':' .. entryN
+      end
+    else
+      local pair, quantity = pairAt[i], quantityAt[i]
+      local sku = skus[pair]
+      local more = moreLines[i]
+      if sku.frozen == '1' then
+        result = 'F'
+      elseif quantity > sku.stock then
+        result = 'S'
+      end
+      if more and not result then
+        for k = 1, #more, 3 do
+          local other = skus[more[k]]
+          if other.frozen == '1' then
+            result = 'F'
+            break
+          elseif more[k + 1] > other.stock then
+            result = 'S'
+            break
+          end
+        end
+      end
+      if not result then
+        result = 'D'
+        done = true
+        seen[flow] = i
+        sku.stock = sku.stock - quantity
+        taken[pair] = (taken[pair] or 0) + quantity
+        local list = writes[pair]
+        if not list then
+          list = {'#', ''}
+          writes[pair] = list
+        end
+        list[#list + 1] = flow
+        list[#list + 1] = quantity .. mark .. digest
+        if more then
+          for k = 1, #more, 3 do
+            local otherPair, otherQuantity = more[k], more[k + 1]
+            skus[otherPair].stock = skus[otherPair].stock - otherQuantity
+            taken[otherPair] = (taken[otherPair] or 0) + otherQuantity
+            list = writes[otherPair]
+            if not list then
+              list = {'#', ''}
+              writes[otherPair] = list
+            end
+            list[#list + 1] = flow
+            list[#list + 1] = otherQuantity .. mark .. digest
+          end
+        end
+      end
+    end
+  end
+  results[i] = result
+end
+
+results = table.concat(results)
+if done then
+  local id, reason = announce(nextN, blob, results)
+  if not id then return fenced(reason, ARGV[1]) end
+  n = nextN
+  for pair, list in pairs(writes) do
+    local sku = skus[pair]
+    sku.taken = sku.taken + taken[pair]
+    redis.call('DECRBY', KEYS[1 + 2 * pair], int(taken[pair]))
+    list[2] = controlText(sku, n)
+    setFields(KEYS[2 + 2 * pair], list)
+  end
+end
+local answer = {n, results, table.concat(duplicates, ' ')}
+for i = 1, pairsCount do answer[3 + i] = skus[i].stock end
+return answer

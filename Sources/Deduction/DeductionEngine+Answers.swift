@@ -1,0 +1,228 @@
+import Inventory
+import OrderStore
+import Redis
+
+/// What becomes of a call's orders once it is answered, or is not.
+extension DeductionEngine {
+    func handle(_ answer: ScriptAnswer, of call: LaneState.Call, lane: Lane) {
+        switch answer {
+        case .done(let n, let results, let duplicates, _):
+            lane.state.withLock { $0.answered(n: n, epoch: call.epoch) }
+            // The next call leaves before this one's callers are told: the server must not wait for them.
+            pump(lane)
+            let id = OutboxID(epoch: call.epoch, n: n)
+            switch call.purpose {
+            case .deduct: deliverDeductions(call, id: id, results: results, duplicates: duplicates, lane: lane)
+            case .release: deliverReleases(call, id: id, results: results)
+            }
+        case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane)
+        case .unreadable: stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+        }
+    }
+
+    func handle(_ error: RedisError, of call: LaneState.Call, lane: Lane) {
+        switch (error.outcome, error.kind) {
+        case (.unknown, .scriptFailed):
+            // Something in the bucket made the script raise. It may have written its outbox entry before.
+            lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
+            fence(lane, reason: .scriptFailed)
+        case (.unknown, _):
+            lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
+        case (.refused, .wrongType):
+            stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+        case (.refused, _), (.notSent, _):
+            let refused = lane.state.withLock { $0.stopped(call.tickets, phase: .unreachable, epoch: call.epoch) }
+            for ticket in refused { answerRefused(ticket, .unreachable) }
+        }
+        refuseQueued(lane, .unreachable)
+    }
+
+    private func stop(_ call: LaneState.Call, reason: FenceReason, epoch: Epoch?, lane: Lane) {
+        let refusal: Refusal = reason == .halted || reason == .closed ? .halted : .fenced
+        if refusal == .halted {
+            // The sale's own state, not a fault: answer, and let the next call ask again.
+            lane.state.withLock { $0.answered(n: 0, epoch: .none) }
+            pump(lane)
+            for ticket in call.tickets { answerRefused(ticket, .halted) }
+            return
+        }
+        let next: LaneState.Phase =
+            switch reason {
+            case .recovering: .opening
+            case .replica: .unreachable
+            default: .fenced(reason)
+            }
+        let refused = lane.state.withLock { $0.stopped(call.tickets, phase: next, epoch: call.epoch) }
+        for ticket in refused { answerRefused(ticket, refusal) }
+        refuseQueued(lane, refusal)
+        if reason.needsRecovery { fence(lane, reason: reason) }
+        pump(lane)
+    }
+
+    private func refuseQueued(_ lane: Lane, _ refusal: Refusal) {
+        for ticket in lane.state.withLock({ $0.turnAwayQueued() }) { answerRefused(ticket, refusal) }
+    }
+
+    func fence(_ lane: Lane, reason: FenceReason) {
+        let epoch = lane.state.withLock { state in
+            state.stop(.fenced(reason))
+            return state.epoch
+        }
+        meter.add { $0.fences += 1 }
+        onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: reason))
+    }
+
+    // MARK: Deductions
+
+    private func deliverDeductions(
+        _ call: LaneState.Call, id: OutboxID, results: [UInt8], duplicates: [Int: Int64], lane: Lane
+    ) {
+        guard results.count == call.tickets.count else {
+            lane.state.withLock { state in for ticket in call.tickets { ticket.uncertainty = .replyLost; state.park(ticket) } }
+            fence(lane, reason: .scriptFailed)
+            return
+        }
+        var done: [Ticket] = []
+        var repeated: [(ticket: Ticket, id: OutboxID)] = []
+        for (position, ticket) in call.tickets.enumerated() {
+            switch results[position] {
+            case UInt8(ascii: "D"): done.append(ticket)
+            case UInt8(ascii: "d"):
+                repeated.append((ticket, OutboxID(epoch: call.epoch, n: duplicates[position] ?? 0)))
+            case UInt8(ascii: "S"): answerRefused(ticket, .soldOut)
+            case UInt8(ascii: "F"): answerRefused(ticket, .frozen)
+            case UInt8(ascii: "C"): answerRefused(ticket, .conflict)
+            case UInt8(ascii: "X"): answerRefused(ticket, .cancelled)
+            case UInt8(ascii: "O"): answerRefused(ticket, .tooOld)
+            default: answerUnknown(ticket, .replyLost)
+            }
+        }
+        guard durability == .durable else {
+            answerDone(done, duplicate: false)
+            answerDone(repeated.map(\.ticket), duplicate: true)
+            return
+        }
+        var items: [GroupCommit.Item] = []
+        if !done.isEmpty {
+            let entry = EntrySettlement(bucket: call.tickets[0].order.bucket, id: id, action: .deduct(done.map(\.order)))
+            items.append(
+                .entry(entry, orders: done.count) { [self] result in settled(done, result: result, lane: lane) })
+        }
+        for (ticket, entryID) in repeated {
+            items.append(
+                .duplicate(DuplicateSettlement(order: ticket.order, id: entryID)) { [self] result in
+                    switch result {
+                    case .settled(let settlement): deliver(settlement, to: ticket, duplicate: true, lane: lane)
+                    case .stale: askAgain([ticket], .epochEnded, lane: lane)
+                    case nil: answerUnknown(ticket, .storeFailed)
+                    }
+                })
+        }
+        if !items.isEmpty { commits.add(items) }
+    }
+
+    private func settled(_ tickets: [Ticket], result: EntryResult?, lane: Lane) {
+        switch result {
+        case .settled(let exceptions), .already(let exceptions):
+            guard !exceptions.isEmpty else {
+                answerDone(tickets, duplicate: false)
+                return
+            }
+            answerDone(tickets.filter { exceptions[$0.order.flow] == nil }, duplicate: false)
+            for ticket in tickets {
+                guard let exception = exceptions[ticket.order.flow] else { continue }
+                deliver(exception, to: ticket, duplicate: false, lane: lane)
+            }
+        case .stale: askAgain(tickets, .epochEnded, lane: lane)
+        case nil: for ticket in tickets { answerUnknown(ticket, .storeFailed) }
+        }
+    }
+
+    /// SQL's word on an order that Redis took. It is final: SQL voided what it refuses, so no retry can turn it into a yes.
+    private func deliver(_ settlement: OrderSettlement, to ticket: Ticket, duplicate: Bool, lane: Lane) {
+        switch settlement {
+        case .committed: answerDone([ticket], duplicate: duplicate)
+        case .conflict: answerFinally(ticket, .conflict)
+        case .cancelled: answerFinally(ticket, .cancelled)
+        case .overCapacity:
+            answerFinally(ticket, .overCapacity)
+            fence(lane, reason: .unbalanced)
+        }
+    }
+
+    /// Taken in Redis, but the epoch ended before SQL heard of it: the recovery may or may not have found it in the outbox.
+    private func askAgain(_ tickets: [Ticket], _ uncertainty: Uncertainty, lane: Lane) {
+        lane.state.withLock { state in
+            for ticket in tickets {
+                ticket.uncertainty = uncertainty
+                state.park(ticket)
+            }
+            // Parked tickets are asked again when the lane reopens, so an open lane is looked at once more.
+            if state.isOpen { state.stop(.unreachable) }
+        }
+    }
+
+    private func answerDone(_ tickets: [Ticket], duplicate: Bool) {
+        guard let first = tickets.first else { return }
+        meter.add { $0.acknowledged += Int64(tickets.count) }
+        // The first waited longest; one sample a call keeps the clock out of the hot path.
+        meter.latency.record(first.askedAt.duration(to: clock.now), count: tickets.count)
+        for ticket in tickets { ticket.answer(.deduction(.done(duplicate: duplicate))) }
+    }
+
+    /// A "no". After an unknown attempt it is not final before the order is cancelled: the lost call may still run.
+    func answerRefused(_ ticket: Ticket, _ refusal: Refusal) {
+        switch ticket.purpose {
+        case .release: ticket.answer(.release(.unknown))
+        case .deduct:
+            if let uncertainty = ticket.uncertainty, refusal != .cancelled, refusal != .conflict {
+                answerUnknown(ticket, uncertainty)
+            } else {
+                answerFinally(ticket, refusal)
+            }
+        }
+    }
+
+    private func answerFinally(_ ticket: Ticket, _ refusal: Refusal) {
+        meter.add { $0.refused[refusal, default: 0] += 1 }
+        ticket.answer(.deduction(.refused(refusal)))
+    }
+
+    func answerUnknown(_ ticket: Ticket, _ uncertainty: Uncertainty) {
+        switch ticket.purpose {
+        case .release: ticket.answer(.release(.unknown))
+        case .deduct:
+            meter.add { $0.unknown += 1 }
+            ticket.answer(.deduction(.unknown(ticket.uncertainty ?? uncertainty)))
+        }
+    }
+
+    // MARK: Releases
+
+    private func deliverReleases(_ call: LaneState.Call, id: OutboxID, results: [UInt8]) {
+        var givenBack: [Ticket] = []
+        var tombstones: [Ticket] = []
+        var others: [(Ticket, ReleaseOutcome)] = []
+        for (position, ticket) in call.tickets.enumerated() {
+            switch position < results.count ? results[position] : 0 {
+            case UInt8(ascii: "R"): givenBack.append(ticket)
+            case UInt8(ascii: "T"): tombstones.append(ticket)
+            case UInt8(ascii: "r"): others.append((ticket, .already))
+            case UInt8(ascii: "C"): others.append((ticket, .conflict))
+            default: others.append((ticket, .unknown))
+            }
+        }
+        for (ticket, outcome) in others { ticket.answer(.release(outcome)) }
+        guard !givenBack.isEmpty || !tombstones.isEmpty else { return }
+        meter.add { $0.released += Int64(givenBack.count) }
+        let entry = EntrySettlement(
+            bucket: call.tickets[0].order.bucket, id: id,
+            action: .release(givenBack: givenBack.map(\.order), tombstones: tombstones.map(\.order)))
+        let deliver = { @Sendable in
+            for ticket in givenBack { ticket.answer(.release(.givenBack(id))) }
+            for ticket in tombstones { ticket.answer(.release(.tombstone(id))) }
+        }
+        // Redis has it; SQL learns it here, or from the outbox if this commit fails.
+        commits.add([.entry(entry, orders: givenBack.count + tombstones.count) { _ in deliver() }])
+    }
+}

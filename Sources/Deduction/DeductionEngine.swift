@@ -1,0 +1,276 @@
+public import Inventory
+public import OrderStore
+public import Redis
+public import Telemetry
+import Synchronization
+
+/// What became of a cancellation.
+public enum CancelOutcome: Hashable, Sendable {
+    /// The order is not done and never will be.
+    case cancelled
+    /// It was paid for before.
+    case sold
+    /// The flow carries another order.
+    case conflict
+    /// Not answered: ask again.
+    case unknown
+}
+
+/// Takes stock out of Redis exactly once for many callers at a time.
+///
+/// `deduct` waits in the combiner of its bucket, goes out with whatever else waits there as one script call, and is answered
+/// by flow: under `memory` once the script ran, under `durable` once SQL committed it too. A refusal is final; an unknown
+/// outcome is asked again with the same flow, by the engine while the order's time lasts and by the caller after it.
+///
+/// The engine never opens a bucket: it reports what the fence says through `onFence`, stops that bucket, and goes on when SQL
+/// and Redis say that somebody recovered it.
+public final class DeductionEngine: Sendable {
+    public struct Configuration: Sendable {
+        /// How long one script call may take before the connection is given up.
+        public var callTimeout = Duration.seconds(1)
+        /// How long an order is asked again by itself before its caller hears `unknown`.
+        public var orderTimeout = Duration.seconds(3)
+        /// How often a stopped bucket is looked at.
+        public var probeInterval = Duration.milliseconds(25)
+        /// Orders in one script call, at most `OutboxBlob.orderCountMax`.
+        public var callOrdersMax = 512
+        /// Calls of one bucket under way.
+        public var callsInFlightMax = 2
+        /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
+        public var queueMax = 16_384
+        public init() {}
+    }
+
+    public struct Fence: Sendable {
+        public let bucket: BucketNumber
+        public let epoch: Epoch
+        public let reason: FenceReason
+    }
+
+    /// What a bucket's combiner is doing, for the screen and the worker.
+    public struct LaneStatus: Sendable {
+        public let bucket: BucketNumber
+        public let isOpen: Bool
+        public let fence: FenceReason?
+        public let epoch: Epoch
+        public let n: Int64
+        public let waiting: Int
+    }
+
+    final class Lane: Sendable {
+        let bucket: Bucket
+        let keys: BucketKeys
+        let state: Mutex<LaneState>
+        init(bucket: Bucket, keys: BucketKeys, state: LaneState) {
+            self.bucket = bucket
+            self.keys = keys
+            self.state = Mutex(state)
+        }
+    }
+
+    public let catalogue: Catalogue
+    public let meter: DeductionMeter
+    let cluster: RedisCluster
+    let scripts: Scripts
+    let store: any OrderStore
+    let durability: Durability
+    let configuration: Configuration
+    let commits: GroupCommit
+    let onFence: @Sendable (Fence) -> Void
+    let clock = ContinuousClock()
+    private let lanes: [Lane]
+
+    /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
+    ///
+    /// - Parameter onFence: called on any thread when a bucket was found unfit to sell from; must not block.
+    public init(
+        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore, durability: Durability,
+        configuration: Configuration = Configuration(), meter: DeductionMeter = DeductionMeter(),
+        onFence: @escaping @Sendable (Fence) -> Void = { _ in }
+    ) async throws {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.scripts = scripts
+        self.store = store
+        self.durability = durability
+        self.configuration = configuration
+        self.meter = meter
+        self.onFence = onFence
+        commits = GroupCommit(store: store)
+        let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
+        var limits = LaneState.Limits()
+        limits.callOrdersMax = min(configuration.callOrdersMax, OutboxBlob.orderCountMax)
+        limits.callsInFlightMax = configuration.callsInFlightMax
+        limits.queueMax = configuration.queueMax
+        lanes = catalogue.buckets.map { bucket in
+            let record = records[bucket.number]
+            let isOpen = record?.state == .open
+            return Lane(
+                bucket: bucket, keys: BucketKeys(bucket: bucket, catalogue: catalogue),
+                state: LaneState(
+                    limits: limits, epoch: record?.epoch ?? .none, n: 0, phase: isOpen ? .open : .fenced(.recovering)))
+        }
+    }
+
+    /// Commits and watches stopped buckets until `stop()` or cancellation. What waits then hears `unknown`.
+    public func run() async {
+        await withTaskGroup { group in
+            group.addTask { await self.commits.run() }
+            group.addTask {
+                await self.watchStoppedLanes()
+                self.commits.stop()
+            }
+        }
+        for lane in lanes {
+            for ticket in lane.state.withLock({ $0.drain() }) { answerUnknown(ticket, .replyLost) }
+        }
+    }
+
+    // MARK: For callers
+
+    /// Takes stock for an order, all lines or none.
+    ///
+    /// - Parameter isRetry: the same flow was asked before and its outcome is unknown. A "no" then stays `unknown`, since the
+    ///   lost attempt may still run, until `cancel` was answered.
+    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
+        await withCheckedContinuation { continuation in
+            enqueue(order, purpose: .deduct, isRetry: isRetry) { answer in
+                guard case .deduction(let outcome) = answer else { preconditionFailure("a deduction was answered as a release") }
+                continuation.resume(returning: outcome)
+            }
+        }
+    }
+
+    /// Gives an order's stock back in Redis, or forbids the flow in advance. SQL must have decided it first.
+    public func release(_ order: Order) async -> ReleaseOutcome {
+        await withCheckedContinuation { continuation in
+            enqueue(order, purpose: .release) { answer in
+                guard case .release(let outcome) = answer else { preconditionFailure("a release was answered as a deduction") }
+                continuation.resume(returning: outcome)
+            }
+        }
+    }
+
+    /// Ends an order whose outcome is unknown: SQL forbids the flow, then Redis gives back what it took or keeps a tombstone.
+    ///
+    /// The answer `cancelled` is final: whatever of the order is still on its way will be refused. `unknown`: ask again;
+    /// SQL has the cancellation if it could be reached, and the give-back worker sees it through.
+    public func cancel(_ order: Order) async -> CancelOutcome {
+        guard let result = try? await store.cancel([order]).first else { return .unknown }
+        switch result {
+        case .sold: return .sold
+        case .conflict: return .conflict
+        case .cancelled, .alreadyCancelled:
+            switch await release(order) {
+            case .givenBack, .tombstone, .already: return .cancelled
+            case .conflict: return .conflict
+            case .unknown: return .unknown
+            }
+        }
+    }
+
+    /// Records payments with the next commit; `nil` if nobody knows whether they were recorded: ask again.
+    public func record(_ payments: [Payment]) async -> [PaymentResult]? {
+        await withCheckedContinuation { continuation in
+            commits.add([.payments(payments) { continuation.resume(returning: $0) }])
+        }
+    }
+
+    /// Every bucket's combiner, in the catalogue's order.
+    public var laneStatuses: [LaneStatus] {
+        lanes.map { lane in
+            lane.state.withLock { state in
+                var fence: FenceReason?
+                switch state.phase {
+                case .fenced(let reason): fence = reason
+                case .opening: fence = .recovering
+                case .open, .unreachable: break
+                }
+                return LaneStatus(
+                    bucket: lane.bucket.number, isOpen: state.isOpen, fence: fence, epoch: state.epoch, n: state.n,
+                    waiting: state.waiting)
+            }
+        }
+    }
+
+    /// What SQL said when it last refused a commit; `nil` while it works.
+    public var storeError: String? { commits.lastError }
+
+    func stoppedLanes() -> [Lane] { lanes.filter { lane in lane.state.withLock { !$0.isOpen } } }
+
+    // MARK: Asking
+
+    private func enqueue(
+        _ order: Order, purpose: Ticket.Purpose, isRetry: Bool = false,
+        resume: @escaping @Sendable (TicketAnswer) -> Void
+    ) {
+        let now = clock.now
+        let ticket = Ticket(
+            order: order, purpose: purpose, askedAt: now, deadline: now + configuration.orderTimeout, resume: resume)
+        if isRetry { ticket.uncertainty = .replyLost }
+        guard let position = catalogue.position(of: order.bucket) else {
+            answerRefused(ticket, .notLoaded)
+            return
+        }
+        ask(ticket, lane: lanes[position])
+    }
+
+    func ask(_ ticket: Ticket, lane: Lane) {
+        if let refusal = lane.state.withLock({ $0.admit(ticket) }) {
+            answerRefused(ticket, refusal)
+        } else {
+            pump(lane)
+        }
+    }
+
+    /// Sends what may be sent.
+    func pump(_ lane: Lane) {
+        while let call = lane.state.withLock({ $0.nextCall() }) { send(call, lane: lane) }
+    }
+
+    private func send(_ call: LaneState.Call, lane: Lane) {
+        let script = Self.scriptCall(call, lane: lane)
+        meter.add { $0.calls += 1 }
+        cluster.evaluate(
+            call.purpose == .deduct ? scripts.deduct : scripts.release, script, slot: lane.keys.slot,
+            deadline: clock.now + configuration.callTimeout
+        ) { [self] result in
+            switch result {
+            case .success(let reply): handle(ScriptAnswer(reply), of: call, lane: lane)
+            case .failure(let error): handle(error, of: call, lane: lane)
+            }
+        }
+    }
+
+    /// The call's keys and arguments, as orders.lua reads them.
+    private static func scriptCall(_ call: LaneState.Call, lane: Lane) -> ScriptCall {
+        var touched: [SKUNumber] = []
+        var isTouched = [Bool](repeating: false, count: lane.bucket.skus.count)
+        var positions: [Int] = []
+        for ticket in call.tickets {
+            for line in ticket.order.lines {
+                guard let position = lane.keys.position(of: line.sku), !isTouched[position] else { continue }
+                isTouched[position] = true
+                positions.append(position)
+                touched.append(line.sku)
+            }
+        }
+        let orders = call.tickets.map(\.order)
+        let milliseconds = WallClock.milliseconds
+        let blob = OutboxBlob(
+            milliseconds: milliseconds, payload: call.purpose == .deduct ? .deduct(orders) : .release(orders)
+        ).bytes
+        var script = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: blob.count + 64 * (positions.count + 4))
+        script.append(lane.keys.control)
+        script.append(lane.keys.outbox)
+        for position in positions {
+            script.append(lane.keys.stocks[position])
+            script.append(lane.keys.ledgers[position])
+        }
+        script.append(call.epoch.rawValue)
+        script.append(call.n)
+        script.append(blob)
+        for sku in touched { script.append(Int64(sku.rawValue)) }
+        return script
+    }
+}

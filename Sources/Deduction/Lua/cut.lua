@@ -1,0 +1,22 @@
+-- One consistent reading of a bucket, in constant work for each SKU; writes nothing. Head: fence.lua.
+--
+-- Answer: {epoch, state, n, lineage holds, last id of the outbox, then for each pair: stock, control};
+-- what is missing reads ''.
+local isMaster, lineage = replication()
+if not isMaster then return fenced('replica') end
+local values = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'n', 'lineage')
+local last = ''
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local info = redis.pcall('XINFO', 'STREAM', KEYS[2])
+  if not info.err then
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then last = info[i + 1] end
+    end
+  end
+end
+local answer = {values[1] or '', values[2] or '', values[3] or '', values[4] == lineage and 1 or 0, last}
+for i = 1, #KEYS / 2 - 1 do
+  answer[#answer + 1] = redis.call('GET', KEYS[1 + 2 * i]) or ''
+  answer[#answer + 1] = redis.call('HGET', KEYS[2 + 2 * i], '#') or ''
+end
+return answer

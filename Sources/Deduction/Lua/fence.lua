@@ -1,0 +1,86 @@
+-- The fence: the head of every script that changes stock or control of a bucket.
+--
+-- KEYS  1 control `sc_{tag}` · 2 outbox `so_{tag}` · then a pair for each SKU: stock `ss_{tag}sku`, ledger `sx_{tag}sku`
+-- ARGV  1 the caller's epoch · 2 the highest n that the caller has seen in it
+--
+-- A failed fence writes nothing and answers {-1, reason, epoch}. One INFO a call (1.5 us) names role and lineage: data that
+-- was lost, rolled back, promoted, migrated, flushed or half evicted is not sold from, whoever calls.
+local function int(number) return string.format('%d', number) end
+
+local function fenced(reason, epoch) return {-1, reason, epoch or ''} end
+
+local function replication()
+  local info = redis.call('INFO', 'replication')
+  return string.find(info, 'role:master', 1, true) ~= nil, string.match(info, 'master_replid:(%x+)')
+end
+
+-- Returns n and the watermark, or nil and the answer to give. `states` are the states in which the script may write.
+local function pass(states)
+  local isMaster, lineage = replication()
+  if not isMaster then return nil, fenced('replica') end
+  local control = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'lineage', 'n', 'watermark')
+  local epoch, state, n = control[1], control[2], tonumber(control[4])
+  if not epoch or not state or not n then return nil, fenced('noControl') end
+  if epoch ~= ARGV[1] then return nil, fenced('epoch', epoch) end
+  if control[3] ~= lineage then return nil, fenced('lineage', epoch) end
+  if not states[state] then return nil, fenced(state, epoch) end
+  if n < tonumber(ARGV[2]) then return nil, fenced('behind', epoch) end
+  return n, control[5] or ''
+end
+
+-- A SKU's control is the ledger field `#`: "allocated version taken frozen n".
+local function control(text)
+  local allocated, version, taken, frozen, n = string.match(text, '^(%d+) (%d+) (%d+) ([01]) (%d+)$')
+  if not allocated then return nil end
+  return {allocated = tonumber(allocated), version = tonumber(version), taken = tonumber(taken), frozen = frozen}
+end
+
+local function controlText(sku, n)
+  return string.format('%d %d %d %s %d', sku.allocated, sku.version, sku.taken, sku.frozen, n)
+end
+
+-- Reads stock and control of pair i and checks stock + taken = allocated. Returns nil and the reason if it does not hold.
+local function readSKU(i, text)
+  local stock = tonumber(redis.call('GET', KEYS[1 + 2 * i]) or nil)
+  if not stock or not text then return nil, 'missing' end
+  local sku = control(text)
+  if not sku or stock < 0 or stock + sku.taken ~= sku.allocated then return nil, 'unbalanced' end
+  sku.stock = stock
+  return sku
+end
+
+-- Writes the outbox entry first: it is the one write that can still fail. Returns nil and the reason if it did.
+local function announce(n, blob, results)
+  local id = ARGV[1] .. '-' .. int(n)
+  local added = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', id, 'o', blob, 'r', results)
+  if type(added) == 'table' and added.err then
+    if string.find(added.err, 'smaller', 1, true) then return nil, 'reusedID' end
+    if string.find(added.err, 'WRONGTYPE', 1, true) then return nil, 'noOutbox' end
+    return nil, added.err
+  end
+  if not added then return nil, 'noOutbox' end
+  redis.call('HSET', KEYS[1], 'n', int(n))
+  return id
+end
+
+-- HSET in steps that fit Lua's stack (at most 7,000 values to unpack).
+local function setFields(key, fields)
+  local count = #fields
+  if count <= 6000 then
+    redis.call('HSET', key, unpack(fields))
+    return
+  end
+  for first = 1, count, 6000 do
+    redis.call('HSET', key, unpack(fields, first, math.min(first + 5999, count)))
+  end
+end
+
+local function getFields(key, fields)
+  if #fields <= 6000 then return redis.call('HMGET', key, unpack(fields)) end
+  local all = {}
+  for first = 1, #fields, 6000 do
+    local some = redis.call('HMGET', key, unpack(fields, first, math.min(first + 5999, #fields)))
+    for i = 1, #some do all[first + i - 1] = some[i] end
+  end
+  return all
+end

@@ -1,0 +1,71 @@
+-- Gives stock back, or forbids a flow in advance. Head: fence.lua, then `pass`, then orders.lua.
+--
+-- Answer: {n, results, '', stock of each pair …}; a letter for each order:
+--   R given back · r cancelled before · T not there: a tombstone now forbids it · C the flow carries another order: untouched
+if damage then return fenced(damage, ARGV[1]) end
+
+local nextN = n + 1
+local mark = 'c' .. int(nextN) .. '.'
+local results, seen = {}, {}
+local writes, given = {}, {}
+local done = false
+
+local function write(pair, flow, quantity, digest, back)
+  local list = writes[pair]
+  if not list then
+    list = {'#', ''}
+    writes[pair] = list
+  end
+  list[#list + 1] = flow
+  list[#list + 1] = quantity .. mark .. digest
+  if back then
+    given[pair] = (given[pair] or 0) + quantity
+    skus[pair].stock = skus[pair].stock + quantity
+  end
+end
+
+for i = 1, orderCount do
+  local flow, digest = flows[i], digests[i]
+  local result
+  if seen[flow] then
+    result = seen[flow] == digest and 'r' or 'C'
+  elseif otherDigest(i) then
+    result = 'C'
+  else
+    local entry = recorded(i)
+    if entry == false then return fenced('damaged', ARGV[1]) end
+    local kind = entry and string.match(entry, '^%d+([tc])')
+    if kind == 'c' then
+      result = 'r'
+    else
+      result = kind == 't' and 'R' or 'T'
+      done = true
+      seen[flow] = digest
+      local back = result == 'R'
+      write(pairAt[i], flow, quantityAt[i], digest, back)
+      local more = moreLines[i]
+      if more then
+        for k = 1, #more, 3 do write(more[k], flow, more[k + 1], digest, back) end
+      end
+    end
+  end
+  results[i] = result
+end
+
+results = table.concat(results)
+if done then
+  local id, reason = announce(nextN, blob, results)
+  if not id then return fenced(reason, ARGV[1]) end
+  n = nextN
+  for pair, list in pairs(writes) do
+    local sku = skus[pair]
+    local back = given[pair] or 0
+    sku.taken = sku.taken - back
+    if back > 0 then redis.call('INCRBY', KEYS[1 + 2 * pair], int(back)) end
+    list[2] = controlText(sku, n)
+    setFields(KEYS[2 + 2 * pair], list)
+  end
+end
+local answer = {n, results, ''}
+for i = 1, pairsCount do answer[3 + i] = skus[i].stock end
+return answer

@@ -1,0 +1,194 @@
+public import Inventory
+public import OrderStore
+public import Redis
+public import Telemetry
+import Synchronization
+
+/// Writes to SQL what Redis did and no engine committed: reads each bucket's outbox from where SQL stands, settles the entries
+/// (idempotently), and trims below what SQL holds.
+///
+/// Under `durable` engines commit their own entries; the worker takes only a bucket whose position has not moved between two
+/// looks, which is what an engine that died leaves behind.
+public final class OutboxWorker: Sendable {
+    public struct Configuration: Sendable {
+        /// Pause between two looks.
+        public var interval = Duration.milliseconds(20)
+        /// Entries of one bucket in one look.
+        public var entriesMax = 512
+        /// Take only what no engine committed.
+        public var onlyAbandoned = false
+        /// Pause between two trims of a bucket.
+        public var trimInterval = Duration.seconds(1)
+        /// A missing entry is reported after this long.
+        public var gapPatience = Duration.seconds(1)
+        public init() {}
+    }
+
+    public struct Status: Sendable, Hashable {
+        /// Age of the oldest entry that was read and is not in SQL yet; zero when there is none.
+        public var oldestMilliseconds: Int64 = 0
+        /// Entries settled since start.
+        public var settledEntries: Int64 = 0
+        /// Orders beyond capacity or under a used flow that were drained since start.
+        public var exceptions: Int64 = 0
+        /// What SQL or Redis last said; `nil` while all is well.
+        public var lastError: String?
+    }
+
+    private struct Progress {
+        var drained: OutboxID
+        var trimmedAt: ContinuousClock.Instant
+        var gapSince: ContinuousClock.Instant?
+    }
+
+    /// From the forming of a call in an engine to its entry being in SQL.
+    public let lag = LatencyRecorder()
+    private let catalogue: Catalogue
+    private let cluster: RedisCluster
+    private let store: any OrderStore
+    private let configuration: Configuration
+    private let keys: [BucketKeys]
+    private let onGap: @Sendable (BucketNumber, Epoch) -> Void
+    private let state = Mutex(Status())
+    private let clock = ContinuousClock()
+
+    /// - Parameters:
+    ///   - store: where entries are settled; a decorator may delay it.
+    ///   - onGap: called when an entry is gone from the outbox before SQL had it.
+    public init(
+        catalogue: Catalogue, cluster: RedisCluster, store: any OrderStore, configuration: Configuration = Configuration(),
+        onGap: @escaping @Sendable (BucketNumber, Epoch) -> Void = { _, _ in }
+    ) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.store = store
+        self.configuration = configuration
+        self.onGap = onGap
+        keys = catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: catalogue) }
+    }
+
+    public var status: Status { state.withLock { $0 } }
+
+    /// Drains until cancelled.
+    public func run() async {
+        var progress: [BucketNumber: Progress] = [:]
+        while !Task.isCancelled {
+            await look(&progress)
+            try? await clock.sleep(for: configuration.interval)
+        }
+    }
+
+    private func look(_ progress: inout [BucketNumber: Progress]) async {
+        let records: [BucketRecord]
+        do { records = try await store.buckets() } catch {
+            state.withLock { $0.lastError = "\(error)" }
+            return
+        }
+        var wanted: [BucketRecord] = []
+        for record in records where record.state == .open {
+            let before = progress[record.bucket]
+            let moved = before?.drained != record.drainedThrough
+            if before == nil {
+                progress[record.bucket] = Progress(drained: record.drainedThrough, trimmedAt: clock.now)
+            } else {
+                progress[record.bucket]!.drained = record.drainedThrough
+                if moved { progress[record.bucket]!.gapSince = nil }
+            }
+            if moved && clock.now - progress[record.bucket]!.trimmedAt >= configuration.trimInterval {
+                progress[record.bucket]!.trimmedAt = clock.now
+                trim(record)
+            }
+            if !(configuration.onlyAbandoned && moved) { wanted.append(record) }
+        }
+        let entries = await read(wanted)
+        reportGaps(wanted, entries, &progress)
+        guard !entries.isEmpty else {
+            state.withLock { $0.oldestMilliseconds = 0 }
+            return
+        }
+        let now = WallClock.milliseconds
+        if let oldest = entries.compactMap(\.milliseconds).min() {
+            state.withLock { $0.oldestMilliseconds = Int64(now) - Int64(min(oldest, now)) }
+        }
+        await settle(entries)
+    }
+
+    /// Reads all buckets at once; the commands travel together.
+    private func read(_ records: [BucketRecord]) async -> [OutboxEntry] {
+        await withTaskGroup(of: [OutboxEntry].self) { group in
+            for record in records {
+                guard let position = catalogue.position(of: record.bucket) else { continue }
+                let keys = keys[position]
+                let command = OutboxEntry.readCommand(
+                    keys: keys, after: record.drainedThrough, sameEpoch: true, limit: configuration.entriesMax)
+                group.addTask { [cluster, clock] in
+                    guard
+                        let reply = try? await cluster.call(
+                            slot: keys.slot, command, deadline: clock.now + .seconds(1))
+                    else { return [] }
+                    return OutboxEntry.read(reply, bucket: record.bucket)
+                }
+            }
+            var all: [OutboxEntry] = []
+            for await some in group { all.append(contentsOf: some) }
+            return all
+        }
+    }
+
+    private func settle(_ entries: [OutboxEntry]) async {
+        do {
+            let result = try await store.commit(CommitBatch(entries: entries.map(\.settlement)))
+            let now = WallClock.milliseconds
+            var settled: Int64 = 0
+            var exceptions: Int64 = 0
+            for (entry, outcome) in zip(entries, result.entries) {
+                guard case .settled(let odd) = outcome else { continue }
+                settled += 1
+                exceptions += Int64(odd.count)
+                if let milliseconds = entry.milliseconds {
+                    lag.record(.milliseconds(Int64(now) - Int64(min(milliseconds, now))))
+                }
+            }
+            state.withLock {
+                $0.settledEntries += settled
+                $0.exceptions += exceptions
+                $0.lastError = nil
+            }
+        } catch {
+            // Nothing is lost: the entries stay in the outbox and are read again.
+            state.withLock { $0.lastError = "\(error)" }
+        }
+    }
+
+    /// An outbox whose first entry lies beyond the next id has lost one, unless an engine settled those in between.
+    private func reportGaps(
+        _ records: [BucketRecord], _ entries: [OutboxEntry], _ progress: inout [BucketNumber: Progress]
+    ) {
+        var first: [BucketNumber: Int64] = [:]
+        for entry in entries { first[entry.bucket] = min(first[entry.bucket] ?? .max, entry.id.n) }
+        for record in records {
+            guard let n = first[record.bucket], n > record.drainedThrough.n + 1 else {
+                progress[record.bucket]?.gapSince = nil
+                continue
+            }
+            if let since = progress[record.bucket]?.gapSince {
+                if clock.now - since >= configuration.gapPatience {
+                    progress[record.bucket]?.gapSince = nil
+                    onGap(record.bucket, record.epoch)
+                }
+            } else {
+                progress[record.bucket]?.gapSince = clock.now
+            }
+        }
+    }
+
+    /// Drops what SQL holds. The newest drained entry stays.
+    private func trim(_ record: BucketRecord) {
+        guard let position = catalogue.position(of: record.bucket) else { return }
+        var command = RedisCommand("XTRIM")
+        command.append(keys[position].outbox)
+        command.append("MINID")
+        command.append("\(record.drainedThrough)")
+        cluster.send(slot: keys[position].slot, command: command, deadline: clock.now + .seconds(1)) { _ in }
+    }
+}

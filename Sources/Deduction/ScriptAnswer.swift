@@ -1,0 +1,172 @@
+public import Inventory
+public import Redis
+
+/// Why the fence let nothing through. Raw values are the reasons that the scripts write.
+public enum FenceReason: String, Sendable, Hashable {
+    /// The server that answered is a replica: reroute.
+    case replica
+    /// The bucket's control key is gone: the data was lost, flushed or never loaded.
+    case noControl
+    /// The server's replication id changed: restarted or promoted since the bucket was opened.
+    case lineage
+    /// Somebody recovered the bucket: the caller's epoch is old.
+    case epoch
+    /// The bucket's n is below what the caller has seen: a rollback.
+    case behind
+    case recovering
+    case halted
+    case closed
+    /// A stock or ledger key is gone.
+    case missing
+    /// stock + taken ≠ allocated.
+    case unbalanced
+    /// The outbox is gone.
+    case noOutbox
+    /// The outbox is ahead of the control: an id would be used twice.
+    case reusedID
+    /// An entry is gone from the outbox before SQL had it.
+    case outboxGap
+    /// Only some of an order's lines are in their ledgers.
+    case damaged
+    /// The script raised an error.
+    case scriptFailed
+
+    /// Whether the data can no longer be trusted, so that the bucket must be recovered.
+    public var needsRecovery: Bool {
+        switch self {
+        case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
+            .scriptFailed:
+            true
+        case .replica, .epoch, .recovering, .halted, .closed: false
+        }
+    }
+
+    /// One plain sentence about a bucket, for events and logs.
+    public var sentence: String {
+        switch self {
+        case .replica: "a replica answered"
+        case .noControl: "its control is gone: the node came back empty"
+        case .lineage: "the node restarted or was promoted"
+        case .epoch: "another recovery has taken it over"
+        case .behind: "the node fell back behind what was seen"
+        case .recovering: "it is being recovered"
+        case .halted: "the sale is halted"
+        case .closed: "the sale is closed"
+        case .missing: "a stock or ledger key is gone"
+        case .unbalanced: "stock + taken ≠ allocated"
+        case .noOutbox: "its outbox is gone"
+        case .reusedID: "its outbox is ahead of its control"
+        case .outboxGap: "entries are gone from its outbox"
+        case .damaged: "its ledgers disagree about an order"
+        case .scriptFailed: "its keys have the wrong type"
+        }
+    }
+}
+
+/// The answer of a script behind the fence.
+public enum ScriptAnswer: Sendable {
+    /// - n: of the bucket after the call.
+    /// - results: a letter for each order, or one letter.
+    /// - duplicates: position of an order → n of the entry that took it.
+    /// - stocks: units left, by key pair of the call.
+    case done(n: Int64, results: [UInt8], duplicates: [Int: Int64], stocks: [Int64])
+    case fenced(FenceReason, epoch: Epoch?)
+    /// Not an answer of ours.
+    case unreadable
+
+    public init(_ reply: RedisReply) {
+        guard let values = reply.array, let first = values.first?.int else {
+            self = .unreadable
+            return
+        }
+        if first == -1 {
+            let reason = values.count > 1 ? values[1].string.flatMap(FenceReason.init(rawValue:)) : nil
+            let epoch = values.count > 2 ? values[2].int.map(Epoch.init(rawValue:)) : nil
+            self = .fenced(reason ?? .scriptFailed, epoch: epoch)
+            return
+        }
+        guard values.count >= 3, let results = values[1].bytes, let list = values[2].string else {
+            self = .unreadable
+            return
+        }
+        var duplicates: [Int: Int64] = [:]
+        for item in list.split(separator: " ") {
+            let parts = item.split(separator: ":")
+            guard parts.count == 2, let position = Int(parts[0]), let n = Int64(parts[1]) else { continue }
+            duplicates[position - 1] = n
+        }
+        self = .done(n: first, results: results, duplicates: duplicates, stocks: values.dropFirst(3).map { $0.int ?? 0 })
+    }
+}
+
+/// One consistent reading of a bucket in Redis.
+public struct BucketCut: Sendable {
+    public struct SKU: Sendable, Hashable {
+        public let sku: SKUNumber
+        /// `nil`: the key is gone or no integer.
+        public let stock: Int64?
+        public let control: SKUControl?
+    }
+
+    public let bucket: BucketNumber
+    /// `nil`: the bucket's control is gone.
+    public let id: OutboxID?
+    public let state: String
+    public let lineageHolds: Bool
+    /// The newest id in the outbox; `nil`: the outbox is gone.
+    public let outboxEnd: OutboxID?
+    public let skus: [SKU]
+
+    public init?(_ reply: RedisReply, bucket: Bucket) {
+        guard let values = reply.array, values.count == 5 + 2 * bucket.skus.count else { return nil }
+        self.bucket = bucket.number
+        if let epoch = values[0].int, let n = values[2].int {
+            id = OutboxID(epoch: Epoch(rawValue: epoch), n: n)
+        } else {
+            id = nil
+        }
+        state = values[1].string ?? ""
+        lineageHolds = values[3].int == 1
+        outboxEnd = values[4].string.flatMap { OutboxID($0) }
+        skus = bucket.skus.enumerated().map { position, sku in
+            SKU(
+                sku: sku, stock: values[5 + 2 * position].int,
+                control: values[6 + 2 * position].string.flatMap(SKUControl.init))
+        }
+    }
+
+    /// What, seen from Redis alone, says that the bucket must be recovered.
+    public var damage: FenceReason? {
+        guard let id else { return .noControl }
+        guard lineageHolds else { return .lineage }
+        if state == "recovering" { return .recovering }
+        guard let outboxEnd else { return .noOutbox }
+        if outboxEnd != id { return .reusedID }
+        for sku in skus {
+            guard let stock = sku.stock, let control = sku.control else { return .missing }
+            if stock < 0 || stock + control.taken != control.allocated { return .unbalanced }
+        }
+        return nil
+    }
+}
+
+/// A SKU's control, the ledger field `#`: `allocated version taken frozen n`.
+public struct SKUControl: Sendable, Hashable {
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    public let n: Int64
+
+    public init?(_ text: String) {
+        let parts = text.split(separator: " ")
+        guard parts.count == 5, let allocated = Int64(parts[0]), let version = Int64(parts[1]),
+            let taken = Int64(parts[2]), parts[3] == "0" || parts[3] == "1", let n = Int64(parts[4])
+        else { return nil }
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = parts[3] == "1"
+        self.n = n
+    }
+}

@@ -1,0 +1,52 @@
+public import Redis
+
+/// Every script of the wire contract, loaded on every master.
+///
+/// A script is put together from the `.lua` files embedded in the binary: the fence first, then the states in which it may
+/// write, then its body.
+public struct Scripts: Sendable {
+    public let deduct: LoadedScript
+    public let release: LoadedScript
+    public let restock: LoadedScript
+    public let freeze: LoadedScript
+    public let state: LoadedScript
+    public let repair: LoadedScript
+    public let cut: LoadedScript
+    public let close: LoadedScript
+    public let rebuild: LoadedScript
+    public let open: LoadedScript
+
+    /// Loads all scripts.
+    public static func load(on cluster: RedisCluster) async throws(RedisError) -> Scripts {
+        let orders = text(PackageResources.orders_lua)
+        let inEveryState = "open = true, halted = true, closed = true"
+        return Scripts(
+            deduct: try await load("deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
+            release: try await load(
+                "release", guarding(inEveryState) + orders + text(PackageResources.release_lua), on: cluster),
+            restock: try await load("restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
+            freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
+            state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
+            repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
+            cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
+            close: try await load("close", text(PackageResources.close_lua), on: cluster),
+            rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),
+            open: try await load("open", text(PackageResources.open_lua), on: cluster))
+    }
+
+    private static func load(
+        _ name: String, _ body: String, on cluster: RedisCluster
+    ) async throws(RedisError) -> LoadedScript {
+        try await cluster.load(RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body))
+    }
+
+    private static func guarding(_ states: String) -> String {
+        """
+        local n, watermark = pass({\(states)})
+        if not n then return watermark end
+
+        """
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

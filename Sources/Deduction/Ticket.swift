@@ -1,0 +1,52 @@
+import Inventory
+import Synchronization
+
+/// One caller who waits for one order.
+///
+/// Its lane's lock protects `uncertain`; everything else is set once. A class, because it moves between queues, calls and
+/// commits without being copied.
+final class Ticket: @unchecked Sendable {
+    enum Purpose { case deduct, release }
+
+    let order: Order
+    let purpose: Purpose
+    let askedAt: ContinuousClock.Instant
+    /// The caller hears `unknown` (or the refusal of a first attempt) when this passes.
+    let deadline: ContinuousClock.Instant
+    /// Some attempt may have been executed, or may yet be: a later "no" is not final before a cancel was answered.
+    /// Protected by the lane's lock: a ticket is in one lane, and in one queue, call or commit of it at a time.
+    var uncertainty: Uncertainty?
+    private let resume: @Sendable (TicketAnswer) -> Void
+
+    init(
+        order: Order, purpose: Purpose, askedAt: ContinuousClock.Instant, deadline: ContinuousClock.Instant,
+        resume: @escaping @Sendable (TicketAnswer) -> Void
+    ) {
+        self.order = order
+        self.purpose = purpose
+        self.askedAt = askedAt
+        self.deadline = deadline
+        self.resume = resume
+    }
+
+    func answer(_ answer: TicketAnswer) { resume(answer) }
+}
+
+enum TicketAnswer: Sendable {
+    case deduction(DeductionOutcome)
+    case release(ReleaseOutcome)
+}
+
+/// What became of a release.
+public enum ReleaseOutcome: Hashable, Sendable {
+    /// Given back by entry `id`.
+    case givenBack(OutboxID)
+    /// Cancelled before.
+    case already
+    /// It was not there; a tombstone, entry `id`, forbids it now.
+    case tombstone(OutboxID)
+    /// The flow carries another order; nothing was touched.
+    case conflict
+    /// Not answered: ask again.
+    case unknown
+}

@@ -1,0 +1,67 @@
+public import Inventory
+
+/// One disagreement between the books.
+public struct Finding: Sendable, Hashable {
+    public let kind: DriftKind
+    public let bucket: BucketNumber
+    /// `nil`: the whole bucket.
+    public let sku: SKUNumber?
+    /// Units by which the books differ, never negative.
+    public let units: Int64
+    /// The flows behind it, where a ledger names them; at most `flowsMax`.
+    public let flows: [FlowID]
+    /// One plain sentence with its numbers.
+    public let sentence: String
+
+    public static let flowsMax = 10_000
+
+    public init(
+        kind: DriftKind, bucket: BucketNumber, sku: SKUNumber?, units: Int64, flows: [FlowID] = [], sentence: String
+    ) {
+        self.kind = kind
+        self.bucket = bucket
+        self.sku = sku
+        self.units = units
+        self.flows = flows
+        self.sentence = sentence
+    }
+
+    /// What makes two findings of two cuts the same.
+    public var identity: String {
+        "\(kind.rawValue) \(bucket.rawValue) \(sku?.rawValue ?? -1) \(units) \(flows.map(\.description).joined(separator: ","))"
+    }
+}
+
+/// The result of comparing Redis and SQL bucket by bucket.
+public struct Comparison: Sendable {
+    public let findings: [Finding]
+    /// Buckets that were cut and compared.
+    public let cuts: Int
+    /// Buckets that could not be read, and why: unknown, not good.
+    public let unread: [BucketNumber: String]
+    /// Unix milliseconds.
+    public let atMilliseconds: UInt64
+    public let duration: Duration
+
+    public init(
+        findings: [Finding], cuts: Int, unread: [BucketNumber: String], atMilliseconds: UInt64, duration: Duration
+    ) {
+        self.findings = findings
+        self.cuts = cuts
+        self.unread = unread
+        self.atMilliseconds = atMilliseconds
+        self.duration = duration
+    }
+
+    /// Units that disagree; what is merely on its way does not count.
+    public var driftUnits: Int64 { findings.filter(\.kind.countsAsDrift).reduce(0) { $0 + $1.units } }
+
+    /// Units by kind, every kind present.
+    public var unitsByKind: [DriftKind: Int64] {
+        var result = Dictionary(uniqueKeysWithValues: DriftKind.allCases.map { ($0, Int64(0)) })
+        for finding in findings { result[finding.kind]! += finding.units }
+        return result
+    }
+
+    public var drifts: [Finding] { findings.filter(\.kind.countsAsDrift) }
+}

@@ -1,0 +1,165 @@
+import Deduction
+import Inventory
+import OrderStore
+import Redis
+
+/// Flow by flow: what a difference in units is made of, and damage that leaves the counters equal.
+///
+/// A ledger of a million entries is never read in one command: HSCAN goes through it in bounded steps while the sale runs. What
+/// changes meanwhile shows up as a difference, so a difference counts only if a second look at that flow finds it too.
+extension Reconciler {
+    static let scanCount = 1_000
+    static let pageRows = 5_000
+
+    struct LedgerDifference: Hashable {
+        enum Side: Hashable { case onlyRedis, onlySQL, cancelledInSQL, cancelledInRedis, otherDigest }
+        let flow: FlowID
+        let side: Side
+        let units: Int64
+    }
+
+    func compareLedgers(_ bucket: Bucket, _ keys: BucketKeys, _ counters: [Finding]) async throws -> [Finding] {
+        var findings = counters.filter { $0.kind == .inFlight || $0.kind == .unbalanced }
+        for (position, sku) in bucket.skus.enumerated() {
+            let counter = counters.first { $0.sku == sku && ($0.kind == .unpersisted || $0.kind == .lostInRedis) }
+            var differences = try await differences(sku, keys.ledgers[position], keys)
+            if !differences.isEmpty {
+                try await clock.sleep(for: .milliseconds(100))
+                let again = try await self.differences(sku, keys.ledgers[position], keys)
+                differences.formIntersection(again)
+            }
+            findings.append(contentsOf: explain(bucket, sku, counter, differences))
+        }
+        return findings
+    }
+
+    private func differences(
+        _ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys
+    ) async throws -> Set<LedgerDifference> {
+        var redis = try await scan(ledgerKey, keys)
+        var result: Set<LedgerDifference> = []
+        var after: FlowID?
+        while true {
+            let rows = try await store.ledgerPage(sku: sku, after: after, limit: Self.pageRows)
+            for row in rows {
+                let entry = redis.removeValue(forKey: row.flow)
+                let units = max(row.quantity, entry?.quantity ?? 0)
+                switch entry {
+                case nil:
+                    if !row.cancelled && row.quantity > 0 {
+                        result.insert(LedgerDifference(flow: row.flow, side: .onlySQL, units: units))
+                    }
+                case let entry? where entry.digest != row.digest:
+                    result.insert(LedgerDifference(flow: row.flow, side: .otherDigest, units: units))
+                case let entry? where entry.cancelled && !row.cancelled:
+                    result.insert(LedgerDifference(flow: row.flow, side: .cancelledInRedis, units: units))
+                case let entry? where !entry.cancelled && row.cancelled:
+                    result.insert(LedgerDifference(flow: row.flow, side: .cancelledInSQL, units: units))
+                default: break
+                }
+            }
+            guard rows.count == Self.pageRows, let last = rows.last else { break }
+            after = last.flow
+        }
+        for (flow, entry) in redis where !entry.cancelled && entry.quantity > 0 {
+            result.insert(LedgerDifference(flow: flow, side: .onlyRedis, units: entry.quantity))
+        }
+        return result
+    }
+
+    private func scan(_ ledgerKey: [UInt8], _ keys: BucketKeys) async throws -> [FlowID: LedgerEntry] {
+        var entries: [FlowID: LedgerEntry] = [:]
+        var cursor = "0"
+        repeat {
+            var command = RedisCommand("HSCAN")
+            command.append(ledgerKey)
+            command.append(cursor)
+            command.append("COUNT")
+            command.append(Self.scanCount)
+            let reply = try await cluster.call(slot: keys.slot, command, deadline: clock.now + .seconds(2))
+            guard let parts = reply.array, parts.count == 2, let next = parts[0].string, let fields = parts[1].array
+            else { throw Unreadable(description: "HSCAN answered something unreadable") }
+            for position in stride(from: 0, to: fields.count - 1, by: 2) {
+                guard let name = fields[position].bytes, let flow = FlowID(bytes: name),
+                    let value = fields[position + 1].bytes, let entry = LedgerEntry(value)
+                else { continue }
+                entries[flow] = entry
+            }
+            cursor = next
+        } while cursor != "0"
+        return entries
+    }
+
+    /// Turns differences by flow into findings; units that no flow explains stay with the counters' finding.
+    private func explain(
+        _ bucket: Bucket, _ sku: SKUNumber, _ counter: Finding?, _ differences: Set<LedgerDifference>
+    ) -> [Finding] {
+        let name = catalogue[sku]?.sku ?? "?"
+        func part(_ side: LedgerDifference.Side) -> (flows: [FlowID], units: Int64) {
+            let some = differences.filter { $0.side == side }
+            return (some.map(\.flow).sorted(), some.reduce(0) { $0 + $1.units })
+        }
+        func finding(_ kind: DriftKind, _ units: Int64, _ flows: [FlowID], _ sentence: String) -> Finding {
+            Finding(
+                kind: kind, bucket: bucket.number, sku: sku, units: units,
+                flows: Array(flows.prefix(Finding.flowsMax)), sentence: "\(name): \(sentence)")
+        }
+        var findings: [Finding] = []
+        let onlySQL = part(.onlySQL)
+        let onlyRedis = part(.onlyRedis)
+        let cancelledInSQL = part(.cancelledInSQL)
+        let conflicts = part(.otherDigest)
+        let cancelledInRedis = part(.cancelledInRedis)
+        let unexplained = counter?.units ?? 0
+        if !onlySQL.flows.isEmpty {
+            if counter?.kind == .lostInRedis {
+                findings.append(
+                    finding(
+                        .lostInRedis, onlySQL.units, onlySQL.flows,
+                        "\(onlySQL.flows.count) orders (\(onlySQL.units) units) are in SQL and gone from Redis"))
+            } else {
+                findings.append(
+                    finding(
+                        .missingLedgerEntry, onlySQL.units, onlySQL.flows,
+                        "\(onlySQL.flows.count) orders (\(onlySQL.units) units) are counted in Redis but not in its ledger"))
+            }
+        }
+        if !onlyRedis.flows.isEmpty, counter?.kind == .unpersisted {
+            findings.append(
+                finding(
+                    .unpersisted, onlyRedis.units, onlyRedis.flows,
+                    "\(onlyRedis.flows.count) orders (\(onlyRedis.units) units) are in Redis, drained, and not in SQL"))
+        } else if !onlyRedis.flows.isEmpty {
+            findings.append(
+                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units) units are on their way to SQL"))
+        }
+        if !cancelledInSQL.flows.isEmpty {
+            findings.append(
+                finding(
+                    .inFlight, cancelledInSQL.units, cancelledInSQL.flows,
+                    "\(cancelledInSQL.units) units are on their way back to Redis"))
+        }
+        if !conflicts.flows.isEmpty {
+            findings.append(
+                finding(
+                    .conflict, conflicts.units, conflicts.flows,
+                    "\(conflicts.flows.count) flows carry another order in Redis than in SQL"))
+        }
+        if !cancelledInRedis.flows.isEmpty {
+            findings.append(
+                finding(
+                    .lostInRedis, cancelledInRedis.units, cancelledInRedis.flows,
+                    "\(cancelledInRedis.flows.count) orders are cancelled in Redis and not in SQL"))
+        }
+        if let counter {
+            let explained = findings.filter { $0.kind == counter.kind }.reduce(Int64(0)) { $0 + $1.units }
+            if unexplained > explained {
+                findings.append(
+                    finding(
+                        counter.kind, unexplained - explained, [],
+                        "\(unexplained - explained) units differ and no order explains them"))
+            }
+        }
+        return findings
+    }
+}

@@ -1,0 +1,214 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+public import Redis
+
+/// Compares Redis with SQL by the cut: one script reads stock, control and n of a bucket; SQL's movements are folded up to
+/// that same n; then both must say the same. It reads only.
+public struct Reconciler: Sendable {
+    public struct Configuration: Sendable {
+        /// How long SQL is given to drain up to a cut before the rest is read from the outbox itself.
+        public var drainPatience = Duration.milliseconds(500)
+        /// Also compare every ledger flow by flow.
+        public var comparesLedgers = false
+        /// Buckets compared at once.
+        public var concurrentMax = 8
+        public init() {}
+    }
+
+    let catalogue: Catalogue
+    let cluster: RedisCluster
+    let scripts: Scripts
+    let store: any OrderStore
+    let configuration: Configuration
+    let clock = ContinuousClock()
+
+    public init(
+        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore,
+        configuration: Configuration = Configuration()
+    ) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.scripts = scripts
+        self.store = store
+        self.configuration = configuration
+    }
+
+    /// Cuts and compares every bucket.
+    public func compare() async -> Comparison {
+        let start = clock.now
+        var findings: [Finding] = []
+        var unread: [BucketNumber: String] = [:]
+        var cuts = 0
+        await withTaskGroup(of: (BucketNumber, Result<[Finding], any Error>).self) { group in
+            var next = 0
+            func addOne() {
+                guard next < catalogue.buckets.count else { return }
+                let bucket = catalogue.buckets[next]
+                next += 1
+                group.addTask {
+                    do { return (bucket.number, .success(try await compare(bucket))) } catch {
+                        return (bucket.number, .failure(error))
+                    }
+                }
+            }
+            for _ in 0..<configuration.concurrentMax { addOne() }
+            for await (number, result) in group {
+                switch result {
+                case .success(let some):
+                    cuts += 1
+                    findings.append(contentsOf: some)
+                case .failure(let error): unread[number] = "\(error)"
+                }
+                addOne()
+            }
+        }
+        findings.sort { ($0.bucket, $0.sku?.rawValue ?? -1) < ($1.bucket, $1.sku?.rawValue ?? -1) }
+        return Comparison(
+            findings: findings, cuts: cuts, unread: unread, atMilliseconds: WallClock.milliseconds,
+            duration: start.duration(to: clock.now))
+    }
+
+    /// One bucket's findings.
+    public func compare(_ bucket: Bucket) async throws -> [Finding] {
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        for _ in 0..<5 {
+            let cut = try await readCut(bucket, keys)
+            if let damage = cut.damage { return [try await damaged(bucket, cut, damage)] }
+            guard let id = cut.id else { continue }
+            guard let (fold, inFlight) = try await foldThrough(id, bucket, keys) else { continue }
+            var findings = compareCounters(bucket, cut, fold, inFlight)
+            if configuration.comparesLedgers || findings.contains(where: \.kind.countsAsDrift) {
+                let byLedger = try await compareLedgers(bucket, keys, findings)
+                findings = byLedger
+            }
+            return findings
+        }
+        throw Unreadable(description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again")
+    }
+
+    struct Unreadable: Error, CustomStringConvertible { let description: String }
+
+    private func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
+        let reply = try await cluster.evaluate(
+            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(2))
+        guard let cut = BucketCut(reply, bucket: bucket) else {
+            throw Unreadable(description: "bucket \(bucket.tag): a replica answered; nothing was compared")
+        }
+        return cut
+    }
+
+    /// A bucket of which nothing can be trusted: its units are those that SQL says are taken.
+    private func damaged(_ bucket: Bucket, _ cut: BucketCut, _ damage: FenceReason) async throws -> Finding {
+        if damage == .recovering {
+            throw Unreadable(description: "bucket \(bucket.tag) is being recovered; compare again")
+        }
+        let members = Set(bucket.skus)
+        let counters = try await store.skuCounters().filter { members.contains($0.sku) }
+        let redis = Dictionary(uniqueKeysWithValues: cut.skus.map { ($0.sku, $0.stock) })
+        let units = counters.reduce(Int64(0)) { sum, counter in
+            let should = counter.allocated - counter.sold - counter.reserved
+            return sum + abs(should - (redis[counter.sku].flatMap { $0 } ?? 0))
+        }
+        let kind: DriftKind
+        switch damage {
+        case .unbalanced:
+            kind = cut.skus.contains { ($0.stock ?? 0) < 0 } ? .negative : .unbalanced
+        case .reusedID: kind = .reusedID
+        default: kind = .lostBucket
+        }
+        return Finding(
+            kind: kind, bucket: bucket.number, sku: nil, units: max(units, 1),
+            sentence: "bucket \(bucket.tag): \(damage.sentence); it must be rebuilt from SQL")
+    }
+
+    /// SQL's movements up to `id`, the part that SQL does not have yet read from the outbox. `nil`: the epoch moved on.
+    private func foldThrough(
+        _ id: OutboxID, _ bucket: Bucket, _ keys: BucketKeys
+    ) async throws -> (fold: [SKUNumber: CutFold], inFlight: [SKUNumber: Int64])? {
+        let giveUpAt = clock.now + configuration.drainPatience
+        while true {
+            if let fold = try await store.foldForCut(bucket: bucket.number, through: id) { return (fold, [:]) }
+            if clock.now >= giveUpAt { break }
+            try await clock.sleep(for: .milliseconds(10))
+        }
+        guard let record = try await store.buckets().first(where: { $0.bucket == bucket.number }),
+            record.epoch == id.epoch, record.state == .open
+        else { return nil }
+        guard let base = try await store.foldForCut(bucket: bucket.number, through: record.drainedThrough) else { return nil }
+        var taken: [SKUNumber: Int64] = [:]
+        var allocated: [SKUNumber: Int64] = [:]
+        var versions: [SKUNumber: Int64] = [:]
+        var position = record.drainedThrough
+        while position < id {
+            let command = OutboxEntry.readCommand(
+                keys: keys, after: position, sameEpoch: true, limit: Recoverer.entriesMax)
+            let reply = try await cluster.call(slot: keys.slot, command, deadline: clock.now + .seconds(2))
+            let entries = OutboxEntry.read(reply, bucket: bucket.number)
+            guard let last = entries.last else {
+                throw Unreadable(
+                    description: "bucket \(bucket.tag): entries after \(position) are gone from the outbox before SQL had them")
+            }
+            for entry in entries where entry.id <= id {
+                switch entry.settlement.action {
+                case .deduct(let orders):
+                    for line in orders.flatMap(\.lines) { taken[line.sku, default: 0] += Int64(line.quantity) }
+                case .release(let orders, _):
+                    for line in orders.flatMap(\.lines) { taken[line.sku, default: 0] -= Int64(line.quantity) }
+                case .restock(let sku, let version, let units):
+                    allocated[sku, default: 0] += units
+                    versions[sku] = version + 1
+                case .repair(let sku, let delta): taken[sku, default: 0] += delta
+                case .mark, .unreadable: break
+                }
+            }
+            position = last.id
+        }
+        var fold = base
+        for (sku, was) in base {
+            fold[sku] = CutFold(
+                allocated: was.allocated + (allocated[sku] ?? 0), version: versions[sku] ?? was.version,
+                taken: was.taken + (taken[sku] ?? 0), frozen: was.frozen)
+        }
+        return (fold, taken.mapValues { abs($0) })
+    }
+
+    private func compareCounters(
+        _ bucket: Bucket, _ cut: BucketCut, _ fold: [SKUNumber: CutFold], _ inFlight: [SKUNumber: Int64]
+    ) -> [Finding] {
+        var findings: [Finding] = []
+        for reading in cut.skus {
+            guard let control = reading.control, let folded = fold[reading.sku] else { continue }
+            let name = catalogue[reading.sku]?.sku ?? "?"
+            if let units = inFlight[reading.sku], units > 0 {
+                findings.append(
+                    Finding(
+                        kind: .inFlight, bucket: bucket.number, sku: reading.sku, units: units,
+                        sentence: "\(name): \(units) units are on their way to SQL"))
+            }
+            if control.allocated != folded.allocated || control.version != folded.version {
+                findings.append(
+                    Finding(
+                        kind: .unbalanced, bucket: bucket.number, sku: reading.sku,
+                        units: max(1, abs(control.allocated - folded.allocated)),
+                        sentence: """
+                            \(name): Redis has \(control.allocated) units allocated (version \(control.version)), SQL \
+                            \(folded.allocated) (version \(folded.version))
+                            """))
+            }
+            let difference = control.taken - folded.taken
+            if difference > 0 {
+                findings.append(
+                    Finding(
+                        kind: .unpersisted, bucket: bucket.number, sku: reading.sku, units: difference,
+                        sentence: "\(name): Redis has \(difference) units taken that SQL does not know of"))
+            } else if difference < 0 {
+                findings.append(
+                    Finding(
+                        kind: .lostInRedis, bucket: bucket.number, sku: reading.sku, units: -difference,
+                        sentence: "\(name): SQL has \(-difference) units taken that Redis would sell again"))
+            }
+        }
+        return findings
+    }
+}

@@ -1,0 +1,241 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+public import Redis
+
+/// Recovers one bucket that may have lost data: a new epoch in SQL, the bucket closed under it, what survived drained, the
+/// books folded, Redis rebuilt, the bucket opened. Nobody else opens a bucket; loading a warmed sale is the same walk.
+///
+/// Every write to Redis is a script that requires this recovery's epoch and the state `recovering`, so a recoverer that stalls
+/// while another overtakes it writes nowhere.
+public struct Recoverer: Sendable {
+    /// Fields in one rebuilding call.
+    public static let fieldsMax = 2_000
+    /// Entries in one read of the outbox.
+    public static let entriesMax = 512
+
+    public struct Report: Sendable {
+        public let bucket: BucketNumber
+        public let epoch: Epoch
+        /// Entries found in the outbox that SQL did not have.
+        public let survivors: Int
+        /// Surviving orders beyond capacity: rows outside the counters.
+        public let overCapacity: Int
+        /// Ledger entries written.
+        public let ledgerEntries: Int
+        public let duration: Duration
+    }
+
+    /// What stopped a recovery.
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        public let description: String
+        /// Another recovery has a newer epoch: leave the bucket to it, then look again.
+        public let overtaken: Bool
+    }
+
+    private let catalogue: Catalogue
+    private let cluster: RedisCluster
+    private let scripts: Scripts
+    private let store: any OrderStore
+    private let claimant: String
+    /// How long one call to Redis may take; rebuilding is sent in bounded steps.
+    private let callTimeout = Duration.seconds(5)
+    private let clock = ContinuousClock()
+
+    /// - Parameter claimant: who recovers, for the record: host and process.
+    public init(
+        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore, claimant: String
+    ) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.scripts = scripts
+        self.store = store
+        self.claimant = claimant
+    }
+
+    /// The whole walk for one bucket.
+    ///
+    /// - Throws: `Failure`, `RedisError` or `OrderStoreError`; the bucket then stays closed, and a new attempt takes a new epoch.
+    public func recover(_ number: BucketNumber) async throws -> Report {
+        guard let bucket = catalogue[number] else {
+            throw Failure(description: "bucket number \(number.rawValue) is not in this sale", overtaken: false)
+        }
+        let start = clock.now
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        // Redis is asked first: a bucket that cannot be reached takes no epoch.
+        let seen = try await highestEpoch(bucket, keys)
+        let drained = try await store.buckets().first { $0.bucket == number }?.drainedThrough
+        let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
+        try await close(keys, claim)
+        let (survivors, overCapacity) = try await drain(
+            bucket, keys, claim, from: drained ?? OutboxID(epoch: .none, n: 0))
+        let fold = try await store.fold(bucket: number, claim: claim)
+        let entries = try await rebuild(bucket, keys, claim, fold)
+        let opening = try await store.markOpened(bucket: number, claim: claim)
+        try await open(bucket, keys, claim, fold, opening, entries)
+        return Report(
+            bucket: number, epoch: claim, survivors: survivors, overCapacity: overCapacity,
+            ledgerEntries: entries.values.reduce(0, +), duration: start.duration(to: clock.now))
+    }
+
+    private func highestEpoch(_ bucket: Bucket, _ keys: BucketKeys) async throws -> Epoch {
+        let reply = try await cluster.evaluate(
+            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + callTimeout)
+        guard let cut = BucketCut(reply, bucket: bucket) else { return .none }
+        return max(cut.id?.epoch ?? .none, cut.outboxEnd?.epoch ?? .none)
+    }
+
+    private func close(_ keys: BucketKeys, _ claim: Epoch) async throws {
+        var call = ScriptCall(keyCount: 2)
+        call.append(keys.control)
+        call.append(keys.outbox)
+        call.append(claim.rawValue)
+        try await require(scripts.close, call, keys)
+    }
+
+    /// Step 3: what the outbox still holds becomes orders where it fits, rows outside the counters where it does not.
+    private func drain(
+        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, from start: OutboxID
+    ) async throws -> (survivors: Int, overCapacity: Int) {
+        var position = start
+        var survivors = 0
+        var overCapacity = 0
+        while true {
+            let command = OutboxEntry.readCommand(
+                keys: keys, after: position, sameEpoch: false, limit: Self.entriesMax)
+            let reply: RedisReply
+            do {
+                reply = try await cluster.call(slot: keys.slot, command, deadline: clock.now + callTimeout)
+            } catch {
+                // A key of another type where the outbox should be holds no survivors; the opening replaces it.
+                guard error.kind == .wrongType else { throw error }
+                return (survivors, overCapacity)
+            }
+            let entries = OutboxEntry.read(reply, bucket: bucket.number).filter { $0.id.epoch < claim }
+            guard let last = entries.last else { return (survivors, overCapacity) }
+            let result = try await store.commit(CommitBatch(entries: entries.map(\.settlement), claim: claim))
+            for outcome in result.entries {
+                switch outcome {
+                case .settled(let exceptions):
+                    survivors += 1
+                    overCapacity += exceptions.values.count { $0 == .overCapacity }
+                case .already: break
+                case .stale:
+                    throw Failure(
+                        description: "bucket \(bucket.tag): epoch \(claim.rawValue) was overtaken while draining",
+                        overtaken: true)
+                }
+            }
+            position = last.id
+        }
+    }
+
+    /// Step 5. Returns how many entries each SKU's ledger has now.
+    private func rebuild(
+        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold
+    ) async throws -> [SKUNumber: Int] {
+        var calls: [ScriptCall] = []
+        var counts: [SKUNumber: Int] = [:]
+        let rows = Dictionary(grouping: fold.ledger, by: \.sku)
+        for (position, sku) in bucket.skus.enumerated() {
+            let ledger = rows[sku] ?? []
+            // A multi-line order has one row in each SKU's ledger; a flow stands once in each.
+            counts[sku] = ledger.count
+            var first = 0
+            repeat {
+                let last = min(first + Self.fieldsMax, ledger.count)
+                var call = ScriptCall(keyCount: 4, capacity: 64 * (last - first + 4))
+                call.append(keys.control)
+                call.append(keys.outbox)
+                call.append(keys.stocks[position])
+                call.append(keys.ledgers[position])
+                call.append(claim.rawValue)
+                call.append(Int64(0))
+                call.append(first == 0 ? "clear" : "fill")
+                for row in ledger[first..<last] {
+                    call.append(row.flow.bytes)
+                    call.append(LedgerEntry(row).bytes)
+                }
+                calls.append(call)
+                first = last
+            } while first < ledger.count
+        }
+        // Sent together on one connection, so in order; each is checked.
+        try await withThrowingTaskGroup { group in
+            for call in calls { group.addTask { try await require(scripts.rebuild, call, keys) } }
+            try await group.waitForAll()
+        }
+        return counts
+    }
+
+    private func open(
+        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold, _ opening: OpeningState,
+        _ entries: [SKUNumber: Int]
+    ) async throws {
+        let bySKU = Dictionary(uniqueKeysWithValues: fold.skus.map { ($0.sku, $0) })
+        var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 128 * (2 + bucket.skus.count))
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in bucket.skus.indices {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(claim.rawValue)
+        call.append(Int64(0))
+        call.append(opening.saleState == .warmed ? SaleState.halted.rawValue : opening.saleState.rawValue)
+        for sku in bucket.skus {
+            guard let folded = bySKU[sku] else {
+                throw Failure(description: "SQL has no counters for SKU number \(sku.rawValue)", overtaken: false)
+            }
+            call.append(folded.allocated)
+            call.append(folded.version)
+            call.append(folded.taken)
+            call.append(opening.frozen.contains(sku) ? "1" : "0")
+            call.append(Int64(entries[sku] ?? 0))
+        }
+        try await require(scripts.open, call, keys)
+    }
+
+    private func require(_ script: LoadedScript, _ call: ScriptCall, _ keys: BucketKeys) async throws {
+        let reply = try await cluster.evaluate(script, call, slot: keys.slot, deadline: clock.now + callTimeout)
+        guard let values = reply.array, values.first?.int == 1 else {
+            let reason = reply.array.flatMap { $0.count > 1 ? $0[1].string : nil } ?? "unreadable"
+            throw Failure(
+                description: "Redis let the recovery's \(script.name) not through: \(reason)",
+                overtaken: reason == "epoch")
+        }
+    }
+}
+
+/// A ledger entry as Redis holds it: `<quantity><t|c><n>.<digest>`.
+public struct LedgerEntry: Sendable, Hashable {
+    public let quantity: Int64
+    public let cancelled: Bool
+    public let n: Int64
+    public let digest: OrderDigest
+
+    public init(_ row: LedgerRow) {
+        quantity = row.quantity
+        cancelled = row.cancelled
+        n = row.n
+        digest = row.digest
+    }
+
+    /// Reads what a script wrote; `nil` for anything else.
+    public init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 10, bytes[bytes.count - 7] == UInt8(ascii: "."),
+            let digest = OrderDigest(bytes: bytes.suffix(6)),
+            let mark = bytes.firstIndex(where: { $0 == UInt8(ascii: "t") || $0 == UInt8(ascii: "c") }),
+            let quantity = Int64(String(decoding: bytes[..<mark], as: UTF8.self)),
+            let n = Int64(String(decoding: bytes[(mark + 1)..<(bytes.count - 7)], as: UTF8.self))
+        else { return nil }
+        self.quantity = quantity
+        self.n = n
+        self.digest = digest
+        cancelled = bytes[mark] == UInt8(ascii: "c")
+    }
+
+    public var bytes: [UInt8] {
+        Array("\(quantity)\(cancelled ? "c" : "t")\(n).".utf8) + digest.bytes
+    }
+}

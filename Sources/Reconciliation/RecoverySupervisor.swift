@@ -1,0 +1,105 @@
+public import Deduction
+public import Inventory
+import Synchronization
+
+/// Takes reports of fenced buckets and recovers each, several at a time, until it succeeds.
+public final class RecoverySupervisor: Sendable {
+    /// Buckets recovered at once.
+    public static let concurrentMax = 8
+
+    public enum Event: Sendable {
+        case fenced(BucketNumber, FenceReason)
+        case recovered(Recoverer.Report, reason: FenceReason)
+        /// Tried and failed; it is tried again.
+        case failed(BucketNumber, String)
+    }
+
+    public struct Status: Sendable, Hashable {
+        /// Buckets that wait for a recovery or are in one, with why.
+        public var fenced: [BucketNumber: FenceReason] = [:]
+        public var fences = 0
+        public var recoveries = 0
+        /// From the first fence of an outage to the last recovery of it.
+        public var lastOutage: Duration?
+    }
+
+    private struct State {
+        var status = Status()
+        var queue: [BucketNumber] = []
+        var outageStart: ContinuousClock.Instant?
+        var openedEpochs: [BucketNumber: Epoch] = [:]
+    }
+
+    private let recoverer: Recoverer
+    private let onEvent: @Sendable (Event) -> Void
+    private let state = Mutex(State())
+    private let clock = ContinuousClock()
+
+    /// - Parameter onEvent: called on any thread; must not block.
+    public init(recoverer: Recoverer, onEvent: @escaping @Sendable (Event) -> Void = { _ in }) {
+        self.recoverer = recoverer
+        self.onEvent = onEvent
+    }
+
+    public var status: Status { state.withLock { $0.status } }
+
+    /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped.
+    public func report(_ bucket: BucketNumber, epoch: Epoch, reason: FenceReason) {
+        let isNew = state.withLock { state in
+            if let opened = state.openedEpochs[bucket], epoch < opened { return false }
+            guard state.status.fenced[bucket] == nil else { return false }
+            state.status.fenced[bucket] = reason
+            state.status.fences += 1
+            state.queue.append(bucket)
+            if state.outageStart == nil { state.outageStart = clock.now }
+            return true
+        }
+        if isNew { onEvent(.fenced(bucket, reason)) }
+    }
+
+    /// Recovers what is reported until cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<Self.concurrentMax { group.addTask { await self.work() } }
+        }
+    }
+
+    /// One of several workers: takes a bucket, recovers it, takes the next.
+    private func work() async {
+        while !Task.isCancelled {
+            guard let bucket = state.withLock({ $0.queue.isEmpty ? nil : $0.queue.removeFirst() }) else {
+                try? await clock.sleep(for: .milliseconds(10))
+                continue
+            }
+            await recover(bucket)
+        }
+    }
+
+    private func recover(_ bucket: BucketNumber) async {
+        var pause = Duration.milliseconds(20)
+        var told: String?
+        while !Task.isCancelled {
+            do {
+                let report = try await recoverer.recover(bucket)
+                let reason = state.withLock { state -> FenceReason in
+                    let reason = state.status.fenced.removeValue(forKey: bucket) ?? .noControl
+                    state.status.recoveries += 1
+                    state.openedEpochs[bucket] = report.epoch
+                    if state.status.fenced.isEmpty, let start = state.outageStart {
+                        state.status.lastOutage = start.duration(to: clock.now)
+                        state.outageStart = nil
+                    }
+                    return reason
+                }
+                onEvent(.recovered(report, reason: reason))
+                return
+            } catch {
+                let text = "\(error)"
+                if told != text { onEvent(.failed(bucket, text)) }
+                told = text
+                try? await clock.sleep(for: pause)
+                pause = min(pause * 2, .milliseconds(500))
+            }
+        }
+    }
+}

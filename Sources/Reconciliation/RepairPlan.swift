@@ -1,0 +1,58 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+public import Redis
+
+/// What would mend the findings: data, to be printed, kept, and applied or not.
+public struct RepairPlan: Sendable {
+    public enum State: String, Sendable, Codable { case planned, applied, alreadyApplied, recovered, failed }
+
+    public struct Repair: Sendable {
+        /// Kept in the ledger once applied, so that applying twice acts once.
+        public let id: String
+        public let kind: DriftKind
+        public let bucket: BucketNumber
+        public let sku: SKUNumber?
+        public let units: Int64
+        public let flows: [FlowID]
+        /// The literal effect, in one sentence.
+        public let effect: String
+        public var state: State
+        public var failure: String?
+    }
+
+    public var repairs: [Repair]
+
+    /// A plan for what two comparisons agree on; what only one of them names is left alone.
+    public init(agreeing first: Comparison, _ second: Comparison, catalogue: Catalogue) {
+        let seen = Set(first.drifts.map(\.identity))
+        repairs = second.drifts.filter { seen.contains($0.identity) }.map { finding in
+            Repair(
+                id: Self.id(of: finding), kind: finding.kind, bucket: finding.bucket, sku: finding.sku,
+                units: finding.units, flows: finding.flows, effect: Self.effect(of: finding, catalogue), state: .planned)
+        }
+    }
+
+    /// FNV-1a over what the finding says: the same finding gets the same id, whoever plans.
+    private static func id(of finding: Finding) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in finding.identity.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func effect(of finding: Finding, _ catalogue: Catalogue) -> String {
+        let tag = catalogue[finding.bucket]?.tag ?? "?"
+        let name = finding.sku.flatMap { catalogue[$0]?.sku } ?? "?"
+        if finding.kind.needsRecovery { return "rebuild bucket \(tag) from SQL under a new epoch" }
+        switch finding.kind {
+        case .missingLedgerEntry: return "\(name): write \(finding.flows.count) orders into Redis's ledger; stock stays"
+        case .unpersisted:
+            return finding.flows.isEmpty
+                ? "\(name): put \(finding.units) units that no order explains back on sale"
+                : "\(name): write \(finding.flows.count) orders from Redis's ledger into SQL"
+        case .lostInRedis: return "\(name): take \(finding.units) units off sale in Redis: SQL sold them"
+        default: return "\(name): \(finding.sentence); for a person to decide"
+        }
+    }
+}
