@@ -1,6 +1,8 @@
 import Inventory
 import OrderStore
 import Redis
+import Synchronization
+import Telemetry
 
 /// What becomes of a call's orders once it is answered, or is not.
 extension DeductionEngine {
@@ -104,6 +106,7 @@ extension DeductionEngine {
         }
         var items: [GroupCommit.Item] = []
         if !done.isEmpty {
+            let done = done
             let entry = EntrySettlement(bucket: call.tickets[0].order.bucket, id: id, action: .deduct(done.map(\.order)))
             items.append(
                 .entry(entry, orders: done.count) { [self] result in settled(done, result: result, lane: lane) })
@@ -218,7 +221,7 @@ extension DeductionEngine {
         let entry = EntrySettlement(
             bucket: call.tickets[0].order.bucket, id: id,
             action: .release(givenBack: givenBack.map(\.order), tombstones: tombstones.map(\.order)))
-        let deliver = { @Sendable in
+        let deliver = { @Sendable [givenBack, tombstones] in
             for ticket in givenBack { ticket.answer(.release(.givenBack(id))) }
             for ticket in tombstones { ticket.answer(.release(.tombstone(id))) }
         }

@@ -1,6 +1,7 @@
 import Inventory
 import OrderStore
-import Redis
+public import Redis
+import Synchronization
 
 /// Buckets that do not sell are looked at until they do: unreachable ones are probed, fenced ones wait for SQL to name a newer
 /// epoch and for Redis to say that it is open.

@@ -1,4 +1,4 @@
-public import Inventory
+import Inventory
 public import OrderStore
 import Synchronization
 

@@ -1,4 +1,4 @@
-import Inventory
+public import Inventory
 import Synchronization
 
 /// One caller who waits for one order.

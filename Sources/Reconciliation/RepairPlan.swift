@@ -1,7 +1,4 @@
-public import Deduction
 public import Inventory
-public import OrderStore
-public import Redis
 
 /// What would mend the findings: data, to be printed, kept, and applied or not.
 public struct RepairPlan: Sendable {

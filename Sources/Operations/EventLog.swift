@@ -1,0 +1,32 @@
+import Inventory
+public import Telemetry
+import Synchronization
+
+/// What happened, in plain sentences, newest last; it keeps the last 200.
+public final class EventLog: Sendable {
+    public static let keptMax = 200
+
+    private struct State {
+        var events: [WarRoomSnapshot.Event] = []
+        var next = 1
+    }
+    private let state = Mutex(State())
+    private let onEvent: (@Sendable (WarRoomSnapshot.Event) -> Void)?
+
+    /// - Parameter onEvent: hears every event too, on any thread; must not block.
+    public init(onEvent: (@Sendable (WarRoomSnapshot.Event) -> Void)? = nil) { self.onEvent = onEvent }
+
+    public func add(_ severity: WarRoomSnapshot.Event.Severity, _ text: String) {
+        let event = state.withLock { state in
+            let event = WarRoomSnapshot.Event(
+                number: state.next, atMilliseconds: WallClock.milliseconds, severity: severity, text: text)
+            state.next += 1
+            state.events.append(event)
+            if state.events.count > Self.keptMax { state.events.removeFirst(state.events.count - Self.keptMax) }
+            return event
+        }
+        onEvent?(event)
+    }
+
+    public var events: [WarRoomSnapshot.Event] { state.withLock { $0.events } }
+}

@@ -1,0 +1,78 @@
+import Deduction
+import Inventory
+import Reconciliation
+import Redis
+import Telemetry
+import Synchronization
+
+/// Tells recoveries as a person would: one sentence when a node's buckets are fenced, one when the last of them is back.
+final class RecoveryNarrator: Sendable {
+    private struct Story {
+        var fenced: Set<BucketNumber> = []
+        var recovered = 0
+        var ledgerEntries = 0
+        var survivors = 0
+        var overCapacity = 0
+        var since: ContinuousClock.Instant
+    }
+
+    private let catalogue: Catalogue
+    private let cluster: RedisCluster
+    private let events: EventLog
+    private let stories = Mutex<[String: Story]>([:])
+
+    init(catalogue: Catalogue, cluster: RedisCluster, events: EventLog) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.events = events
+    }
+
+    private func node(of bucket: BucketNumber) -> String {
+        guard let tag = catalogue[bucket]?.tag, let address = cluster.master(ofSlot: HashSlot.of("{\(tag)}")) else {
+            return "?"
+        }
+        return address.description
+    }
+
+    func hear(_ event: RecoverySupervisor.Event) {
+        switch event {
+        case .fenced(let bucket, let reason):
+            let node = node(of: bucket)
+            let isFirst = stories.withLock { stories in
+                let isFirst = stories[node] == nil
+                stories[node, default: Story(since: .now)].fenced.insert(bucket)
+                return isFirst
+            }
+            if isFirst {
+                events.add(
+                    .warning,
+                    "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL")
+            }
+        case .recovered(let report, _):
+            let node = node(of: report.bucket)
+            let finished = stories.withLock { stories -> Story? in
+                let key = stories[node]?.fenced.contains(report.bucket) == true
+                    ? node : stories.first { $0.value.fenced.contains(report.bucket) }?.key
+                guard let key, var story = stories[key] else { return nil }
+                story.fenced.remove(report.bucket)
+                story.recovered += 1
+                story.ledgerEntries += report.ledgerEntries
+                story.survivors += report.survivors
+                story.overCapacity += report.overCapacity
+                stories[key] = story.fenced.isEmpty ? nil : story
+                return story.fenced.isEmpty ? story : nil
+            }
+            guard let story = finished else { return }
+            var sentence =
+                "node \(node): \(story.recovered) buckets rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
+                + " after \(story.since.duration(to: .now).formatted)"
+            if story.survivors > 0 { sentence += "; \(story.survivors) outbox entries had survived" }
+            events.add(story.overCapacity > 0 ? .bad : .good, sentence)
+            if story.overCapacity > 0 {
+                events.add(.bad, "\(story.overCapacity) surviving orders are beyond capacity: they are who would lose")
+            }
+        case .failed(let bucket, let why):
+            events.add(.warning, "bucket \(catalogue[bucket]?.tag ?? "?") stays closed: \(why); trying again")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+import Telemetry
+
+/// The acts that screen and command line share. Each is decided in SQL first, then told to Redis, then audited with what was
+/// before and after; its report is one plain sentence.
+public struct SaleControl: Sendable {
+    public struct Report: Sendable, Hashable {
+        public let sentence: String
+        public let succeeded: Bool
+        public init(sentence: String, succeeded: Bool) {
+            self.sentence = sentence
+            self.succeeded = succeeded
+        }
+    }
+
+    /// Units in one restock.
+    public static let restockUnitsMax: Int64 = 1_000_000
+    /// How long a bucket that does not answer is asked again; SQL has the act, and the bucket's opening takes it from there.
+    public static let patience = Duration.milliseconds(800)
+
+    private let catalogue: Catalogue
+    private let store: any OrderStore
+    private let acts: BucketActs
+    private let events: EventLog
+    private let who: Operator
+
+    public init(catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current) {
+        self.catalogue = catalogue
+        self.store = store
+        self.acts = acts
+        self.events = events
+        self.who = who
+    }
+
+    /// Lets orders in.
+    public func open() async -> Report { await setState(.open, from: [.warmed, .halted], done: "the sale is open") }
+
+    /// Stops orders in every bucket that answers, and in the others before they open again.
+    public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
+
+    private func setState(_ state: SaleState, from: Set<SaleState>, done: String) async -> Report {
+        await report(what: state == .open ? "open" : "halt", subject: "sale") {
+            guard let before = try await store.sale() else {
+                throw ActError("there is no sale in these books; create one first")
+            }
+            let now = try await store.setSaleState(from: from, to: state)
+            guard now.state == state else {
+                throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
+            }
+            let start = ContinuousClock.now
+            let outcomes = await acts.setState(state, patience: Self.patience)
+            let waiting = outcomes.values.count { $0 != .applied }
+            let took = start.duration(to: .now).formatted
+            let sentence =
+                waiting == 0
+                ? "\(done): \(outcomes.count) buckets told in \(took)"
+                : "\(done): \(outcomes.count - waiting) buckets told in \(took); \(waiting) are closed and will open that way"
+            return (before.state.rawValue, state.rawValue, sentence)
+        }
+    }
+
+    /// Freezes or thaws one SKU.
+    public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async -> Report {
+        let name = catalogue[sku]?.sku ?? "\(sku.rawValue)"
+        return await report(what: frozen ? "freeze" : "thaw", subject: name) {
+            guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
+            let before = try await store.setFrozen(sku, frozen)
+            let outcome = await acts.setFrozen(sku, frozen, patience: Self.patience)
+            let word = frozen ? "frozen" : "thawed"
+            return (
+                before ? "frozen" : "selling", frozen ? "frozen" : "selling",
+                sentence("SKU \(name) is \(word)", outcome)
+            )
+        }
+    }
+
+    /// Adds units to a SKU's allocation and stock.
+    public func restock(_ sku: SKUNumber, units: Int64) async -> Report {
+        let name = catalogue[sku]?.sku ?? "\(sku.rawValue)"
+        return await report(what: "restock", subject: name) {
+            guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
+            guard (1...Self.restockUnitsMax).contains(units) else {
+                throw ActError("a restock of \(units) units is outside 1 … \(Self.restockUnitsMax)")
+            }
+            let before = try await store.skuCounters().first { $0.sku == sku }?.allocated ?? 0
+            let restock = try await store.restock(sku, units: units)
+            let outcome = await acts.apply(restock, patience: Self.patience)
+            return (
+                "\(before) allocated", "\(before + units) allocated",
+                sentence("SKU \(name) has \(units) units more", outcome)
+            )
+        }
+    }
+
+    /// Records an act that somebody else carries out: a crash in the lab, a repair.
+    public func record(what: String, subject: String, before: String, after: String) async {
+        try? await store.audit(entry(what, subject, before, after))
+    }
+
+    private func sentence(_ done: String, _ outcome: BucketActs.Outcome) -> String {
+        switch outcome {
+        case .applied: done
+        case .waitsForRecovery(let obstacle): "\(done) in SQL; Redis follows when it can (\(obstacle))"
+        }
+    }
+
+    private func entry(_ what: String, _ subject: String, _ before: String, _ after: String) -> AuditEntry {
+        AuditEntry(
+            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what, subject: subject,
+            before: before, after: after)
+    }
+
+    private struct ActError: Error, CustomStringConvertible {
+        let description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    private func report(
+        what: String, subject: String, _ act: () async throws -> (before: String, after: String, sentence: String)
+    ) async -> Report {
+        do {
+            let (before, after, sentence) = try await act()
+            try await store.audit(entry(what, subject, before, after))
+            events.add(.info, "\(who.who): \(sentence)")
+            return Report(sentence: sentence, succeeded: true)
+        } catch {
+            let sentence = "\(what) \(subject): \(error)"
+            // The refusal is part of the record too, where SQL still takes it.
+            try? await store.audit(entry(what, subject, "", "refused: \(error)"))
+            events.add(.warning, sentence)
+            return Report(sentence: sentence, succeeded: false)
+        }
+    }
+}
+
+extension Duration {
+    /// `12 ms`, `1.2 s`
+    public var formatted: String {
+        let milliseconds = Double(components.seconds) * 1_000 + Double(components.attoseconds) / 1e15
+        if milliseconds < 1_000 { return "\(Int(milliseconds.rounded())) ms" }
+        let tenths = Int((milliseconds / 100).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
+
+    /// In milliseconds.
+    public var milliseconds: Double { Double(components.seconds) * 1_000 + Double(components.attoseconds) / 1e15 }
+}

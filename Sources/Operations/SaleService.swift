@@ -1,0 +1,158 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+public import Reconciliation
+public import Redis
+import Synchronization
+
+/// Everything that works behind one sale: the engine, the outbox worker, the give-back worker, the recovery of fenced
+/// buckets, and the comparison on a period. `watch` runs it without the parts that write.
+public final class SaleService: Sendable {
+    public struct Options: Sendable {
+        public var engine = DeductionEngine.Configuration()
+        public var worker = OutboxWorker.Configuration()
+        /// Pause between two comparisons.
+        public var comparePeriod = Duration.seconds(2)
+        public init() {}
+    }
+
+    /// Comparisons so far.
+    public struct Comparisons: Sendable {
+        public var last: Comparison?
+        public var count = 0
+        public var driftUnitsPeak: Int64 = 0
+    }
+
+    public let sale: Sale
+    public let catalogue: Catalogue
+    public let cluster: RedisCluster
+    public let scripts: Scripts
+    public let store: any OrderStore
+    public let engine: DeductionEngine
+    public let worker: OutboxWorker
+    public let supervisor: RecoverySupervisor
+    public let recoverer: Recoverer
+    public let control: SaleControl
+    public let events: EventLog
+    private let giveBacks: GiveBackWorker
+    private let options: Options
+    private let comparisons = Mutex(Comparisons())
+
+    /// - Parameters:
+    ///   - workerStore: the store that the outbox worker settles in; `store` itself, or a decorator that delays it.
+    public init(
+        cluster: RedisCluster, store: any OrderStore, workerStore: (any OrderStore)? = nil, options: Options = Options(),
+        events: EventLog
+    ) async throws {
+        guard let sale = try await store.sale() else {
+            throw OrderStoreError(.refused, "the order store holds no sale; `sellout demo --keep DIR` makes one to look at")
+        }
+        self.sale = sale
+        self.store = store
+        self.cluster = cluster
+        self.events = events
+        var options = options
+        options.worker.onlyAbandoned = sale.durability == .durable
+        self.options = options
+        let catalogue = try await store.catalogue()
+        self.catalogue = catalogue
+        let scripts = try await Scripts.load(on: cluster)
+        self.scripts = scripts
+        let who = Operator.current
+        let recoverer = Recoverer(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, claimant: "\(who.who) \(who.origin)")
+        self.recoverer = recoverer
+        let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events)
+        let supervisor = RecoverySupervisor(recoverer: recoverer) { narrator.hear($0) }
+        self.supervisor = supervisor
+        engine = try await DeductionEngine(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
+            configuration: options.engine
+        ) { fence in
+            supervisor.report(fence.bucket, epoch: fence.epoch, reason: fence.reason)
+        }
+        worker = OutboxWorker(
+            catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker
+        ) { bucket, epoch in
+            supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
+        }
+        let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store)
+        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who)
+        giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts)
+    }
+
+    /// Loads every bucket that is not open yet: the same walk as a recovery. Returns how many were loaded.
+    public func warm() async throws -> Int {
+        let waiting = try await store.buckets().filter { $0.state != .open }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var next = 0
+            func addOne() {
+                guard next < waiting.count else { return }
+                let bucket = waiting[next].bucket
+                next += 1
+                group.addTask { _ = try await self.recoverer.recover(bucket) }
+            }
+            for _ in 0..<RecoverySupervisor.concurrentMax { addOne() }
+            while try await group.next() != nil { addOne() }
+        }
+        return waiting.count
+    }
+
+    /// Works until cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.engine.run() }
+            group.addTask { await self.worker.run() }
+            group.addTask { await self.giveBacks.run() }
+            group.addTask { await self.supervisor.run() }
+            group.addTask { await self.compareOnPeriod() }
+        }
+    }
+
+    // MARK: Comparing
+
+    public var lastComparisons: Comparisons { comparisons.withLock { $0 } }
+
+    /// Compares now; with `ledgers`, flow by flow.
+    public func compare(ledgers: Bool = false) async -> Comparison {
+        var configuration = Reconciler.Configuration()
+        configuration.comparesLedgers = ledgers
+        let comparison = await Reconciler(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: configuration
+        ).compare()
+        comparisons.withLock {
+            $0.last = comparison
+            $0.count += comparison.cuts
+            $0.driftUnitsPeak = max($0.driftUnitsPeak, comparison.driftUnits)
+        }
+        return comparison
+    }
+
+    /// Applies a plan; rebuilding goes through the supervisor's walk.
+    public func apply(_ plan: RepairPlan) async -> RepairPlan {
+        let done = await Repairer(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store,
+            recover: { [recoverer] in _ = try await recoverer.recover($0) }
+        ).apply(plan)
+        for repair in done.repairs {
+            await control.record(
+                what: "repair", subject: "\(repair.kind.rawValue) \(repair.id)", before: repair.effect,
+                after: repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)
+        }
+        return done
+    }
+
+    private func compareOnPeriod() async {
+        while !Task.isCancelled {
+            try? await ContinuousClock().sleep(for: options.comparePeriod)
+            if Task.isCancelled { return }
+            let comparison = await compare()
+            let open = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
+            // A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
+            for finding in comparison.findings where finding.kind.needsRecovery {
+                guard let epoch = open[finding.bucket] else { continue }
+                supervisor.report(finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
+            }
+        }
+    }
+}
