@@ -34,7 +34,10 @@ let package = Package(
             name: "Telemetry",
             dependencies: ["Inventory", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: strict),
-        .target(name: "Redis", dependencies: ["CHiredis", "Host"], swiftSettings: strict),
+        .target(
+            name: "Redis",
+            dependencies: ["CHiredis", "Host", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: strict),
         .target(
             name: "OrderStore",
             dependencies: [

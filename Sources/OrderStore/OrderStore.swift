@@ -35,23 +35,34 @@ public protocol OrderStore: Sendable {
     /// ends every pending give-back and restock of the bucket, because the fold contains them. What SQL decides after the
     /// fold is pending again and reaches Redis after the opening.
     ///
-    /// - Throws: `.refused` if the claim is no longer the bucket's epoch.
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
     /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
-    /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale.
+    /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale or was never folded.
+    /// A second call under the same claim changes nothing and answers the same way.
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
 
     // MARK: Orders
 
-    /// Settles outbox entries, duplicates and payments in one transaction, in the order given.
+    /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
+    /// the order given.
+    ///
+    /// Under a claim it works only until the claim's fold: what is drained afterwards would not be in what Redis was rebuilt
+    /// from, so it is stale.
     func commit(_ batch: CommitBatch) async throws -> CommitResult
     /// Cancels flows: reserved → cancelled with a pending give-back; an absent flow becomes a cancelled row (a tombstone)
     /// with a pending give-back. Result in the order of `orders`.
+    ///
+    /// An over-capacity row becomes cancelled too; its pending give-back asks Redis for whatever its ledger holds (nothing,
+    /// once the bucket was rebuilt). A give-back that Redis has done is remembered with its id: an entry below that id which
+    /// is settled later does not ask for it again.
     func cancel(_ orders: [Order]) async throws -> [CancelResult]
-    /// Give-backs that SQL decided and Redis has not confirmed, oldest first.
+    /// Give-backs that SQL decided and Redis has not confirmed, in flow order (oldest flow first), at most `limit`.
     func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
+    /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
+    func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
     /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
@@ -140,6 +151,7 @@ public struct EntrySettlement: Sendable {
         case deduct([Order])
         /// Orders that Redis gave back (`givenBack`), and tombstones it set (`tombstones`): their pending give-backs are done.
         case release(givenBack: [Order], tombstones: [Order])
+        /// Redis applied a restock. `version` is the version *before*, as `Restock.fromVersion`.
         case restock(sku: SKUNumber, version: Int64, units: Int64)
         /// An entry without movement: opening, freeze, thaw, state.
         case mark
@@ -158,7 +170,8 @@ public struct EntrySettlement: Sendable {
     }
 }
 
-/// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that).
+/// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that). It passes only in its
+/// bucket's present, open epoch.
 public struct DuplicateSettlement: Sendable {
     public let order: Order
     /// The id of the entry that took it.
@@ -205,6 +218,9 @@ public enum OrderSettlement: Sendable, Hashable {
     /// A row exists and counts: inserted now, or there before with the same digest (reserved or sold).
     case committed
     /// Not inserted: another order has this flow. Void; its give-back is pending.
+    ///
+    /// Also for what is no order at all (unknown SKU, SKU twice, another bucket's): that one is a dead letter, nothing is given
+    /// back, and its units count as taken until a person settles it.
     case conflict
     /// Not inserted as an order: no capacity. A void row (an over-capacity row under a claim, or when the worker of a sale
     /// below `durable` drains it); under `durable` its give-back is pending.

@@ -1,0 +1,44 @@
+/// Where the orders are kept, as a person writes it: `sqlite:PATH`, PATH relative to the working folder or absolute;
+/// `sqlite:///PATH` is read as well.
+public enum OrderStoreURL: Sendable, Hashable, CustomStringConvertible {
+    /// A SQLite file.
+    case sqlite(path: String)
+
+    /// Reads the text of a URL.
+    ///
+    /// - Throws: `OrderStoreError` (refused) that says in one line what was wrong.
+    public init(_ text: String) throws(OrderStoreError) {
+        let shown = SQLiteErrors.printable(String(text.prefix(200)))
+        guard text.hasPrefix("sqlite:") else {
+            throw OrderStoreError(.refused, "cannot read the order store's address '\(shown)'; write sqlite:PATH")
+        }
+        var path = String(text.dropFirst("sqlite:".count))
+        if path.hasPrefix("//") {
+            path.removeFirst(2)
+            guard path.hasPrefix("/") else {
+                throw OrderStoreError(
+                    .refused, "the order store's address '\(shown)' names a host; write sqlite:PATH for a file")
+            }
+        }
+        guard !path.isEmpty, path != ":memory:", !path.utf8.contains(0) else {
+            throw OrderStoreError(.refused, "the order store's address '\(shown)' names no file; write sqlite:PATH")
+        }
+        self = .sqlite(path: path)
+    }
+
+    /// The text that reads back as this address.
+    public var description: String {
+        switch self {
+        case .sqlite(let path): "sqlite:\(path)"
+        }
+    }
+
+    /// Opens the store it names. A database that is not there is made, unless `readOnly`.
+    ///
+    /// - Throws: `OrderStoreError`, see `SQLiteOrderStore.open`.
+    public func open(readOnly: Bool = false) throws -> any OrderStore {
+        switch self {
+        case .sqlite(let path): try SQLiteOrderStore.open(path: path, readOnly: readOnly)
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import GRDB
+public import Inventory
+
+/// Epochs: who recovers a bucket, and what it must hold.
+extension SQLiteOrderStore {
+    /// Lua's numbers are exact up to here, and Redis compares epochs in Lua.
+    static let epochMax: Int64 = 1 << 52
+
+    public func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
+        guard above.rawValue < Self.epochMax else {
+            throw OrderStoreError(
+                .refused,
+                "Redis shows epoch \(above.rawValue) for bucket \(bucket.rawValue), which no sale reaches; check its keys"
+            )
+        }
+        return try await write { database, _ in
+            _ = try Self.requireBucket(database, bucket)
+            let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
+            let epoch = max(last, above.rawValue) + 1
+            try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
+            try database.execute(
+                sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
+                arguments: [epoch, bucket.rawValue, claimant, SQLiteWriter.now()])
+            try database.execute(
+                sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
+                arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
+            return Epoch(rawValue: epoch)
+        }
+    }
+
+    public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
+        try await write { database, writer in
+            let record = try Self.requireBucket(database, bucket)
+            guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
+            let sale = try Self.requireSale(database)
+            let skus = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT sku, allocated, version, sold + reserved, frozen FROM counters
+                    WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
+                    """, arguments: [bucket.rawValue]
+            ).map {
+                BucketFold.SKU(
+                    sku: SKUNumber(rawValue: $0[0]), allocated: $0[1], version: $0[2], taken: $0[3], frozen: $0[4])
+            }
+            for sku in skus {
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        bucket.rawValue, claim.rawValue, sku.sku.rawValue, sku.taken, sku.allocated, sku.version,
+                    ])
+            }
+            for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
+                let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
+                try database.execute(
+                    sql: "UPDATE \(table) WHERE bucket = ? AND \(pending) IS NULL",
+                    arguments: [claim.rawValue, bucket.rawValue])
+            }
+            let ledger = try writer.ledger(of: bucket, skus: skus.map(\.sku))
+            return BucketFold(skus: skus, ledger: ledger, saleState: sale.state)
+        }
+    }
+
+    public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
+        try await write { database, _ in
+            let record = try Self.requireBucket(database, bucket)
+            guard record.epoch == claim, record.state != .new else { throw Self.stale(claim, record) }
+            if record.state == .recovering {
+                let isFolded = try Bool.fetchOne(
+                    database, sql: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch = ?)",
+                    arguments: [bucket.rawValue, claim.rawValue])
+                guard isFolded == true else {
+                    throw OrderStoreError(
+                        .refused,
+                        "cannot open bucket \(bucket.rawValue): epoch \(claim.rawValue) was not folded; fold it first")
+                }
+                try database.execute(
+                    sql: "UPDATE buckets SET state = ?, drainedEpoch = ?, drainedN = 0 WHERE number = ?",
+                    arguments: [BucketState.open.rawValue, claim.rawValue, bucket.rawValue])
+                try database.execute(
+                    sql: "UPDATE epochs SET openedAt = ? WHERE epoch = ?",
+                    arguments: [SQLiteWriter.now(), claim.rawValue])
+                try database.execute(
+                    sql: "DELETE FROM settled WHERE bucket = ? AND epoch < ?",
+                    arguments: [bucket.rawValue, claim.rawValue])
+            }
+            let frozen = try Int32.fetchAll(
+                database,
+                sql: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
+                arguments: [bucket.rawValue])
+            return OpeningState(
+                saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))))
+        }
+    }
+
+    public func buckets() async throws -> [BucketRecord] {
+        try await read { database in
+            try Row.fetchAll(database, sql: "SELECT \(Self.bucketColumns) FROM buckets ORDER BY number").map(
+                Self.record)
+        }
+    }
+
+    // MARK: Rows
+
+    private static let bucketColumns = "number, epoch, state, drainedEpoch, drainedN"
+
+    private static func record(_ row: Row) -> BucketRecord {
+        BucketRecord(
+            bucket: BucketNumber(rawValue: row[0]), epoch: Epoch(rawValue: row[1]),
+            state: BucketState(rawValue: row[2]) ?? .recovering,
+            drainedThrough: OutboxID(epoch: Epoch(rawValue: row[3]), n: row[4]))
+    }
+
+    static func fetchBucket(_ database: Database, _ bucket: BucketNumber) throws -> BucketRecord? {
+        try Row.fetchOne(
+            database, sql: "SELECT \(bucketColumns) FROM buckets WHERE number = ?", arguments: [bucket.rawValue]
+        ).map(record)
+    }
+
+    static func requireBucket(_ database: Database, _ bucket: BucketNumber) throws -> BucketRecord {
+        guard let record = try fetchBucket(database, bucket) else {
+            throw OrderStoreError(.refused, "bucket number \(bucket.rawValue) is not in this sale")
+        }
+        return record
+    }
+
+    private static func stale(_ claim: Epoch, _ record: BucketRecord) -> OrderStoreError {
+        OrderStoreError(
+            .refused,
+            "bucket \(record.bucket.rawValue) is \(record.state.rawValue) in epoch \(record.epoch.rawValue), "
+                + "so nothing is done under epoch \(claim.rawValue); leave it to that recovery")
+    }
+}
+
+extension SQLiteWriter {
+    /// Every flow of a bucket by SKU in flow order, from one scan.
+    func ledger(of bucket: BucketNumber, skus: [SKUNumber]) throws -> [LedgerRow] {
+        struct Line {
+            let line: OrderLine
+            let kind: ItemKind
+            let n: Int64
+        }
+        var rows: [SKUNumber: [LedgerRow]] = [:]
+        var flow: FlowID?
+        var lines: [Line] = []
+        // The digest is a function of bucket and lines, so the orders' table need not be asked.
+        func finishFlow() {
+            guard let flow else { return }
+            let digest = OrderDigest(bucket: bucket, lines: lines.map(\.line))
+            for line in lines {
+                rows[line.line.sku, default: []].append(
+                    LedgerRow(
+                        sku: line.line.sku, flow: flow, digest: digest,
+                        quantity: line.kind == .overCapacity ? 0 : Int64(line.line.quantity),
+                        cancelled: line.kind == .cancelled, n: line.n))
+            }
+            lines.removeAll(keepingCapacity: true)
+        }
+        ledgerOfBucket.bind(1, bucket.rawValue)
+        while try ledgerOfBucket.next() {
+            let next = ledgerOfBucket.flow(0)
+            if next != flow {
+                finishFlow()
+                flow = next
+            }
+            lines.append(
+                Line(
+                    line: OrderLine(
+                        sku: SKUNumber(rawValue: ledgerOfBucket.int32(1)), quantity: ledgerOfBucket.int32(2)),
+                    kind: ItemKind(rawValue: ledgerOfBucket.int32(3)) ?? .cancelled, n: ledgerOfBucket.int64(4)))
+        }
+        finishFlow()
+        return skus.flatMap { rows[$0] ?? [] }
+    }
+}

@@ -1,0 +1,228 @@
+import Foundation
+import GRDB
+public import Inventory
+import Synchronization
+
+/// What was folded last for a bucket's cut.
+struct CutCache {
+    let id: OutboxID
+    let fold: [SKUNumber: CutFold]
+}
+
+/// Orders, folds, counters and the audit trail.
+extension SQLiteOrderStore {
+    // MARK: Orders
+
+    public func commit(_ batch: CommitBatch) async throws -> CommitResult {
+        if batch.isEmpty { return CommitResult(entries: [], duplicates: [], payments: []) }
+        return try await write { _, writer in try writer.commit(batch) }
+    }
+
+    public func cancel(_ orders: [Order]) async throws -> [CancelResult] {
+        if orders.isEmpty { return [] }
+        return try await write { _, writer in
+            try writer.openBooks()
+            let results = try orders.map { try writer.cancel($0) }
+            try writer.closeBooks()
+            return results
+        }
+    }
+
+    public func pendingGiveBacks(limit: Int) async throws -> [GiveBack] {
+        try await read { database in
+            try Self.giveBacks(
+                database, where: "doneEpoch IS NULL ORDER BY flow, digest LIMIT ?", arguments: [max(0, limit)])
+        }
+    }
+
+    public func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
+        try await read { database in
+            try Self.giveBacks(
+                database, where: "bucket = ? AND doneEpoch IS NULL ORDER BY flow, digest LIMIT ?",
+                arguments: [bucket.rawValue, max(0, limit)])
+        }
+    }
+
+    private static func giveBacks(
+        _ database: Database, where condition: String, arguments: StatementArguments
+    ) throws -> [GiveBack] {
+        // Named, because without statistics SQLite would rather walk all that were ever done.
+        let sql = "SELECT flow, bucket, lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)"
+        return try Row.fetchAll(database, sql: sql, arguments: arguments).map { row in
+            let lines: Data = row[2]
+            return GiveBack(
+                order: Order(
+                    trustedFlow: flow(row[0]), bucket: BucketNumber(rawValue: row[1]),
+                    sortedLines: PackedLines.unpack(Array(lines))))
+        }
+    }
+
+    private static func flow(_ data: Data) -> FlowID { FlowID(bytes: data) ?? FlowID(high: 0, low: 0) }
+
+    public func pendingRestocks() async throws -> [Restock] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT sku, fromVersion, units FROM restocks WHERE epoch IS NULL ORDER BY sku, fromVersion"
+            ).map { Restock(sku: SKUNumber(rawValue: $0[0]), fromVersion: $0[1], units: $0[2]) }
+        }
+    }
+
+    public func absent(_ flows: [FlowID]) async throws -> [FlowID] {
+        try await read { database in
+            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state <= 4")
+            return try flows.filter { flow in
+                find.bind(1, flow)
+                defer { find.reset() }
+                return try !find.next()
+            }
+        }
+    }
+
+    // MARK: Folds
+
+    public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
+        let known = cuts.withLock { $0[bucket] }
+        let fold = try await read { database -> [SKUNumber: CutFold]? in
+            guard let record = try Self.fetchBucket(database, bucket), record.epoch == id.epoch,
+                record.drainedThrough >= id
+            else { return nil }
+            return try Self.fold(database, bucket: bucket, through: id, from: known)
+        }
+        if let fold { cuts.withLock { $0[bucket] = CutCache(id: id, fold: fold) } }
+        return fold
+    }
+
+    /// The base, or the cut folded before if it is not beyond `id`, and what moved since.
+    private static func fold(
+        _ database: Database, bucket: BucketNumber, through id: OutboxID, from known: CutCache?
+    ) throws -> [SKUNumber: CutFold] {
+        var start = OutboxID(epoch: id.epoch, n: 0)
+        var earlier: [SKUNumber: CutFold]?
+        if let known, known.id.epoch == id.epoch, known.id.n <= id.n {
+            start = known.id
+            earlier = known.fold
+        }
+        var moved: [Int32: Int64] = [:]
+        var restocked: [Int32: (units: Int64, count: Int64)] = [:]
+        let span: StatementArguments = [bucket.rawValue, id.epoch.rawValue, start.n, id.n]
+        let within = "WHERE bucket = ? AND epoch = ? AND n > ? AND n <= ? GROUP BY sku"
+        for row in try Row.fetchAll(
+            database, sql: "SELECT sku, SUM(quantity) FROM ledger \(within)", arguments: span)
+        {
+            moved[row[0]] = row[1]
+        }
+        for row in try Row.fetchAll(
+            database, sql: "SELECT sku, SUM(units), COUNT(*) FROM restocks \(within)", arguments: span)
+        {
+            restocked[row[0]] = (row[1], row[2])
+        }
+        var fold: [SKUNumber: CutFold] = [:]
+        let bases = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT base.sku, base.taken, base.allocated, base.version, counters.frozen
+                FROM cutBase AS base JOIN counters ON counters.sku = base.sku WHERE base.bucket = ? AND base.epoch = ?
+                """, arguments: [bucket.rawValue, id.epoch.rawValue])
+        for row in bases {
+            let number: Int32 = row[0]
+            let before = earlier?[SKUNumber(rawValue: number)]
+            let taken: Int64 = before?.taken ?? row[1]
+            let allocated: Int64 = before?.allocated ?? row[2]
+            let version: Int64 = before?.version ?? row[3]
+            fold[SKUNumber(rawValue: number)] = CutFold(
+                allocated: allocated + (restocked[number]?.units ?? 0),
+                version: version + (restocked[number]?.count ?? 0),
+                taken: taken + (moved[number] ?? 0), frozen: row[4])
+        }
+        return fold
+    }
+
+    public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
+        try await read { database in
+            let bucket = try Int32.fetchOne(
+                database, sql: "SELECT bucket FROM counters WHERE sku = ?", arguments: [sku.rawValue])
+            guard let bucket else { throw Self.unknown(sku) }
+            let rows = try SQLiteStatement(
+                database,
+                """
+                SELECT items.flow, orders.digest, items.quantity, items.kind, items.n
+                FROM items CROSS JOIN orders ON orders.flow = items.flow
+                WHERE items.bucket = ?1 AND items.flow > ?2 AND items.sku = ?3 ORDER BY items.flow LIMIT ?4
+                """)
+            rows.bind(1, bucket)
+            rows.bind(2, after ?? FlowID(high: 0, low: 0))
+            rows.bind(3, sku.rawValue)
+            rows.bind(4, Int64(max(0, limit)))
+            var page: [LedgerRow] = []
+            while try rows.next() {
+                let kind = ItemKind(rawValue: rows.int32(3)) ?? .cancelled
+                page.append(
+                    LedgerRow(
+                        sku: sku, flow: rows.flow(0), digest: OrderDigest(rawValue: UInt64(bitPattern: rows.int64(1))),
+                        quantity: kind == .overCapacity ? 0 : rows.int64(2), cancelled: kind == .cancelled,
+                        n: rows.int64(4)))
+            }
+            return page
+        }
+    }
+
+    // MARK: Counters
+
+    public func skuCounters() async throws -> [SKUCounters] {
+        try await read { database in
+            let rows = try SQLiteStatement(
+                database, "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku")
+            var counters: [SKUCounters] = []
+            while try rows.next() {
+                counters.append(
+                    SKUCounters(
+                        sku: SKUNumber(rawValue: rows.int32(0)), allocated: rows.int64(1), sold: rows.int64(2),
+                        reserved: rows.int64(3), overCapacity: rows.int64(4), frozen: rows.int64(5) != 0))
+            }
+            return counters
+        }
+    }
+
+    public func orderTotals() async throws -> OrderTotals {
+        try await read { database in
+            var counts: [Int64: Int64] = [:]
+            for row in try Row.fetchAll(database, sql: "SELECT state, orders FROM orderCounts") {
+                counts[row[0]] = row[1]
+            }
+            func count(_ state: OrderState) -> Int64 { counts[state.rawValue] ?? 0 }
+            let giveBacks = "SELECT COUNT(*) FROM giveBacks INDEXED BY pendingGiveBacks WHERE doneEpoch IS NULL"
+            return OrderTotals(
+                reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
+                overCapacity: count(.overCapacity),
+                deadLetters: try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM deadLetters") ?? 0,
+                pendingGiveBacks: try Int64.fetchOne(database, sql: giveBacks) ?? 0)
+        }
+    }
+
+    // MARK: Audit
+
+    public func audit(_ entry: AuditEntry) async throws {
+        try await write { database, _ in
+            try database.execute(
+                sql: "INSERT INTO audit (at, who, origin, what, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    entry.atMilliseconds, entry.who, entry.origin, entry.what, entry.subject, entry.before, entry.after,
+                ])
+        }
+    }
+
+    public func auditTrail(limit: Int) async throws -> [AuditEntry] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT at, who, origin, what, subject, before, after FROM audit ORDER BY number DESC LIMIT ?",
+                arguments: [max(0, limit)]
+            ).map {
+                AuditEntry(
+                    atMilliseconds: $0[0], who: $0[1], origin: $0[2], what: $0[3], subject: $0[4], before: $0[5],
+                    after: $0[6])
+            }
+        }
+    }
+}

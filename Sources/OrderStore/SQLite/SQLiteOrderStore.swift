@@ -1,0 +1,234 @@
+import Foundation
+import GRDB
+import Inventory
+import Synchronization
+
+/// The order store in one SQLite file, through GRDB: one writing connection, several reading ones, each on a dispatch queue
+/// of its own, so that no method blocks the cooperative pool.
+///
+/// The file runs in WAL mode with `synchronous = FULL`: a write that returned is on the disk. A method that was started
+/// is finished even if its task is cancelled, because a commit that nobody waits for would be an unknown.
+/// Several processes may open one file; each write transaction is `BEGIN IMMEDIATE` and waits at most 5 s for the others.
+public final class SQLiteOrderStore: OrderStore {
+    /// Seconds to wait for another program's lock before giving up.
+    static let busySecondsMax: TimeInterval = 5
+    /// Pages in the log before a commit copies them into the file.
+    static let checkpointPages = 4_000
+
+    /// The file, as it was given.
+    public let path: String
+    /// Whether every writing method is refused.
+    public let isReadOnly: Bool
+    let pool: DatabasePool
+    private let writer = WriterBox()
+    /// Why nothing may be written any more: a failed fsync or a damaged file.
+    private let fatal = Mutex<OrderStoreError?>(nil)
+    /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
+    let cuts = Mutex<[BucketNumber: CutCache]>([:])
+
+    private init(path: String, isReadOnly: Bool, pool: DatabasePool) {
+        self.path = path
+        self.isReadOnly = isReadOnly
+        self.pool = pool
+    }
+
+    // MARK: Opening
+
+    /// Opens the store at `path`, making or upgrading it unless `readOnly`.
+    ///
+    /// Blocks while it does so: call it at start, not in the middle of a sale.
+    ///
+    /// - Throws: `OrderStoreError` (refused): not a database, another program's file, a newer version's, no such folder,
+    ///   not writable, locked, or a file system on which the required settings do not hold.
+    public static func open(path: String, readOnly: Bool = false) throws -> SQLiteOrderStore {
+        do {
+            let exists = try checkFile(path: path, readOnly: readOnly)
+            if exists { try checkOwner(path: path, readOnly: readOnly) }
+            let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
+            if !readOnly {
+                try pool.writeWithoutTransaction { database in
+                    // GRDB sets NORMAL when it turns WAL on.
+                    try requireDurability(database)
+                    try database.execute(
+                        sql: """
+                            PRAGMA wal_autocheckpoint = \(checkpointPages);
+                            PRAGMA journal_size_limit = 67108864;
+                            PRAGMA application_id = \(SQLiteSchema.applicationID);
+                            """)
+                }
+                let migrator = SQLiteSchema.migrator
+                do {
+                    try migrator.migrate(pool)
+                } catch {
+                    // Another program may have made the tables between our look and our write.
+                    guard try pool.read(migrator.hasCompletedMigrations) else { throw error }
+                }
+            }
+            return SQLiteOrderStore(path: path, isReadOnly: readOnly, pool: pool)
+        } catch {
+            throw SQLiteErrors.describe(error, path: path).error
+        }
+    }
+
+    /// Whether there is a file; refuses what can be told without opening it.
+    private static func checkFile(path: String, readOnly: Bool) throws -> Bool {
+        let name = SQLiteErrors.printable(path)
+        let files = FileManager.default
+        var isFolder: ObjCBool = false
+        if files.fileExists(atPath: path, isDirectory: &isFolder) {
+            guard !isFolder.boolValue else {
+                throw OrderStoreError(.refused, "cannot open order store \(name): it is a folder; name a file in it")
+            }
+            return true
+        }
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty {
+            let exists = files.fileExists(atPath: folder, isDirectory: &isFolder)
+            guard exists, isFolder.boolValue else {
+                let what = exists ? "is not a folder" : "does not exist"
+                throw OrderStoreError(
+                    .refused,
+                    "cannot make order store \(name): \(SQLiteErrors.printable(folder)) \(what); name a folder that is there"
+                )
+            }
+        }
+        guard !readOnly else {
+            throw OrderStoreError(.refused, "there is no order store at \(name); name a file that a sale has written")
+        }
+        return false
+    }
+
+    /// Looks into a file, without writing, whether it is ours to open.
+    private static func checkOwner(path: String, readOnly: Bool) throws {
+        let name = SQLiteErrors.printable(path)
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(busySecondsMax)
+        let file = try DatabaseQueue(path: path, configuration: configuration)
+        defer { try? file.close() }
+        try file.read { database in
+            let application = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+            let tables = try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_master") ?? 0
+            guard application == SQLiteSchema.applicationID || (application == 0 && tables == 0) else {
+                throw OrderStoreError(
+                    .refused, "\(name) is the SQLite database of another program; name another file for the orders")
+            }
+            let migrator = SQLiteSchema.migrator
+            if tables > 0, try migrator.hasBeenSuperseded(database) {
+                throw OrderStoreError(
+                    .refused, "order store \(name) was written by a newer version of sellout; use that version")
+            }
+            if readOnly, try tables == 0 || !migrator.hasCompletedMigrations(database) {
+                throw OrderStoreError(
+                    .refused, "order store \(name) is not set up for this version; open it once for writing")
+            }
+        }
+    }
+
+    private static func configuration(readOnly: Bool) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(busySecondsMax)
+        configuration.maximumReaderCount = 4
+        configuration.label = "sellout.orders"
+        // Rows name SKUs and buckets that were checked before; a look-up a row would cost and catch nothing.
+        configuration.foreignKeysEnabled = false
+        configuration.prepareDatabase { database in
+            try database.execute(
+                sql: """
+                    PRAGMA cache_size = -65536;
+                    PRAGMA temp_store = MEMORY;
+                    PRAGMA busy_timeout = \(Int(busySecondsMax * 1_000));
+                    PRAGMA synchronous = FULL;
+                    """)
+            try requireFullSync(database)
+        }
+        return configuration
+    }
+
+    /// Sets and reads back what a durable yes rests on.
+    private static func requireDurability(_ database: Database) throws {
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        try requireFullSync(database)
+        let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
+        guard journal?.lowercased() == "wal" else {
+            throw OrderStoreError(
+                .refused, "the order store's file system does not let SQLite keep a write-ahead log; use a local disk")
+        }
+    }
+
+    private static func requireFullSync(_ database: Database) throws {
+        guard try Int64.fetchOne(database, sql: "PRAGMA synchronous") ?? 0 >= 2 else {
+            throw OrderStoreError(.refused, "SQLite did not take synchronous = FULL, so no yes would be durable; stop")
+        }
+    }
+
+    // MARK: Access
+
+    /// One write transaction on the writer's queue.
+    func write<T: Sendable>(
+        _ body: @escaping @Sendable (Database, SQLiteWriter) throws -> T
+    ) async throws -> T {
+        guard !isReadOnly else {
+            throw OrderStoreError(
+                .refused, "order store \(SQLiteErrors.printable(path)) is open for reading only; open it for writing")
+        }
+        if let fatal = fatal.withLock({ $0 }) { throw OrderStoreError(.refused, fatal.message) }
+        let result: Result<T, any Error> = await withCheckedContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { [writer] database in
+                continuation.resume(
+                    returning: Result {
+                        let session = try writer.session(database)
+                        return try session.transaction { try body(database, session) }
+                    })
+            }
+        }
+        return try unwrap(result)
+    }
+
+    /// One snapshot on a reader's queue.
+    func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        let result: Result<T, any Error> = await withCheckedContinuation { continuation in
+            pool.asyncRead { database in
+                continuation.resume(returning: Result { try body(database.get()) })
+            }
+        }
+        return try unwrap(result)
+    }
+
+    private func unwrap<T>(_ result: Result<T, any Error>) throws -> T {
+        switch result {
+        case .success(let value): return value
+        case .failure(let error):
+            let (told, isFatal) = SQLiteErrors.describe(error, path: path)
+            if isFatal { fatal.withLock { $0 = $0 ?? told } }
+            throw told
+        }
+    }
+
+    public func close() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            pool.asyncWriteWithoutTransaction { [writer] _ in
+                writer.end()
+                continuation.resume()
+            }
+        }
+        try? pool.close()
+    }
+}
+
+/// The writer's prepared statements, made at the first write.
+///
+/// Unchecked: touched only from blocks on the writing connection's serial queue, which is also where the statements live.
+private final class WriterBox: @unchecked Sendable {
+    private var present: SQLiteWriter?
+
+    func session(_ database: Database) throws -> SQLiteWriter {
+        if let present { return present }
+        let made = try SQLiteWriter(database)
+        present = made
+        return made
+    }
+
+    func end() { present = nil }
+}
