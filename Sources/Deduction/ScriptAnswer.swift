@@ -106,6 +106,8 @@ public struct BucketCut: Sendable {
         /// `nil`: the key is gone or no integer.
         public let stock: Int64?
         public let control: SKUControl?
+        /// Flows in the ledger, and repair marks.
+        public let ledgerEntries: Int64
     }
 
     public let bucket: BucketNumber
@@ -118,7 +120,7 @@ public struct BucketCut: Sendable {
     public let skus: [SKU]
 
     public init?(_ reply: RedisReply, bucket: Bucket) {
-        guard let values = reply.array, values.count == 5 + 2 * bucket.skus.count else { return nil }
+        guard let values = reply.array, values.count == 5 + 3 * bucket.skus.count else { return nil }
         self.bucket = bucket.number
         if let epoch = values[0].int, let n = values[2].int {
             id = OutboxID(epoch: Epoch(rawValue: epoch), n: n)
@@ -130,8 +132,9 @@ public struct BucketCut: Sendable {
         outboxEnd = values[4].string.flatMap { OutboxID($0) }
         skus = bucket.skus.enumerated().map { position, sku in
             SKU(
-                sku: sku, stock: values[5 + 2 * position].int,
-                control: values[6 + 2 * position].string.flatMap(SKUControl.init))
+                sku: sku, stock: values[5 + 3 * position].int,
+                control: values[6 + 3 * position].string.flatMap(SKUControl.init),
+                ledgerEntries: max(0, (values[7 + 3 * position].int ?? 0) - 1))
         }
     }
 

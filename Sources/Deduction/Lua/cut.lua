@@ -1,6 +1,7 @@
 -- One consistent reading of a bucket, in constant work for each SKU; writes nothing. Head: fence.lua.
 --
--- Answer: {epoch, state, n, lineage holds, last id of the outbox, then for each pair: stock, control};
+-- Answer: {epoch, state, n, lineage holds, last id of the outbox, then for each pair: stock, control,
+-- ledger entries};
 -- what is missing reads ''.
 local isMaster, lineage = replication()
 if not isMaster then return fenced('replica') end
@@ -18,5 +19,6 @@ local answer = {values[1] or '', values[2] or '', values[3] or '', values[4] == 
 for i = 1, #KEYS / 2 - 1 do
   answer[#answer + 1] = redis.call('GET', KEYS[1 + 2 * i]) or ''
   answer[#answer + 1] = redis.call('HGET', KEYS[2 + 2 * i], '#') or ''
+  answer[#answer + 1] = redis.call('HLEN', KEYS[2 + 2 * i])
 end
 return answer

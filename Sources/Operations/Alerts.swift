@@ -1,0 +1,45 @@
+import Inventory
+import Telemetry
+
+/// What is wrong now, worst first, each with its numbers.
+enum Alerts {
+    /// SQL may be this far behind before it is an alert.
+    static let backlogMillisecondsMax: Int64 = 2_000
+
+    static func of(_ snapshot: WarRoomSnapshot, storeError: String?) -> [WarRoomSnapshot.Alert] {
+        var alerts: [WarRoomSnapshot.Alert] = []
+        func add(_ severity: WarRoomSnapshot.Event.Severity, _ text: String) {
+            alerts.append(WarRoomSnapshot.Alert(severity: severity, text: text))
+        }
+        let drift = snapshot.drift
+        if drift.oversoldUnits > 0 {
+            let skus = snapshot.skus.filter { $0.oversold > 0 }.sorted { $0.oversold > $1.oversold }
+            let names = skus.prefix(3).map { "\($0.sku) by \($0.oversold)" }.joined(separator: ", ")
+            add(.bad, "OVERSOLD: \(drift.oversoldUnits) units more than there are\(names.isEmpty ? "" : ": \(names)")")
+        }
+        if let lost = drift.lostOrders, lost > 0 {
+            add(.bad, "LOST: \(lost) acknowledged orders (\(drift.lostUnits ?? 0) units) are in no book")
+        }
+        for (index, node) in snapshot.nodes.enumerated() where !node.isUp {
+            add(.bad, "node \(index + 1) down \(tenths(node.sinceSeconds)) s: \(node.buckets) buckets do not sell")
+        }
+        if snapshot.fencedBuckets > 0 {
+            add(.warning, "\(snapshot.fencedBuckets) of \(snapshot.bucketCount) buckets fenced: rebuilding from SQL")
+        }
+        if drift.units > 0 { add(.bad, "DRIFT: Redis and SQL differ by \(drift.units) units; R compares and plans") }
+        if let storeError { add(.bad, "SQL: \(storeError)") }
+        if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {
+            add(
+                .warning,
+                "SQL is \(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s behind: "
+                    + "\(snapshot.ledger.backlogEntries) outbox entries wait")
+        }
+        if snapshot.ledger.deadLetters > 0 { add(.warning, "\(snapshot.ledger.deadLetters) dead letters wait for a person") }
+        return alerts.sorted { $0.severity > $1.severity }
+    }
+
+    static func tenths(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+}

@@ -1,0 +1,83 @@
+import Inventory
+import Telemetry
+
+/// Tells what changed between two snapshots, in plain sentences.
+struct EventTeller {
+    private let events: EventLog
+    private let catalogue: Catalogue
+    private var nodesUp: [Bool] = []
+    private var soldOut: Set<SKUNumber> = []
+    private var oversoldUnits: Int64 = 0
+    private var lostOrders: Int64 = 0
+    private var driftUnits: Int64 = 0
+    private var told = false
+
+    init(events: EventLog, catalogue: Catalogue) {
+        self.events = events
+        self.catalogue = catalogue
+    }
+
+    mutating func tell(_ snapshot: WarRoomSnapshot, isDemo: Bool) {
+        tellNodes(snapshot)
+        tellSoldOut(snapshot)
+        tellBooks(snapshot, isDemo: isDemo)
+        told = true
+    }
+
+    private mutating func tellNodes(_ snapshot: WarRoomSnapshot) {
+        for (index, node) in snapshot.nodes.enumerated() {
+            let wasUp = index < nodesUp.count ? nodesUp[index] : true
+            if wasUp && !node.isUp {
+                events.add(
+                    .bad,
+                    "node \(index + 1) (\(node.address)) does not answer: its \(node.buckets) buckets do not sell, and calls "
+                        + "under way have no known outcome")
+            } else if !wasUp && node.isUp {
+                events.add(.info, "node \(index + 1) (\(node.address)) answers again")
+            }
+        }
+        nodesUp = snapshot.nodes.map(\.isUp)
+    }
+
+    private mutating func tellSoldOut(_ snapshot: WarRoomSnapshot) {
+        var fresh: [WarRoomSnapshot.SKU] = []
+        for sku in snapshot.skus {
+            guard let stock = sku.stock, !sku.fenced, sku.allocated > 0 else { continue }
+            if stock == 0 {
+                if soldOut.insert(sku.number).inserted { fresh.append(sku) }
+            } else if stock > sku.allocated / 20 {
+                // A few units that come back from failed payments are no news.
+                soldOut.remove(sku.number)
+            }
+        }
+        guard told, let first = fresh.first else { return }
+        let others = fresh.count == 1 ? "" : " and \(fresh.count - 1) others"
+        events.add(.info, "\(first.sku) \(first.name)\(others): sold out, \(first.allocated) units")
+    }
+
+    private mutating func tellBooks(_ snapshot: WarRoomSnapshot, isDemo: Bool) {
+        let drift = snapshot.drift
+        if drift.oversoldUnits > oversoldUnits, oversoldUnits == 0 {
+            let worst = snapshot.skus.max { $0.oversold < $1.oversold }
+            events.add(
+                .bad,
+                "OVERSOLD: \(drift.oversoldUnits) units were promised twice"
+                    + (worst.map { ", first of all \($0.sku): units that a crash brought back were sold again" } ?? ""))
+        }
+        oversoldUnits = drift.oversoldUnits
+        if let lost = drift.lostOrders {
+            if lost > lostOrders {
+                events.add(
+                    .bad,
+                    "LOST: \(lost) orders (\(drift.lostUnits ?? 0) units) were told yes and are in neither Redis nor SQL")
+            }
+            lostOrders = lost
+        }
+        if drift.units > 0 && driftUnits == 0 {
+            events.add(.bad, "drift: Redis and SQL differ by \(drift.units) units: \(drift.findings.first ?? "")")
+        } else if drift.units == 0 && driftUnits > 0 {
+            events.add(.good, "drift is 0 again: Redis and SQL agree to the unit")
+        }
+        driftUnits = drift.units
+    }
+}

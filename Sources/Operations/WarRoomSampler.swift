@@ -1,0 +1,292 @@
+import Deduction
+import Inventory
+import OrderStore
+import Reconciliation
+import Redis
+import Synchronization
+public import Telemetry
+
+/// Reads both stores and whoever works on them, and publishes what the war room shows; the latest snapshot wins.
+///
+/// Stock and ledgers come from one cut a bucket (constant work for each SKU), counters and positions from SQL. It writes
+/// nothing.
+public actor WarRoomSampler {
+    /// SKUs that may be cut per second: 10 Hz up to 2,000 SKUs, slower beyond.
+    static let skusPerSecond = 20_000.0
+
+    private let service: SaleService
+    private let witness: (any BuyersWitness)?
+    private let redisURL: String
+    private let ordersURL: String
+    private let publish: @Sendable (WarRoomSnapshot) -> Void
+    private let clock = ContinuousClock()
+    private let keys: [BucketKeys]
+    private let start = ContinuousClock.now
+
+    private var snapshot: WarRoomSnapshot
+    private var cuts: [BucketCut?]
+    private var rates: RateBook
+    private var records: [BucketNumber: BucketRecord] = [:]
+    private var counters: [SKUNumber: SKUCounters] = [:]
+    private var totals: OrderTotals?
+    private var sale: Sale
+    private var slowReadAt: ContinuousClock.Instant?
+    private var memory: [String: Int64] = [:]
+    private var memoryReadAt: ContinuousClock.Instant?
+    private var lastAnswerAt: ContinuousClock.Instant
+    private var lastCompareCount = 0
+    private var comparedAt: ContinuousClock.Instant?
+    private var teller: EventTeller
+    private var storeError: String?
+
+    /// - Parameter publish: hears every snapshot, on any thread; must not block.
+    public init(
+        service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
+        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+    ) {
+        self.service = service
+        self.witness = witness
+        self.redisURL = redisURL
+        self.ordersURL = ordersURL
+        self.publish = publish
+        keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
+        cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
+        rates = RateBook(skus: service.catalogue.entries.count, buckets: service.catalogue.buckets.count)
+        sale = service.sale
+        lastAnswerAt = .now
+        teller = EventTeller(events: service.events, catalogue: service.catalogue)
+        snapshot = WarRoomSnapshot(
+            phase: .live, saleName: service.sale.name, saleState: service.sale.state, durability: service.sale.durability,
+            topology: topology, redisURL: redisURL, ordersURL: ordersURL)
+    }
+
+    /// Samples until cancelled.
+    public func run() async {
+        let count = Double(service.catalogue.entries.count)
+        let interval = Duration.seconds(max(0.1, count / Self.skusPerSecond))
+        var next = clock.now
+        while !Task.isCancelled {
+            await sample()
+            next = max(next + interval, clock.now + .milliseconds(20))
+            try? await clock.sleep(until: next)
+        }
+    }
+
+    /// One snapshot, now.
+    public func sample() async {
+        await readRedis()
+        await readSQL()
+        await readMemory()
+        assemble()
+        publish(snapshot)
+    }
+
+    // MARK: Reading
+
+    private func readRedis() async {
+        let deadline = clock.now + .milliseconds(400)
+        let (cluster, cut, catalogue) = (service.cluster, service.scripts.cut, service.catalogue)
+        let keys = keys
+        await withTaskGroup(of: (Int, BucketCut?).self) { group in
+            for position in catalogue.buckets.indices {
+                group.addTask {
+                    let keys = keys[position]
+                    let reply = try? await cluster.evaluate(
+                        cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: deadline)
+                    return (position, reply.flatMap { BucketCut($0, bucket: catalogue.buckets[position]) })
+                }
+            }
+            for await (position, cut) in group { cuts[position] = cut }
+        }
+        if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
+    }
+
+    private func readSQL() async {
+        do {
+            records = Dictionary(uniqueKeysWithValues: try await service.store.buckets().map { ($0.bucket, $0) })
+            if slowReadAt.map({ clock.now - $0 >= .seconds(1) }) ?? true {
+                slowReadAt = clock.now
+                counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
+                totals = try await service.store.orderTotals()
+                if let read = try await service.store.sale() { sale = read }
+            } else if let read = try await service.store.sale() {
+                sale = read
+            }
+            storeError = nil
+        } catch {
+            storeError = "\(error)"
+        }
+    }
+
+    private func readMemory() async {
+        guard memoryReadAt.map({ clock.now - $0 >= .seconds(2) }) ?? true else { return }
+        memoryReadAt = clock.now
+        let answers = await service.cluster.onEachMaster(
+            RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
+        for answer in answers {
+            guard case .success(let reply) = answer.result, let text = reply.string,
+                let line = text.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix("used_memory:") }),
+                let bytes = Int64(line.dropFirst("used_memory:".count))
+            else { continue }
+            memory[answer.address.description] = bytes
+        }
+    }
+
+    // MARK: Assembling
+
+    private func assemble() {
+        let now = clock.now
+        let catalogue = service.catalogue
+        let reading = witness?.reading
+        let nodes = service.cluster.status
+        let status = service.supervisor.status
+        let lanes = Dictionary(uniqueKeysWithValues: service.engine.laneStatuses.map { ($0.bucket, $0) })
+
+        var nodeOfSlot: [Int: Int] = [:]
+        func node(ofSlot slot: Int) -> Int? {
+            if let known = nodeOfSlot[slot] { return known }
+            let found = nodes.firstIndex { $0.slotRanges.contains { $0.contains(slot) } }
+            if let found { nodeOfSlot[slot] = found }
+            return found
+        }
+
+        var taken = [Int64?](repeating: nil, count: catalogue.entries.count)
+        var stock = [Int64?](repeating: nil, count: catalogue.entries.count)
+        var frozen = [Bool](repeating: false, count: catalogue.entries.count)
+        var bucketN = [Int64?](repeating: nil, count: catalogue.buckets.count)
+        var ledgerEntries: Int64 = 0
+        var fencedPositions = Set<Int>()
+        for (position, cut) in cuts.enumerated() {
+            let bucket = catalogue.buckets[position]
+            if status.fenced[bucket.number] != nil || lanes[bucket.number]?.fence.map({ $0 != .halted }) == true && witness != nil {
+                fencedPositions.insert(position)
+            }
+            guard let cut else { continue }
+            if let damage = cut.damage, damage != .halted { fencedPositions.insert(position) }
+            bucketN[position] = cut.id?.n
+            for sku in cut.skus {
+                ledgerEntries += sku.ledgerEntries
+                guard let index = catalogue.position(of: sku.sku), let control = sku.control else { continue }
+                taken[index] = control.taken
+                stock[index] = sku.stock
+                frozen[index] = control.frozen
+            }
+        }
+        rates.add(
+            at: start.duration(to: now).milliseconds / 1_000, taken: taken,
+            accepted: reading?.acknowledged ?? totals.map { $0.reserved + $0.sold } ?? 0, entries: ledgerEntries,
+            released: reading?.released ?? 0)
+
+        var skus: [WarRoomSnapshot.SKU] = []
+        skus.reserveCapacity(catalogue.entries.count)
+        var bucketRates = [Double](repeating: 0, count: catalogue.buckets.count)
+        for (index, entry) in catalogue.entries.enumerated() {
+            let counter = counters[entry.number]
+            let position = catalogue.position(of: entry.bucket) ?? 0
+            let rate = rates.unitsPerSecond(index)
+            bucketRates[position] += rate
+            let control = cuts[position]?.skus.first { $0.sku == entry.number }?.control
+            skus.append(
+                WarRoomSnapshot.SKU(
+                    number: entry.number, sku: entry.sku, name: entry.name, tag: catalogue.buckets[position].tag,
+                    node: node(ofSlot: keys[position].slot), allocated: control?.allocated ?? counter?.allocated ?? 0,
+                    stock: stock[index], taken: taken[index] ?? counter.map { $0.sold + $0.reserved } ?? 0,
+                    unitsPerSecond: rate, history: rates.history(index), frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
+                    fenced: fencedPositions.contains(position),
+                    oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0)))
+        }
+
+        snapshot.skus = skus
+        snapshot.saleState = sale.state
+        snapshot.openSeconds = sale.openedAtMilliseconds.map { (Double(WallClock.milliseconds) - Double($0)) / 1_000 }
+        snapshot.bucketCount = catalogue.buckets.count
+        snapshot.fencedBuckets = fencedPositions.count
+        snapshot.recoveries = status.recoveries
+        snapshot.nodes = nodes.enumerated().map { index, node in
+            let members = catalogue.buckets.indices.filter { self.nodeIndex(nodes, keys[$0].slot) == index }
+            return WarRoomSnapshot.Node(
+                address: node.address.description, isUp: node.isUp, sinceSeconds: node.since.duration(to: now).milliseconds / 1_000,
+                ordersPerSecond: members.reduce(0) { $0 + bucketRates[$1] }, callsPerSecond: node.callsPerSecond,
+                p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
+                fencedBuckets: members.count { fencedPositions.contains($0) },
+                memoryBytes: memory[node.address.description])
+        }
+        snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
+        assembleOrders(reading)
+        assembleLedger(ledgerEntries, bucketN)
+        assembleDrift(reading, now)
+        snapshot.phase =
+            now - lastAnswerAt > .seconds(2)
+            ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
+        snapshot.alerts = Alerts.of(snapshot, storeError: storeError ?? service.engine.storeError)
+        teller.tell(snapshot, isDemo: witness != nil)
+        snapshot.events = service.events.events
+    }
+
+    private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {
+        nodes.firstIndex { $0.slotRanges.contains { $0.contains(slot) } }
+    }
+
+    private func hottest(
+        _ bucketRates: [Double], _ skus: [WarRoomSnapshot.SKU], node: (Int) -> Int?, fenced: Set<Int>
+    ) -> [WarRoomSnapshot.Tag] {
+        let catalogue = service.catalogue
+        let order = bucketRates.indices.sorted { bucketRates[$0] > bucketRates[$1] }.prefix(10)
+        return order.map { position in
+            let members = catalogue.buckets[position].skus.compactMap { catalogue.position(of: $0) }
+                .sorted { skus[$0].unitsPerSecond > skus[$1].unitsPerSecond }
+            return WarRoomSnapshot.Tag(
+                tag: catalogue.buckets[position].tag, slot: keys[position].slot, node: node(keys[position].slot),
+                ordersPerSecond: bucketRates[position], skus: members.prefix(4).map { skus[$0].sku },
+                fenced: fenced.contains(position))
+        }
+    }
+
+    private func assembleOrders(_ reading: BuyersReading?) {
+        let latency = service.engine.meter.latency.summary
+        snapshot.orders = WarRoomSnapshot.Orders(
+            acceptedPerSecond: rates.acceptedPerSecond, history: rates.acceptedHistory,
+            accepted: reading?.acknowledged ?? totals.map { $0.reserved + $0.sold } ?? 0, refused: reading?.refused,
+            unknown: reading?.unknown, released: reading?.released ?? totals?.cancelled ?? 0,
+            p50Milliseconds: latency.count > 0 ? latency.p50Milliseconds : nil,
+            p99Milliseconds: latency.count > 0 ? latency.p99Milliseconds : nil,
+            buyersPerSecond: reading.map { $0.buyersPerSecond ?? .infinity })
+    }
+
+    private func assembleLedger(_ entries: Int64, _ bucketN: [Int64?]) {
+        var backlog: Int64 = 0
+        for (position, n) in bucketN.enumerated() {
+            guard let n, let record = records[service.catalogue.buckets[position].number],
+                cuts[position]?.id?.epoch == record.drainedThrough.epoch
+            else { continue }
+            backlog += max(0, n - record.drainedThrough.n)
+        }
+        let lag = service.worker.lag.summary
+        let status = service.worker.status
+        snapshot.ledger = WarRoomSnapshot.Ledger(
+            entries: entries, entriesPerSecond: rates.entriesPerSecond, history: rates.entriesHistory,
+            persisted: totals.map { $0.reserved + $0.sold + $0.cancelled + $0.void + $0.overCapacity } ?? 0,
+            backlogEntries: backlog, backlogMilliseconds: backlog == 0 ? 0 : status.oldestMilliseconds,
+            lagP50Milliseconds: lag.count > 0 ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
+            lagP99Milliseconds: lag.count > 0 ? lag.p99Milliseconds : service.engine.meter.latency.summary.p99Milliseconds,
+            redisBytes: memory.isEmpty ? nil : memory.values.reduce(0, +), pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
+            deadLetters: totals?.deadLetters ?? 0, storeError: storeError ?? service.engine.storeError ?? status.lastError)
+    }
+
+    private func assembleDrift(_ reading: BuyersReading?, _ now: ContinuousClock.Instant) {
+        let comparisons = service.lastComparisons
+        if comparisons.count != lastCompareCount {
+            lastCompareCount = comparisons.count
+            comparedAt = now
+        }
+        snapshot.drift = WarRoomSnapshot.Drift(
+            units: comparisons.last?.driftUnits ?? 0, unitsPeak: comparisons.driftUnitsPeak,
+            byKind: comparisons.last?.unitsByKind ?? [:],
+            cutAgeSeconds: comparedAt.map { $0.duration(to: now).milliseconds / 1_000 }, cuts: comparisons.count,
+            findings: Array((comparisons.last?.drifts.map(\.sentence) ?? []).prefix(50)),
+            unread: comparisons.last?.unread.count ?? 0,
+            oversoldUnits: reading.map { $0.oversold.values.reduce(0, +) }
+                ?? counters.values.reduce(0) { $0 + $1.overCapacity },
+            lostOrders: reading?.lostOrders, lostUnits: reading?.lostUnits)
+    }
+}
