@@ -80,6 +80,9 @@ let package = Package(
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
         .testTarget(name: "OrderStoreTests", dependencies: ["OrderStore", "Inventory"], swiftSettings: strict),
+        // Owns a fleet until it is killed: what LabTests kills.
+        .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder"], swiftSettings: strict),
         .testTarget(
             name: "DeductionTests", dependencies: ["Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
             swiftSettings: strict),

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -23,6 +24,9 @@ static inline int sellout_set_parent_death_signal(int signal_number) {
 static inline int sellout_set_thread_name(const char *name) {
     return prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0);
 }
+
+// A descriptor that turns readable when the process ends; -1 and errno when there is no such process.
+static inline int sellout_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
 // Starts a program in a session of its own, with default signals, no descriptor but 0 (nothing to read), 1 and 2 (`output`).
 // With `die_with_thread`, the kernel kills it when the calling THREAD ends, however that ends.
