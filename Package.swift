@@ -76,7 +76,10 @@ let package = Package(
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
-        .testTarget(name: "OrderStoreTests", dependencies: ["OrderStore", "Inventory"], swiftSettings: strict),
+        .testTarget(
+            name: "OrderStoreTests",
+            dependencies: ["OrderStore", "Inventory", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(
             name: "DeductionTests", dependencies: ["Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
             swiftSettings: strict),
