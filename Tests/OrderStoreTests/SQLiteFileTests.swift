@@ -81,6 +81,8 @@ import Testing
         #expect(try await again.skuCounters().first?.reserved == 3)
         #expect(try await again.buckets().first?.drainedThrough == OutboxID(epoch: epoch, n: 1))
         await again.close()
+        // The last one out copies the log into the file and takes it away.
+        #expect(!FileManager.default.fileExists(atPath: fixture.folder.path("orders.db-wal")))
         await again.close()
         await #expect(throws: OrderStoreError.self) { try await again.sale() }
         await #expect(throws: OrderStoreError.self) { try await again.restock(.init(rawValue: 1), units: 1) }
