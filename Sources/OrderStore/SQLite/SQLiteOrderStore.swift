@@ -213,6 +213,8 @@ public final class SQLiteOrderStore: OrderStore {
                 continuation.resume()
             }
         }
+        // Readers first: only a writer that leaves last copies the log into the file and takes it away.
+        pool.invalidateReadOnlyConnections()
         try? pool.close()
     }
 }

@@ -23,7 +23,7 @@ struct TransactionBooks {
         var drainedN: Int64
         /// Whether ids beyond `drainedN` may be settled.
         var hasGap: Bool
-        /// Whether the present epoch's fold was made.
+        /// Whether it is recovering and the present epoch's fold was made.
         let isFolded: Bool
         var isChanged = false
     }
@@ -106,13 +106,14 @@ extension SQLiteWriter {
         let state = BucketState(rawValue: String(decoding: findBucket.bytes(1), as: UTF8.self)) ?? .recovering
         let drainedEpoch = findBucket.int64(2)
         let drainedN = findBucket.int64(3)
+        let hasGap = findBucket.int64(4) != 0
         findBucket.reset()
         books.buckets.append(
             TransactionBooks.Bucket(
                 number: bucket, epoch: Epoch(rawValue: epoch), state: state,
                 drainedEpoch: Epoch(rawValue: drainedEpoch),
-                drainedN: drainedN, hasGap: try exists(anySettled, bucket, drainedEpoch),
-                isFolded: try exists(findBase, bucket, epoch)))
+                drainedN: drainedN, hasGap: hasGap,
+                isFolded: try state == .recovering && exists(findBase, bucket, epoch)))
         books.bucketPlaces[bucket] = books.buckets.count - 1
         return books.buckets.count - 1
     }

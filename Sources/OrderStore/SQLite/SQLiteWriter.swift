@@ -75,7 +75,12 @@ final class SQLiteWriter {
         findSKU = try prepare(
             "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
-        findBucket = try prepare("SELECT epoch, state, drainedEpoch, drainedN FROM buckets WHERE number = ?1")
+        findBucket = try prepare(
+            """
+            SELECT epoch, state, drainedEpoch, drainedN,
+                EXISTS (SELECT 1 FROM settled WHERE bucket = number AND epoch = drainedEpoch)
+            FROM buckets WHERE number = ?1
+            """)
         writeBucket = try prepare("UPDATE buckets SET drainedN = ?2 WHERE number = ?1")
         findBase = try prepare("SELECT 1 FROM cutBase WHERE bucket = ?1 AND epoch = ?2 LIMIT 1")
         findDurability = try prepare("SELECT durability = 'durable' FROM sales")

@@ -1,0 +1,304 @@
+import Inventory
+import OrderStore
+
+/// The port's rules said a second time, slowly and plainly: rows in dictionaries, every counter a sum over rows.
+struct OrderStoreModel {
+    enum State { case reserved, sold, cancelled, void, overCapacity }
+    struct Row {
+        let order: Order
+        var state: State
+        let n: Int64
+    }
+    struct GiveBackKey: Hashable {
+        let flow: FlowID
+        let digest: OrderDigest
+    }
+    struct PendingOrDone {
+        let order: Order
+        var done: OutboxID?
+    }
+    struct Movement {
+        let bucket: BucketNumber
+        let id: OutboxID
+        let sku: SKUNumber
+        let units: Int64
+    }
+    struct BucketRow {
+        var epoch = Epoch.none
+        var state = BucketState.new
+        var opened = Epoch.none
+        var settled: Set<OutboxID> = []
+        var folded: Epoch?
+        /// taken, allocated and version of each SKU when the present epoch was folded.
+        var base: [SKUNumber: (taken: Int64, allocated: Int64, version: Int64)] = [:]
+
+        var drained: OutboxID {
+            var n: Int64 = 0
+            while settled.contains(OutboxID(epoch: opened, n: n + 1)) { n += 1 }
+            return OutboxID(epoch: opened, n: n)
+        }
+    }
+    struct RestockRow {
+        let restock: Restock
+        var done: OutboxID?
+    }
+
+    let durability: Durability
+    let catalogue: Catalogue
+    var allocated: [SKUNumber: Int64]
+    var versions: [SKUNumber: Int64] = [:]
+    var buckets: [BucketNumber: BucketRow] = [:]
+    var rows: [FlowID: Row] = [:]
+    var giveBacks: [GiveBackKey: PendingOrDone] = [:]
+    var movements: [Movement] = []
+    var restocks: [RestockRow] = []
+    var deadLetters: Int64 = 0
+    var lastEpoch: Int64 = 0
+    /// reserved + sold, kept beside the rows for speed; `check` sums the rows.
+    var taken: [SKUNumber: Int64] = [:]
+
+    init(durability: Durability, catalogue: Catalogue, units: Int64) {
+        self.durability = durability
+        self.catalogue = catalogue
+        allocated = Dictionary(uniqueKeysWithValues: catalogue.entries.map { ($0.number, units) })
+        for bucket in catalogue.buckets { buckets[bucket.number] = BucketRow() }
+    }
+
+    // MARK: Epochs
+
+    mutating func claim(_ bucket: BucketNumber) -> Epoch {
+        lastEpoch += 1
+        buckets[bucket]!.epoch = Epoch(rawValue: lastEpoch)
+        buckets[bucket]!.state = .recovering
+        return Epoch(rawValue: lastEpoch)
+    }
+
+    mutating func fold(_ bucket: BucketNumber) {
+        let claim = buckets[bucket]!.epoch
+        buckets[bucket]!.folded = claim
+        for sku in catalogue[bucket]!.skus {
+            buckets[bucket]!.base[sku] = (taken[sku] ?? 0, allocated[sku]!, versions[sku] ?? 0)
+        }
+        let id = OutboxID(epoch: claim, n: 0)
+        for (key, value) in giveBacks where value.order.bucket == bucket && value.done == nil {
+            giveBacks[key]!.done = id
+        }
+        for position in restocks.indices
+        where restocks[position].done == nil && catalogue[restocks[position].restock.sku]!.bucket == bucket {
+            restocks[position].done = id
+        }
+    }
+
+    mutating func open(_ bucket: BucketNumber) {
+        buckets[bucket]!.state = .open
+        buckets[bucket]!.opened = buckets[bucket]!.epoch
+    }
+
+    mutating func restock(_ sku: SKUNumber, _ units: Int64) {
+        restocks.append(RestockRow(restock: Restock(sku: sku, fromVersion: versions[sku] ?? 0, units: units)))
+        versions[sku, default: 0] += 1
+        allocated[sku]! += units
+    }
+
+    // MARK: Settlement
+
+    mutating func commit(_ batch: CommitBatch) -> (entries: [String], duplicates: [String], payments: [PaymentResult]) {
+        let entries = batch.entries.map { settle($0, claim: batch.claim).words }
+        let duplicates = batch.duplicates.map { duplicate in
+            guard admits(duplicate.order.bucket, duplicate.id, nil) else { return "stale" }
+            return "settled \(settle(duplicate.order, duplicate.id, voids: durability == .durable))"
+        }
+        return (entries, duplicates, batch.payments.map { pay($0) })
+    }
+
+    private func admits(_ number: BucketNumber, _ id: OutboxID, _ claim: Epoch?) -> Bool {
+        let bucket = buckets[number]!
+        guard let claim else { return bucket.state == .open && id.epoch == bucket.epoch }
+        return bucket.state == .recovering && bucket.epoch == claim && id.epoch < claim && bucket.folded != claim
+    }
+
+    private mutating func settle(_ entry: EntrySettlement, claim: Epoch?) -> EntryResult {
+        guard admits(entry.bucket, entry.id, claim) else { return .stale }
+        let bucket = buckets[entry.bucket]!
+        if entry.id.epoch < bucket.opened || entry.id.n == 0 || bucket.settled.contains(entry.id) {
+            guard case .deduct(let orders) = entry.action else { return .already(exceptions: [:]) }
+            return .already(exceptions: exceptions(orders.map { ($0, lookUp($0)) }))
+        }
+        buckets[entry.bucket]!.settled.insert(entry.id)
+        func move(_ sku: SKUNumber, _ units: Int64) -> Movement {
+            Movement(bucket: entry.bucket, id: entry.id, sku: sku, units: units)
+        }
+        switch entry.action {
+        case .deduct(let orders):
+            let voids = claim == nil && durability == .durable
+            let settled = orders.map { ($0, settle($0, entry.id, voids: voids)) }
+            for order in orders { movements += order.lines.map { move($0.sku, Int64($0.quantity)) } }
+            return .settled(exceptions: exceptions(settled))
+        case .release(let givenBack, let tombstones):
+            for order in givenBack { movements += order.lines.map { move($0.sku, -Int64($0.quantity)) } }
+            for order in givenBack + tombstones {
+                let key = GiveBackKey(flow: order.flow, digest: order.digest)
+                let done = giveBacks[key]?.done.map { max($0, entry.id) } ?? entry.id
+                giveBacks[key] = PendingOrDone(order: order, done: done)
+            }
+        case .restock(let sku, let version, let units):
+            let position = restocks.firstIndex {
+                $0.restock == Restock(sku: sku, fromVersion: version, units: units)
+            }
+            if let position {
+                restocks[position].done = restocks[position].done ?? entry.id
+            } else {
+                deadLetters += 1
+            }
+        case .mark: break
+        case .repair(let sku, let delta): movements.append(move(sku, delta))
+        case .unreadable: deadLetters += 1
+        }
+        return .settled(exceptions: [:])
+    }
+
+    private func exceptions(_ settled: [(Order, OrderSettlement)]) -> [FlowID: OrderSettlement] {
+        Dictionary(
+            settled.filter { $0.1 != .committed }.map { ($0.0.flow, $0.1) }, uniquingKeysWith: { _, last in last })
+    }
+
+    private mutating func settle(_ order: Order, _ id: OutboxID, voids: Bool) -> OrderSettlement {
+        if let row = rows[order.flow] {
+            guard row.order == order else {
+                want(order, after: id)
+                return .conflict
+            }
+            switch row.state {
+            case .reserved, .sold: return .committed
+            case .cancelled, .void: want(order, after: id)
+            case .overCapacity: if voids { want(order, after: id) }
+            }
+            return row.state == .cancelled ? .cancelled : .overCapacity
+        }
+        if order.lines.allSatisfy({ (taken[$0.sku] ?? 0) + Int64($0.quantity) <= allocated[$0.sku]! }) {
+            rows[order.flow] = Row(order: order, state: .reserved, n: id.n)
+            for line in order.lines { taken[line.sku, default: 0] += Int64(line.quantity) }
+            return .committed
+        }
+        rows[order.flow] = Row(order: order, state: voids ? .void : .overCapacity, n: id.n)
+        if voids { want(order, after: id) }
+        return .overCapacity
+    }
+
+    private func lookUp(_ order: Order) -> OrderSettlement {
+        guard let row = rows[order.flow], row.order == order else { return .conflict }
+        return switch row.state {
+        case .reserved, .sold: .committed
+        case .cancelled: .cancelled
+        case .void, .overCapacity: .overCapacity
+        }
+    }
+
+    private mutating func want(_ order: Order, after id: OutboxID?) {
+        let key = GiveBackKey(flow: order.flow, digest: order.digest)
+        if let id, let done = giveBacks[key]?.done, done >= id { return }
+        giveBacks[key] = PendingOrDone(order: order, done: nil)
+    }
+
+    private mutating func pay(_ payment: Payment) -> PaymentResult {
+        guard let row = rows[payment.order.flow], row.order == payment.order else { return .absent }
+        switch (row.state, payment.succeeded) {
+        case (.reserved, true):
+            rows[payment.order.flow]!.state = .sold
+            return .confirmed
+        case (.reserved, false), (.overCapacity, false):
+            end(payment.order)
+            return .cancelled
+        case (.sold, _): return .already(sold: true)
+        default: return .already(sold: false)
+        }
+    }
+
+    mutating func cancel(_ order: Order) -> CancelResult {
+        guard let row = rows[order.flow] else {
+            rows[order.flow] = Row(order: order, state: .cancelled, n: 0)
+            want(order, after: nil)
+            return .cancelled
+        }
+        guard row.order == order else { return .conflict }
+        switch row.state {
+        case .reserved, .overCapacity:
+            end(order)
+            return .cancelled
+        case .sold: return .sold
+        case .cancelled, .void: return .alreadyCancelled
+        }
+    }
+
+    private mutating func end(_ order: Order) {
+        if rows[order.flow]!.state == .reserved {
+            for line in order.lines { taken[line.sku]! -= Int64(line.quantity) }
+        }
+        rows[order.flow]!.state = .cancelled
+        want(order, after: nil)
+    }
+
+    // MARK: What the store must show
+
+    var counters: [SKUCounters] {
+        var units: [SKUNumber: [State: Int64]] = [:]
+        for row in rows.values {
+            for line in row.order.lines { units[line.sku, default: [:]][row.state, default: 0] += Int64(line.quantity) }
+        }
+        return catalogue.entries.map { entry in
+            let mine = units[entry.number] ?? [:]
+            return SKUCounters(
+                sku: entry.number, allocated: allocated[entry.number]!, sold: mine[.sold] ?? 0,
+                reserved: mine[.reserved] ?? 0, overCapacity: mine[.overCapacity] ?? 0, frozen: false)
+        }
+    }
+
+    var totals: OrderTotals {
+        func count(_ state: State) -> Int64 { Int64(rows.values.count { $0.state == state }) }
+        return OrderTotals(
+            reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
+            overCapacity: count(.overCapacity), deadLetters: deadLetters, pendingGiveBacks: Int64(pending.count))
+    }
+
+    var pending: [GiveBack] {
+        giveBacks.values.filter { $0.done == nil }.map { GiveBack(order: $0.order) }.sorted {
+            ($0.order.flow, $0.order.digest.rawValue) < ($1.order.flow, $1.order.digest.rawValue)
+        }
+    }
+
+    var records: [BucketRecord] {
+        catalogue.buckets.map {
+            let bucket = buckets[$0.number]!
+            return BucketRecord(
+                bucket: $0.number, epoch: bucket.epoch, state: bucket.state, drainedThrough: bucket.drained)
+        }
+    }
+
+    func cut(_ bucket: BucketNumber, through id: OutboxID) -> [SKUNumber: CutFold] {
+        var result: [SKUNumber: CutFold] = [:]
+        for (sku, base) in buckets[bucket]!.base {
+            func isWithin(_ other: OutboxID?) -> Bool {
+                other.map { $0.epoch == id.epoch && $0.n > 0 && $0 <= id } ?? false
+            }
+            let applied = restocks.filter { $0.restock.sku == sku && isWithin($0.done) }
+            result[sku] = CutFold(
+                allocated: base.allocated + applied.reduce(0) { $0 + $1.restock.units },
+                version: base.version + Int64(applied.count),
+                taken: movements.reduce(base.taken) {
+                    $1.sku == sku && $1.bucket == bucket && isWithin($1.id) ? $0 + $1.units : $0
+                }, frozen: false)
+        }
+        return result
+    }
+
+    func ledger(_ sku: SKUNumber) -> [LedgerRow] {
+        rows.values.flatMap { row in
+            row.order.lines.filter { $0.sku == sku }.map { line in
+                LedgerRow(
+                    sku: sku, flow: row.order.flow, digest: row.order.digest,
+                    quantity: row.state == .overCapacity ? 0 : Int64(line.quantity),
+                    cancelled: row.state == .cancelled || row.state == .void, n: row.n)
+            }
+        }.sorted { $0.flow < $1.flow }
+    }
+}

@@ -1,0 +1,234 @@
+import Inventory
+import OrderStore
+import Testing
+
+/// Random steps on the store and on the model, compared all along.
+@Suite struct OrderStoreModelTests {
+    @Test(
+        arguments: StoreKind.all,
+        [(1, .durable), (2, .memory), (3, .durable), (4, .memory)] as [(UInt64, Durability)])
+    func theStoreDoesWhatTheModelSays(kind: StoreKind, setting: (seed: UInt64, durability: Durability)) async throws {
+        var walk = try await Walk(kind, seed: setting.seed, durability: setting.durability)
+        for step in 1...5_000 {
+            try await walk.step()
+            if step % 50 == 0 { try await walk.compare(deeply: step % 1_000 == 0) }
+            // One disagreement is enough to read.
+            if walk.hasFailed { break }
+        }
+        // A walk that never met a case proves nothing about it.
+        for word in ["conflict", "cancelled", "overCapacity", "already", "stale", "confirmed", "recovered"] {
+            #expect(walk.seen.contains(word), "no step met '\(word)'")
+        }
+        await walk.store.close()
+    }
+}
+
+private struct Walk {
+    let folder: TemporaryFolder
+    let store: any OrderStore
+    let catalogue: Catalogue
+    var model: OrderStoreModel
+    var numbers: SeededNumbers
+    var flows = 0
+    var known: [Order] = []
+    /// The next n of each bucket's present epoch, entries that were made and not settled, and settled ones.
+    var nextN: [BucketNumber: Int64] = [:]
+    var held: [EntrySettlement] = []
+    var past: [EntrySettlement] = []
+    var seen: Set<String> = []
+    var hasFailed = false
+
+    init(_ kind: StoreKind, seed: UInt64, durability: Durability) async throws {
+        folder = try TemporaryFolder()
+        store = try kind.open(folder)
+        _ = try await store.createSale(
+            SaleDraft(
+                name: "walk", durability: durability,
+                skus: (0..<9).map { .init(sku: "s\($0)", name: "", tag: "t\($0 / 3)", allocated: 150) }))
+        catalogue = try await store.catalogue()
+        model = OrderStoreModel(durability: durability, catalogue: catalogue, units: 150)
+        numbers = SeededNumbers(state: seed)
+        for bucket in catalogue.buckets { try await recover(bucket.number) }
+    }
+
+    private mutating func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &numbers) }
+
+    private mutating func expect<T: Equatable>(_ found: T, _ wanted: T, _ what: String) {
+        if found != wanted { hasFailed = true }
+        #expect(found == wanted, "\(what)")
+    }
+
+    // MARK: Making things up
+
+    private mutating func newOrder(_ bucket: BucketNumber, flow: FlowID? = nil) throws -> Order {
+        var lines: [OrderLine] = []
+        for sku in catalogue[bucket]!.skus where pick(3) == 0 {
+            lines.append(OrderLine(sku: sku, quantity: Int32(1 + pick(3))))
+        }
+        if lines.isEmpty { lines = [OrderLine(sku: catalogue[bucket]!.skus[pick(3)], quantity: 1)] }
+        flows += 1
+        let order = try Order(flow: flow ?? Fixture.flow(flows), lines: lines, catalogue: catalogue)
+        known.append(order)
+        return order
+    }
+
+    /// Mostly new; else one from before, or another order under its flow.
+    private mutating func order(_ bucket: BucketNumber) throws -> Order {
+        let dice = pick(10)
+        if dice < 2, let old = known.suffix(60).randomElement(using: &numbers) {
+            if dice == 0 { return try newOrder(bucket, flow: old.flow) }
+            if old.bucket == bucket { return old }
+        }
+        return try newOrder(bucket)
+    }
+
+    private mutating func entry(_ bucket: BucketNumber, _ action: EntrySettlement.Action) -> EntrySettlement {
+        let n = nextN[bucket]!
+        nextN[bucket] = n + 1
+        return EntrySettlement(bucket: bucket, id: OutboxID(epoch: model.buckets[bucket]!.epoch, n: n), action: action)
+    }
+
+    private mutating func deduct(_ bucket: BucketNumber) throws -> EntrySettlement {
+        let orders = try (0...pick(4)).map { _ in try order(bucket) }
+        return entry(bucket, .deduct(orders))
+    }
+
+    // MARK: Steps
+
+    mutating func step() async throws {
+        let bucket = catalogue.buckets[pick(3)].number
+        var batch = CommitBatch()
+        switch pick(30) {
+        case 0..<9:
+            for _ in 0...pick(2) { batch.entries.append(try deduct(bucket)) }
+        case 9, 10:
+            held.append(try deduct(bucket))
+            return
+        case 11, 12:
+            guard !held.isEmpty else { return }
+            batch.entries = [held.remove(at: pick(held.count))]
+        case 13:
+            if let again = past.suffix(50).randomElement(using: &numbers) { batch.entries = [again, again] }
+        case 14:
+            let epoch = Epoch(rawValue: model.buckets[bucket]!.epoch.rawValue + [-1, 1][pick(2)])
+            batch.entries = [
+                .init(bucket: bucket, id: .init(epoch: epoch, n: 1), action: .deduct([try newOrder(bucket)]))
+            ]
+            if pick(2) == 0 { batch.claim = epoch }
+        case 15...18:
+            let mine = model.pending.filter { $0.order.bucket == bucket }.map(\.order).prefix(5)
+            let split = pick(mine.count + 1)
+            batch.entries = [
+                entry(bucket, .release(givenBack: Array(mine.prefix(split)), tombstones: Array(mine.dropFirst(split))))
+            ]
+        case 19...22:
+            for order in known.suffix(40).shuffled(using: &numbers).prefix(5) {
+                batch.payments.append(Payment(order: order, succeeded: pick(3) > 0))
+            }
+        case 23:
+            var orders = Array(known.suffix(40).shuffled(using: &numbers).prefix(2))
+            orders.append(try newOrder(bucket))
+            let results = try await store.cancel(orders)
+            expect(results, orders.map { model.cancel($0) }, "cancel")
+            return
+        case 24:
+            let sku = catalogue.entries[pick(9)].number
+            let restock = try await store.restock(sku, units: Int64(1 + pick(30)))
+            model.restock(sku, restock.units)
+            expect(restock, model.restocks.last!.restock, "restock")
+            return
+        case 25:
+            for waiting in model.restocks where waiting.done == nil && catalogue[waiting.restock.sku]!.bucket == bucket
+            {
+                let version = waiting.restock.fromVersion
+                batch.entries.append(
+                    entry(bucket, .restock(sku: waiting.restock.sku, version: version, units: waiting.restock.units)))
+            }
+        case 26, 27:
+            let order = try order(bucket)
+            let ends: [Int64] = [nextN[bucket]!, max(1, nextN[bucket]! - 1)]
+            let id = OutboxID(epoch: model.buckets[bucket]!.epoch, n: ends[pick(2)])
+            batch.duplicates = [.init(order: order, id: id)]
+        case 28:
+            let sku = catalogue[bucket]!.skus[pick(3)]
+            let actions: [EntrySettlement.Action] = [
+                .mark, .repair(sku: sku, delta: Int64(pick(9)) - 4), .unreadable(blob: [1, 2]),
+                .restock(sku: sku, version: 1_000_000, units: 1),
+            ]
+            batch.entries = [entry(bucket, actions[pick(4)])]
+        default:
+            if pick(6) == 0 { try await recover(bucket) }
+            return
+        }
+        try await commit(batch)
+    }
+
+    private mutating func commit(_ batch: CommitBatch) async throws {
+        let found = try await store.commit(batch)
+        let wanted = model.commit(batch)
+        expect(found.entries.map(\.words), wanted.entries, "entries of \(batch)")
+        expect(found.duplicates.map(\.words), wanted.duplicates, "duplicates of \(batch)")
+        expect(found.payments, wanted.payments, "payments of \(batch)")
+        past += batch.entries
+        for words in wanted.entries + wanted.duplicates + wanted.payments.map({ "\($0)" }) {
+            for word in words.split(whereSeparator: { !$0.isLetter }) { seen.insert(String(word)) }
+        }
+    }
+
+    /// Claims, drains a part of what is held under the claim, folds, opens. Sometimes a first recoverer gave up before.
+    private mutating func recover(_ bucket: BucketNumber) async throws {
+        let epoch = model.buckets[bucket]!.epoch
+        if pick(3) == 0 {
+            _ = try await store.claimEpoch(bucket: bucket, above: epoch, by: "gone")
+            _ = model.claim(bucket)
+        }
+        let claim = try await store.claimEpoch(bucket: bucket, above: epoch, by: "walk")
+        expect(claim, model.claim(bucket), "claim")
+        let mine = held.filter { $0.bucket == bucket }
+        held.removeAll { $0.bucket == bucket }
+        try await commit(CommitBatch(entries: Array(mine.prefix(pick(mine.count + 1))), claim: claim))
+        let fold = try await store.fold(bucket: bucket, claim: claim)
+        model.fold(bucket)
+        let skus = catalogue[bucket]!.skus
+        expect(fold.skus.map(\.taken), skus.map { model.taken[$0] ?? 0 }, "fold: taken")
+        expect(fold.skus.map(\.allocated), skus.map { model.allocated[$0]! }, "fold: allocated")
+        expect(fold.skus.map(\.version), skus.map { model.versions[$0] ?? 0 }, "fold: version")
+        expect(fold.ledger, skus.flatMap { model.ledger($0) }, "fold: ledger")
+        // Too late for the fold: stale.
+        try await commit(CommitBatch(entries: Array(mine.suffix(1)), claim: claim))
+        _ = try await store.markOpened(bucket: bucket, claim: claim)
+        model.open(bucket)
+        nextN[bucket] = 1
+        seen.insert("recovered")
+    }
+
+    // MARK: Comparing
+
+    mutating func compare(deeply: Bool) async throws {
+        expect(try await store.skuCounters(), model.counters, "counters")
+        expect(try await store.orderTotals(), model.totals, "totals")
+        expect(try await store.buckets(), model.records, "buckets")
+        expect(try await store.pendingGiveBacks(limit: 100_000), model.pending, "pending give-backs")
+        expect(
+            Set(try await store.pendingRestocks()), Set(model.restocks.filter { $0.done == nil }.map(\.restock)),
+            "pending restocks")
+        for bucket in model.records {
+            let id = OutboxID(epoch: bucket.epoch, n: Int64(pick(Int(bucket.drainedThrough.n) + 1)))
+            for through in [id, bucket.drainedThrough] {
+                expect(
+                    try await store.foldForCut(bucket: bucket.bucket, through: through),
+                    model.cut(bucket.bucket, through: through), "cut of \(bucket.bucket) through \(through)")
+            }
+        }
+        guard deeply else { return }
+        for entry in catalogue.entries {
+            expect(
+                try await store.ledgerPage(sku: entry.number, after: nil, limit: 100_000), model.ledger(entry.number),
+                "ledger of \(entry.sku)")
+        }
+        let absent = model.rows.values.filter { $0.state == .void || $0.state == .overCapacity }.map(\.order.flow)
+        expect(
+            Set(try await store.absent(Array(model.rows.keys) + [Fixture.flow(flows + 1)])),
+            Set(absent + [Fixture.flow(flows + 1)]), "absent")
+    }
+}

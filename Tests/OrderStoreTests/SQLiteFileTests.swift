@@ -1,0 +1,164 @@
+import Foundation
+import GRDB
+import Inventory
+import OrderStore
+import Testing
+
+/// What SQLite's file can be instead of an order store, and what the store says then.
+@Suite struct SQLiteFileTests {
+    /// The one line with which opening is refused.
+    private func refusal(_ path: String, readOnly: Bool = false) -> String {
+        do {
+            _ = try SQLiteOrderStore.open(path: path, readOnly: readOnly)
+            return "opened"
+        } catch let error as OrderStoreError {
+            #expect(error.outcome == .refused && !error.message.contains("\n"))
+            return error.message
+        } catch {
+            return "another error: \(error)"
+        }
+    }
+
+    @Test func anotherProgramsFileIsRefusedAndLeftAlone() throws {
+        let folder = try TemporaryFolder()
+        let setups = [
+            "CREATE TABLE theirs(a)", "PRAGMA application_id = 7", "PRAGMA application_id = 7; CREATE TABLE t(a)",
+        ]
+        for (number, sql) in setups.enumerated() {
+            let path = folder.path("\(number).db")
+            let queue = try DatabaseQueue(path: path)
+            try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+            try queue.close()
+            let before = try Data(contentsOf: URL(fileURLWithPath: path))
+            #expect(refusal(path).contains("another program"))
+            #expect(refusal(path, readOnly: true).contains("another program"))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+        }
+    }
+
+    @Test func whatIsNoDatabaseIsSaidSo() throws {
+        let folder = try TemporaryFolder()
+        let text = folder.path("notes\u{1b}.txt")
+        let bytes = Data(String(repeating: "not a database\n", count: 200).utf8)
+        try bytes.write(to: URL(fileURLWithPath: text))
+        #expect(refusal(text).contains("not a SQLite database"))
+        #expect(!refusal(text).contains("\u{1b}"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: text)) == bytes)
+        #expect(refusal(folder.path("notes\u{1b}.txt/orders.db")).contains("is not a folder"))
+        #expect(refusal(folder.path("nowhere/orders.db")).contains("does not exist"))
+        #expect(refusal(folder.root).contains("it is a folder"))
+        #expect(refusal(folder.path("absent.db"), readOnly: true).contains("there is no order store"))
+        try Data().write(to: URL(fileURLWithPath: folder.path("empty.db")))
+        #expect(refusal(folder.path("empty.db"), readOnly: true).contains("not set up"))
+        #expect(refusal(folder.path("empty.db")) == "opened")
+    }
+
+    @Test func aNewerVersionsFileIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("orders.db")
+        let store = try SQLiteOrderStore.open(path: path)
+        await store.close()
+        let queue = try DatabaseQueue(path: path)
+        try await queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('99 of the future')") }
+        try queue.close()
+        #expect(refusal(path).contains("newer version"))
+        #expect(refusal(path, readOnly: true).contains("newer version"))
+    }
+
+    @Test func aStoreIsReadBackAfterClosingAndCanBeReadOnly() async throws {
+        let fixture = try await Fixture(StoreKind.all[0])
+        let epoch = try await fixture.open(fixture.bucket)
+        try await fixture.settle(epoch, 1, .deduct([fixture.order(1, quantity: 3)]))
+        let reader = try SQLiteOrderStore.open(path: fixture.folder.path("orders.db"), readOnly: true)
+        #expect(try await reader.skuCounters().first?.reserved == 3)
+        let error = await #expect(throws: OrderStoreError.self) {
+            try await reader.restock(.init(rawValue: 1), units: 1)
+        }
+        #expect(error?.outcome == .refused && error?.message.contains("reading only") == true)
+        await fixture.store.close()
+        await reader.close()
+        let again = try SQLiteOrderStore.open(path: fixture.folder.path("orders.db"))
+        #expect(try await again.skuCounters().first?.reserved == 3)
+        #expect(try await again.buckets().first?.drainedThrough == OutboxID(epoch: epoch, n: 1))
+        await again.close()
+        // The last one out copies the log into the file and takes it away.
+        #expect(!FileManager.default.fileExists(atPath: fixture.folder.path("orders.db-wal")))
+        await again.close()
+        await #expect(throws: OrderStoreError.self) { try await again.sale() }
+        await #expect(throws: OrderStoreError.self) { try await again.restock(.init(rawValue: 1), units: 1) }
+    }
+
+    @Test func theFileIsInWriteAheadModeUnderOurName() async throws {
+        let fixture = try await Fixture(StoreKind.all[0])
+        let queue = try DatabaseQueue(path: fixture.folder.path("orders.db"))
+        let (journal, application) = try await queue.read {
+            (
+                try String.fetchOne($0, sql: "PRAGMA journal_mode"),
+                try Int64.fetchOne($0, sql: "PRAGMA application_id")
+            )
+        }
+        #expect(journal == "wal" && application == 0x5345_4C4F)
+        try queue.close()
+    }
+
+    @Test func aFullDiskIsSaidInOneLineAndLosesNothing() async throws {
+        let folder = try TemporaryFolder()
+        let mount = folder.path("small")
+        try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
+        // Only root may mount; elsewhere there is no small disk to fill.
+        guard run("/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount) else { return }
+        defer { _ = run("/bin/umount", "-l", mount) }
+        let store = try SQLiteOrderStore.open(path: mount + "/orders.db")
+        _ = try await store.createSale(
+            SaleDraft(
+                name: "s", durability: .durable, skus: [.init(sku: "a", name: "", tag: "t", allocated: 1_000_000)]))
+        let bucket = BucketNumber(rawValue: 1)
+        let epoch = try await store.claimEpoch(bucket: bucket, above: .none, by: "t")
+        _ = try await store.fold(bucket: bucket, claim: epoch)
+        _ = try await store.markOpened(bucket: bucket, claim: epoch)
+        var committed: Int64 = 0
+        var failure: OrderStoreError?
+        for n in 1...1_000 as ClosedRange<Int64> where failure == nil {
+            let orders = (0..<500).map {
+                Order(
+                    trustedFlow: Fixture.flow(Int(n) * 1_000 + $0), bucket: bucket,
+                    sortedLines: [OrderLine(sku: SKUNumber(rawValue: 1), quantity: 1)])
+            }
+            let entry = EntrySettlement(bucket: bucket, id: OutboxID(epoch: epoch, n: n), action: .deduct(orders))
+            do {
+                _ = try await store.commit(CommitBatch(entries: [entry]))
+                committed += 500
+            } catch {
+                failure = error as? OrderStoreError
+            }
+        }
+        #expect(failure?.message.contains("disk is full") == true)
+        #expect(failure?.message.contains("\n") == false)
+        let reserved = try await store.skuCounters()[0].reserved
+        #expect(reserved == committed || (failure?.outcome == .unknown && reserved == committed + 500))
+        await store.close()
+    }
+
+    private func run(_ program: String, _ arguments: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+
+    @Test(arguments: [
+        ("sqlite:a.db", "a.db"), ("sqlite:/x/y z.db", "/x/y z.db"), ("sqlite:///x/y.db", "/x/y.db"),
+    ])
+    func addressesAreRead(text: String, path: String) throws {
+        #expect(try OrderStoreURL(text) == .sqlite(path: path))
+    }
+
+    @Test(arguments: ["", "a.db", "sqlite:", "sqlite://host/a.db", "sqlite::memory:", "mariadb://h/d", "sqlite:a\0b"])
+    func addressesThatNameNoFileAreRefused(text: String) {
+        let error = #expect(throws: OrderStoreError.self) { try OrderStoreURL(text) }
+        #expect(error?.message.contains("sqlite:PATH") == true)
+    }
+}
