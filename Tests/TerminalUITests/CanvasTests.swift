@@ -80,6 +80,12 @@ import Testing
         #expect(canvas[1, 0]?.style.background == .track)
     }
 
+    @Test func anASCIITerminalGetsASCIIOnly() {
+        var canvas = Canvas(columns: 14, rows: 1, glyphs: .ascii)
+        canvas.put(0, 0, "“日é\u{301}” ↓ 3…·|")
+        #expect(canvas.plainText == "\"? ?\" v 3~.|" && canvas.cells.allSatisfy { $0.scalar < 0x7F && $0.width == 1 })
+    }
+
     @Test func goldenFormsShowTextAndStyle() {
         var canvas = Canvas(columns: 6, rows: 1)
         canvas.put(0, 0, "ab", Style(.bad, attributes: .bold))
