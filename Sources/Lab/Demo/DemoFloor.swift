@@ -1,0 +1,305 @@
+public import Deduction
+public import Inventory
+public import Operations
+public import OrderStore
+import Reconciliation
+import Redis
+import Synchronization
+import Telemetry
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A demo on its feet: an embedded fleet, books in SQL, a sale, everything that works behind it, and shoppers who wait at the
+/// door.
+public final class DemoFloor: Sendable {
+    public struct Configuration: Sendable {
+        public var masters = 3
+        public var durability = Durability.durable
+        public var skus = 1_000
+        public var stock = DemoSale.Stock.story(ordersPerSecond: 4_000, seconds: 90, zipfExponent: 0.8)
+        public var shoppers = Shoppers.Configuration()
+        /// How late SQL learns what Redis did: a slow store.
+        public var outboxDelay = Duration.zero
+        /// Leaves fleet and books in this folder.
+        public var keepFolder: String?
+        /// How long a crashed node stays away.
+        public var crashPause = Duration.milliseconds(500)
+        /// Told in a few words what is being done; must not block.
+        public var onProgress: @Sendable (String) -> Void = { _ in }
+        public init() {}
+    }
+
+    public let fleet: EmbeddedFleet
+    public let service: SaleService
+    public let shoppers: Shoppers
+    public let book: BuyersBook
+    public let store: any OrderStore
+    public let ordersURL: String
+    public let topology: String
+    private let configuration: Configuration
+    private let crashCount = Atomic<Int>(0)
+    private let rounds = Atomic<UInt64>(0)
+    private let loss = Mutex<(orders: Int64, units: Int64)>((0, 0))
+    private let booksFolder: BooksFolder
+
+    private init(
+        fleet: EmbeddedFleet, service: SaleService, shoppers: Shoppers, book: BuyersBook, store: any OrderStore,
+        booksFolder: BooksFolder, configuration: Configuration
+    ) {
+        self.fleet = fleet
+        self.service = service
+        self.shoppers = shoppers
+        self.book = book
+        self.store = store
+        self.booksFolder = booksFolder
+        self.configuration = configuration
+        ordersURL = "sqlite:\(booksFolder.databasePath)"
+        topology = configuration.masters == 1 ? "single" : "cluster \(configuration.masters)"
+    }
+
+    /// Starts everything up to a warmed sale that nobody buys from. Whatever fails, nothing stays behind.
+    public static func start(_ configuration: Configuration, events: EventLog) async throws -> DemoFloor {
+        configuration.onProgress(
+            configuration.masters == 1 ? "starting a Redis server" : "starting \(configuration.masters) Redis servers")
+        let booksFolder = try BooksFolder(keptIn: configuration.keepFolder)
+        let fleet: EmbeddedFleet
+        do {
+            fleet = try await EmbeddedFleet.start(
+                EmbeddedFleet.Configuration(masters: configuration.masters, keepFolder: configuration.keepFolder))
+        } catch {
+            booksFolder.remove()
+            throw error
+        }
+        do {
+            return try await start(configuration, fleet: fleet, booksFolder: booksFolder, events: events)
+        } catch {
+            await fleet.stop()
+            booksFolder.remove()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ configuration: Configuration, fleet: EmbeddedFleet, booksFolder: BooksFolder, events: EventLog
+    ) async throws -> DemoFloor {
+        configuration.onProgress("opening the books")
+        let store = try SQLiteOrderStore.open(path: booksFolder.databasePath)
+        _ = try await store.createSale(
+            DemoSale.draft(skus: configuration.skus, durability: configuration.durability, stock: configuration.stock))
+        let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
+        let workerStore: any OrderStore =
+            configuration.outboxDelay > .zero
+            ? DelayedOrderStore(store, delay: configuration.outboxDelay, clock: ContinuousClock()) : store
+        let service = try await SaleService(cluster: cluster, store: store, workerStore: workerStore, events: events)
+        configuration.onProgress("loading \(configuration.skus) SKUs")
+        let buckets = try await service.warm()
+        let counters = try await store.skuCounters()
+        let book = BuyersBook(
+            catalogue: service.catalogue,
+            allocated: Dictionary(uniqueKeysWithValues: counters.map { ($0.sku, $0.allocated) }))
+        let shoppers = Shoppers(engine: service.engine, book: book, configuration: configuration.shoppers)
+        events.add(
+            .good,
+            "\(configuration.skus) SKUs in \(buckets) buckets are loaded on \(configuration.masters) Redis "
+                + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
+        return DemoFloor(
+            fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, booksFolder: booksFolder,
+            configuration: configuration)
+    }
+
+    /// Works until cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.service.run() }
+            group.addTask { await self.shoppers.runCheckout() }
+            group.addTask { await self.watchForLosses() }
+        }
+    }
+
+    /// Ends everything; with `keepFolder` fleet and books stay.
+    public func stop() async {
+        service.cluster.close()
+        await store.close()
+        await fleet.stop()
+        booksFolder.remove()
+    }
+
+    // MARK: Acts
+
+    /// Opens the sale and lets buyers in for `seconds`; returns when they have gone.
+    public func sell(buyersPerSecond: Double?, seconds: Double?) async {
+        let round = rounds.add(1, ordering: .relaxed).newValue
+        await shoppers.buy(ratePerSecond: buyersPerSecond, seconds: seconds, round: round)
+    }
+
+    public var crashes: Int { crashCount.load(ordering: .relaxed) }
+
+    /// Kills a node with SIGKILL; it comes back empty after a pause.
+    public func crash(_ node: Int) async -> SaleControl.Report {
+        let nodes = fleet.nodes
+        guard nodes.indices.contains(node), nodes[node].isUp else {
+            return SaleControl.Report(sentence: "node \(node + 1) is not up; nothing was crashed", succeeded: false)
+        }
+        let address = nodes[node].address
+        do {
+            crashCount.add(1, ordering: .relaxed)
+            try await fleet.crash(node)
+            service.events.add(
+                .bad, "node \(node + 1) (\(address)) was killed with SIGKILL; everything it held in memory is gone")
+            await service.control.record(
+                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)", after: "killed")
+            try? await ContinuousClock().sleep(for: configuration.crashPause)
+            try await fleet.restart(node)
+            service.events.add(.warning, "node \(node + 1) (\(address)) is back, and empty")
+            return SaleControl.Report(
+                sentence: "node \(node + 1) was killed and came back empty", succeeded: true)
+        } catch {
+            return SaleControl.Report(sentence: "crash of node \(node + 1): \(error)", succeeded: false)
+        }
+    }
+
+    /// The node to crash so that a loss shows: the master of a SKU that sells now and will sell out soon.
+    ///
+    /// - Parameter sold: units taken since `elapsed` seconds, by SKU.
+    public func nodeForCrash(remainingSeconds: Double, elapsed: Double) async -> Int {
+        let counts = await readStocks()
+        var best: (node: Int, seconds: Double)?
+        for (number, reading) in counts where reading.stock > 0 && reading.taken > 0 {
+            let rate = Double(reading.taken) / max(elapsed, 0.1)
+            let secondsLeft = Double(reading.stock) / rate
+            // Late enough that the crash catches it selling, early enough that it sells out after the outage.
+            guard secondsLeft < remainingSeconds * 0.25, let entry = service.catalogue[number],
+                let bucket = service.catalogue[entry.bucket],
+                let address = service.cluster.master(ofSlot: HashSlot.of("{\(bucket.tag)}")),
+                let node = fleet.nodes.firstIndex(where: { $0.address == address })
+            else { continue }
+            let weight = rate
+            if best == nil || weight > best!.seconds { best = (node, weight) }
+        }
+        return best?.node ?? 0
+    }
+
+    private func readStocks() async -> [SKUNumber: (stock: Int64, taken: Int64)] {
+        var all: [SKUNumber: (stock: Int64, taken: Int64)] = [:]
+        for cut in await cuts() {
+            for sku in cut.skus {
+                guard let stock = sku.stock, let control = sku.control else { continue }
+                all[sku.sku] = (stock, control.taken)
+            }
+        }
+        return all
+    }
+
+    /// A cut of every bucket that answers.
+    public func cuts() async -> [BucketCut] {
+        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
+        return await withTaskGroup(of: BucketCut?.self) { group in
+            for bucket in catalogue.buckets {
+                group.addTask {
+                    let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+                    let reply = try? await cluster.evaluate(
+                        scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: .now + .seconds(1))
+                    return reply.flatMap { BucketCut($0, bucket: bucket) }
+                }
+            }
+            var all: [BucketCut] = []
+            for await cut in group { if let cut { all.append(cut) } }
+            return all
+        }
+    }
+
+    // MARK: Losses
+
+    /// After each recovery: which yeses does no book hold any more?
+    private func watchForLosses() async {
+        let clock = ContinuousClock()
+        var recoveries = 0
+        while !Task.isCancelled {
+            try? await clock.sleep(for: .milliseconds(100))
+            let status = service.supervisor.status
+            guard status.recoveries != recoveries, status.fenced.isEmpty else { continue }
+            recoveries = status.recoveries
+            let mark = book.yesCount
+            guard await drained(patience: .seconds(20)) else { continue }
+            if let lost = try? await book.lost(in: store, upTo: mark) { loss.withLock { $0 = lost } }
+        }
+    }
+
+    /// Waits until SQL holds everything that Redis did before now.
+    public func drained(patience: Duration) async -> Bool {
+        let clock = ContinuousClock()
+        let giveUpAt = clock.now + patience
+        let wanted = await cuts().compactMap { cut in cut.id.map { (cut.bucket, $0) } }
+        while clock.now < giveUpAt, !Task.isCancelled {
+            if let records = try? await store.buckets() {
+                let positions = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0.drainedThrough) })
+                if wanted.allSatisfy({ (positions[$0.0] ?? OutboxID(epoch: .none, n: 0)) >= $0.1 }) { return true }
+            }
+            try? await clock.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
+    /// Counts what is lost now, over every yes; call it after a drain.
+    public func countLosses() async throws -> (orders: Int64, units: Int64) {
+        let lost = try await book.lost(in: store)
+        loss.withLock { $0 = lost }
+        return lost
+    }
+}
+
+extension DemoFloor: BuyersWitness {
+    public var reading: BuyersReading {
+        let totals = book.totals
+        let lost = loss.withLock { $0 }
+        var reading = BuyersReading()
+        reading.acknowledged = totals.acknowledged
+        reading.refused = totals.refused
+        reading.unknown = totals.unknown
+        reading.released = totals.released
+        reading.oversold = book.oversold
+        reading.lostOrders = lost.orders
+        reading.lostUnits = lost.units
+        reading.buyersPerSecond = shoppers.rate
+        return reading
+    }
+}
+
+/// Where a demo's SQL lives: a private folder that goes with it, or one that is kept.
+struct BooksFolder: Sendable {
+    let path: String
+    let isKept: Bool
+    var databasePath: String { path + "/books.sqlite" }
+
+    init(keptIn folder: String?) throws {
+        if let folder {
+            path = folder
+            isKept = true
+            if mkdir(folder, 0o700) != 0 && errno != EEXIST {
+                throw FolderError(path: folder, code: errno)
+            }
+            return
+        }
+        isKept = false
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/sellout-books-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw FolderError(path: parent, code: errno) }
+        path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    struct FolderError: Error, CustomStringConvertible {
+        let path: String
+        let code: Int32
+        var description: String { "\(path): \(String(cString: strerror(code))); choose a folder you may write to" }
+    }
+
+    func remove() {
+        guard !isKept else { return }
+        for name in ["books.sqlite", "books.sqlite-wal", "books.sqlite-shm", "books.sqlite-journal"] {
+            unlink("\(path)/\(name)")
+        }
+        rmdir(path)
+    }
+}

@@ -1,0 +1,152 @@
+import Deduction
+import Inventory
+public import Operations
+import OrderStore
+import Reconciliation
+import Telemetry
+
+/// One sale without a screen, from opening to exact books.
+public struct DemoRun: Sendable {
+    public struct Configuration: Sendable {
+        public var floor = DemoFloor.Configuration()
+        /// Seconds that the sale is open.
+        public var seconds = 20.0
+        /// Kill a node this many seconds after the opening.
+        public var crashAt: Double?
+        /// `nil`: as many buyers as the machine takes.
+        public var buyersPerSecond: Double?
+        public init() {}
+    }
+
+    /// What came of it, under the names that scripts read.
+    public struct Report: Sendable, Codable {
+        public var seed: UInt64
+        public var topology: String
+        public var masters: Int
+        public var durability: String
+        public var durationSeconds: Double
+        public var attempts: Int64
+        public var acknowledgedOrders: Int64
+        public var refusedOrders: Int64
+        public var unknownOrders: Int64
+        public var releasedOrders: Int64
+        public var crashes: Int
+        public var fencedBuckets: Int
+        public var recoveries: Int
+        public var allocatedUnits: Int64
+        public var stockUnits: Int64
+        public var soldUnits: Int64
+        public var reservedUnits: Int64
+        public var oversoldUnits: Int64
+        public var lostOrders: Int64
+        public var driftUnits: Int64
+        public var driftUnitsPeak: Int64
+        public var drift: [String: Int64]
+        public var outboxBacklog: Int64
+        public var drainMilliseconds: Double
+        public var deductionsPerSecond: Double
+        public var p50Milliseconds: Double
+        public var p99Milliseconds: Double
+        public var recoveryMilliseconds: Double
+        /// What could not be found out; a run with such a line is neither good nor bad.
+        public var unchecked: [String]
+
+        /// Whether the promise of the chosen durability was kept: `durable` loses nothing and sells nothing twice; `memory`
+        /// may lose what a crash takes and sell it again, but never without a crash, and its books must agree in the end.
+        public var keptItsPromise: Bool {
+            let exact = driftUnits == 0 && allocatedUnits == stockUnits + soldUnits + reservedUnits
+            if durability == Durability.durable.rawValue || crashes == 0 {
+                return exact && lostOrders == 0 && oversoldUnits == 0
+            }
+            return exact
+        }
+    }
+
+    public let configuration: Configuration
+
+    public init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// Runs the sale. Cancelled, it closes early and still reports.
+    public func run(events: EventLog) async throws -> Report {
+        let floor = try await DemoFloor.start(configuration.floor, events: events)
+        let work = Task { await floor.run() }
+        let report: Result<Report, any Error>
+        do { report = .success(try await sellAndCount(floor)) } catch { report = .failure(error) }
+        work.cancel()
+        await work.value
+        await floor.stop()
+        return try report.get()
+    }
+
+    private func sellAndCount(_ floor: DemoFloor) async throws -> Report {
+        let clock = ContinuousClock()
+        let opening = await floor.service.control.open()
+        guard opening.succeeded else { throw RunError(description: opening.sentence) }
+        let start = clock.now
+        await withTaskGroup { group in
+            group.addTask { await floor.sell(buyersPerSecond: configuration.buyersPerSecond, seconds: configuration.seconds) }
+            if let crashAt = configuration.crashAt {
+                group.addTask {
+                    try? await clock.sleep(until: start + .seconds(crashAt))
+                    guard !Task.isCancelled else { return }
+                    let node = await floor.nodeForCrash(
+                        remainingSeconds: configuration.seconds - crashAt, elapsed: crashAt)
+                    _ = await floor.crash(node)
+                }
+            }
+        }
+        let seconds = start.duration(to: clock.now).milliseconds / 1_000
+        _ = await floor.service.control.halt()
+        return try await count(floor, seconds: seconds)
+    }
+
+    struct RunError: Error, CustomStringConvertible { let description: String }
+
+    /// Drains, waits for what is under way, compares, and reads every book.
+    private func count(_ floor: DemoFloor, seconds: Double) async throws -> Report {
+        let clock = ContinuousClock()
+        var unchecked: [String] = []
+        let drainStart = clock.now
+        let patience = clock.now + .seconds(60)
+        var quiet = false
+        while !quiet, clock.now < patience {
+            let totals = try await floor.store.orderTotals()
+            quiet = floor.shoppers.paymentsWaiting == 0 && totals.pendingGiveBacks == 0
+                && floor.service.supervisor.status.fenced.isEmpty
+            if quiet { quiet = await floor.drained(patience: .seconds(30)) }
+            if !quiet { try? await clock.sleep(for: .milliseconds(50)) }
+        }
+        if !quiet { unchecked.append("payments, give-backs or recoveries were still under way after 60 s") }
+        let drain = drainStart.duration(to: clock.now)
+        let comparison = await floor.service.compare(ledgers: true)
+        for (_, why) in comparison.unread { unchecked.append(why) }
+        let lost = try await floor.countLosses()
+        let counters = try await floor.store.skuCounters()
+        let cuts = await floor.cuts()
+        let records = Dictionary(
+            uniqueKeysWithValues: try await floor.store.buckets().map { ($0.bucket, $0.drainedThrough) })
+        let totals = floor.book.totals
+        let latency = floor.service.engine.meter.latency.summary
+        let status = floor.service.supervisor.status
+        let comparisons = floor.service.lastComparisons
+        return Report(
+            seed: configuration.floor.shoppers.seed,
+            topology: configuration.floor.masters == 1 ? "single" : "cluster", masters: configuration.floor.masters,
+            durability: configuration.floor.durability.rawValue, durationSeconds: seconds, attempts: totals.attempts,
+            acknowledgedOrders: totals.acknowledged, refusedOrders: totals.refused, unknownOrders: totals.unknown,
+            releasedOrders: totals.released, crashes: floor.crashes, fencedBuckets: status.fences,
+            recoveries: status.recoveries, allocatedUnits: counters.reduce(0) { $0 + $1.allocated },
+            stockUnits: cuts.flatMap(\.skus).reduce(0) { $0 + ($1.stock ?? 0) },
+            soldUnits: counters.reduce(0) { $0 + $1.sold }, reservedUnits: counters.reduce(0) { $0 + $1.reserved },
+            oversoldUnits: floor.book.oversold.values.reduce(0, +), lostOrders: lost.orders,
+            driftUnits: comparison.driftUnits, driftUnitsPeak: comparisons.driftUnitsPeak,
+            drift: Dictionary(uniqueKeysWithValues: comparison.unitsByKind.map { ($0.key.rawValue, $0.value) }),
+            outboxBacklog: cuts.reduce(0) { sum, cut in
+                guard let id = cut.id, let position = records[cut.bucket], position.epoch == id.epoch else { return sum }
+                return sum + id.n - position.n
+            },
+            drainMilliseconds: drain.milliseconds, deductionsPerSecond: Double(totals.acknowledged) / max(seconds, 0.001),
+            p50Milliseconds: latency.p50Milliseconds, p99Milliseconds: latency.p99Milliseconds,
+            recoveryMilliseconds: status.lastOutage?.milliseconds ?? 0, unchecked: unchecked)
+    }
+}
