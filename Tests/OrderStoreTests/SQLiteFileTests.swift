@@ -139,6 +139,32 @@ import Testing
         await store.close()
     }
 
+    @Test func aDamagedFileStopsTheStore() async throws {
+        let fixture = try await Fixture(StoreKind.all[0])
+        let path = fixture.folder.path("orders.db")
+        await fixture.store.close()
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        // All pages but the first, which holds the schema.
+        let size = try file.seekToEnd()
+        try file.seek(toOffset: 4_096)
+        try file.write(contentsOf: Data(repeating: 0xee, count: Int(size) - 4_096))
+        try file.close()
+        do {
+            let store = try SQLiteOrderStore.open(path: path)
+            let first = await #expect(throws: OrderStoreError.self) {
+                try await store.restock(.init(rawValue: 1), units: 1)
+            }
+            #expect(first?.message.contains("damaged") == true)
+            let entry = AuditEntry(
+                atMilliseconds: 0, who: "", origin: "", what: "", subject: "", before: "", after: "")
+            let second = await #expect(throws: OrderStoreError.self) { try await store.audit(entry) }
+            #expect(second?.message.contains("damaged") == true)
+            await store.close()
+        } catch let error as OrderStoreError {
+            #expect(error.message.contains("damaged"))
+        }
+    }
+
     private func run(_ program: String, _ arguments: String...) -> Bool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)

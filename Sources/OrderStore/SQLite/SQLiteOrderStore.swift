@@ -173,37 +173,43 @@ public final class SQLiteOrderStore: OrderStore {
             throw OrderStoreError(
                 .refused, "order store \(SQLiteErrors.printable(path)) is open for reading only; open it for writing")
         }
-        if let fatal = fatal.withLock({ $0 }) { throw OrderStoreError(.refused, fatal.message) }
-        let result: Result<T, any Error> = await withCheckedContinuation { continuation in
-            pool.asyncWriteWithoutTransaction { [writer] database in
-                continuation.resume(
-                    returning: Result {
-                        let session = try writer.session(database)
-                        return try session.transaction { try body(database, session) }
-                    })
+        let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { database in
+                continuation.resume(returning: self.attempt(database, body))
             }
         }
-        return try unwrap(result)
+        return try result.get()
+    }
+
+    /// One write transaction, on the writer's queue. After a fatal error none is begun, not even one that was queued behind it.
+    private func attempt<T>(
+        _ database: Database, _ body: (Database, SQLiteWriter) throws -> T
+    ) -> Result<T, OrderStoreError> {
+        if let fatal = fatal.withLock({ $0 }) { return .failure(OrderStoreError(.refused, fatal.message)) }
+        do {
+            let session = try writer.session(database)
+            return .success(try session.transaction { try body(database, session) })
+        } catch {
+            return .failure(tell(error))
+        }
     }
 
     /// One snapshot on a reader's queue.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        let result: Result<T, any Error> = await withCheckedContinuation { continuation in
+        let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
             pool.asyncRead { database in
-                continuation.resume(returning: Result { try body(database.get()) })
+                let result = Result { try body(database.get()) }
+                continuation.resume(returning: result.mapError(self.tell))
             }
         }
-        return try unwrap(result)
+        return try result.get()
     }
 
-    private func unwrap<T>(_ result: Result<T, any Error>) throws -> T {
-        switch result {
-        case .success(let value): return value
-        case .failure(let error):
-            let (told, isFatal) = SQLiteErrors.describe(error, path: path)
-            if isFatal { fatal.withLock { $0 = $0 ?? told } }
-            throw told
-        }
+    /// `error` as the port tells it; a fatal one is kept.
+    private func tell(_ error: any Error) -> OrderStoreError {
+        let (told, isFatal) = SQLiteErrors.describe(error, path: path)
+        if isFatal { fatal.withLock { $0 = $0 ?? told } }
+        return told
     }
 
     public func close() async {
