@@ -291,6 +291,8 @@ final class ConnectionLoop {
 
     /// Ends this connection and plans the next attempt.
     private func fail(_ error: RedisError) {
+        // Where something else than Redis listens, waiting for it to become Redis helps nobody.
+        let isHopeless = if case .greeting = phase { error.kind == .protocolError } else { false }
         health.lastError = error.message
         phase = .down(retryAt: now + backoff)
         backoff = min(backoff * 2, core.options.backoffMax)
@@ -298,6 +300,10 @@ final class ConnectionLoop {
         if !waiting.isEmpty { noteDeadline(now) }
         drop(error)
         setUp(false)
+        if isHopeless || !core.options.waitsWhileDown {
+            let told = RedisError(.notSent, error.kind, error.message, serverText: error.serverText)
+            failWaiting { _ in told }
+        }
     }
 
     /// Destroys the context. Commands of which a byte left are unknown, the others were not sent.

@@ -39,7 +39,9 @@ public final class RedisCluster: Sendable {
     public static func connect(
         to url: RedisURL, options: RedisOptions = RedisOptions()
     ) async throws(RedisError) -> RedisCluster {
-        let seed = try RedisConnection(url: url, options: options, onStateChange: { _ in })
+        var seedOptions = options
+        seedOptions.waitsWhileDown = false
+        let seed = try RedisConnection(url: url, options: seedOptions, onStateChange: { _ in })
         defer { seed.close() }
         let deadline = ContinuousClock.now + options.connectTimeout * 2
         let info = try await seed.call(RedisCommand("INFO", "server"), deadline: deadline).string ?? ""

@@ -6,7 +6,7 @@ struct EncodedArguments: Sendable {
     init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
     mutating func append(_ argument: UnsafeRawBufferPointer) {
-        appendLength(argument.count)
+        beginArgument(argument.count)
         bytes.append(contentsOf: argument)
         appendLineEnd()
     }
@@ -39,14 +39,15 @@ struct EncodedArguments: Sendable {
     }
 
     mutating func append(byteCount: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
-        appendLength(byteCount)
+        beginArgument(byteCount)
         let start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: byteCount))
         bytes.withUnsafeMutableBytes { write(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
         appendLineEnd()
     }
 
-    private mutating func appendLength(_ length: Int) {
+    private mutating func beginArgument(_ length: Int) {
+        count += 1
         bytes.append(UInt8(ascii: "$"))
         bytes.appendDecimal(length)
         appendLineEnd()

@@ -13,6 +13,8 @@ public struct RedisOptions: Sendable {
     public var redirectsMax = 5
     /// What `CLIENT LIST` shows; no spaces. Empty: not told.
     public var clientName = "sellout"
+    /// Whether a command waits for a server that is down; if not, it is `notSent` with the next failed attempt to connect.
+    public var waitsWhileDown = true
 
     public init() {}
 }

@@ -7,7 +7,6 @@ import Lab
 @main
 enum FleetHolder {
     static func main() async {
-        setvbuf(stdout, nil, _IONBF, 0)
         let arguments = CommandLine.arguments
         let configuration = EmbeddedFleet.Configuration(
             masters: arguments.count > 1 ? Int(arguments[1]) ?? 1 : 1,
@@ -15,11 +14,17 @@ enum FleetHolder {
         do throws(FleetError) {
             let fleet = try await EmbeddedFleet.start(configuration)
             let pids = fleet.nodes.map { String($0.pid) }.joined(separator: " ")
-            print("serving \(fleet.url) \(fleet.folderPath) \(pids)")
+            say("serving \(fleet.url) \(fleet.folderPath) \(pids)")
             while true { try? await Task.sleep(for: .seconds(3600)) }
         } catch {
-            print("error: \(error)")
+            say("error: \(error)")
             exit(2)
         }
+    }
+
+    /// Straight to the descriptor: a pipe would keep a printed line in its buffer.
+    private static func say(_ line: String) {
+        let bytes = Array("\(line)\n".utf8)
+        _ = write(1, bytes, bytes.count)
     }
 }

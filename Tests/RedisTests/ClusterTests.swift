@@ -30,8 +30,8 @@ struct ClusterTests {
                 }
                 var command = RedisCommand("CLUSTER", "KEYSLOT")
                 command.append(key)
-                #expect(
-                    try await cluster.call(slot: 0, command, deadline: soon()).int == Int64(HashSlot.of(key)), "\(key)")
+                let told = try await cluster.call(slot: 0, command, deadline: soon()).int
+                #expect(told == Int64(HashSlot.of(key)), "\(key)")
             }
         }
     }
@@ -135,7 +135,8 @@ struct ClusterTests {
             #expect(!cluster.isCluster)
             #expect(cluster.status.map(\.slotRanges) == [[0...16383]])
             #expect(cluster.master(ofSlot: 16383) == fleet.nodes[0].address)
-            #expect(try await cluster.call(slot: 16383, RedisCommand("PING"), deadline: soon()) == .status("PONG"))
+            let reply = try await cluster.call(slot: 16383, RedisCommand("PING"), deadline: soon())
+            #expect(reply == .status("PONG"))
         }
     }
 }

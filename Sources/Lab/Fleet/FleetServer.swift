@@ -32,6 +32,7 @@ final class FleetServer: Sendable {
     /// Writes its configuration, starts it, and waits until it answers; for a member of a cluster, until it serves.
     func start() async throws(FleetError) {
         try FleetFolder.write(configuration.redisConf, to: "\(folder)/redis.conf")
+        // Also at a restart: no slot ever moves in such a fleet, and a server killed while it wrote this file left a torn one.
         if let nodes = configuration.nodesConf { try FleetFolder.write(nodes, to: "\(folder)/nodes.conf") }
         let log = open("\(folder)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard log >= 0 else { throw FleetError(.folder, "cannot write \(folder)/log: \(HostError.reason(errno))") }
