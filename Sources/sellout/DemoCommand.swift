@@ -1,8 +1,9 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import Inventory
+public import Inventory
 import Lab
 import Operations
+import Telemetry
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
