@@ -106,11 +106,7 @@ public final class RedisCluster: Sendable {
         return await withTaskGroup(of: (Int, Result<RedisReply, RedisError>).self) { group in
             for (index, master) in masters.enumerated() {
                 group.addTask {
-                    do throws(RedisError) {
-                        return (index, .success(try await master.call(command, deadline: deadline)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
+                    (index, await master.answer(to: command, deadline: deadline))
                 }
             }
             var results = [Result<RedisReply, RedisError>?](repeating: nil, count: masters.count)
