@@ -102,11 +102,17 @@ public final class RedisCluster: Sendable {
     public func onEachMaster(
         _ command: RedisCommand, deadline: ContinuousClock.Instant
     ) async -> [(address: RedisAddress, result: Result<RedisReply, RedisError>)] {
-        // All are sent before any is awaited; they answer in parallel. (A task group of tuples traps here when optimised.)
-        let answers = masterConnections().map { master in (address: master.address, answer: master.ask(command, deadline: deadline)) }
-        var results: [(address: RedisAddress, result: Result<RedisReply, RedisError>)] = []
-        for (address, answer) in answers { results.append((address, await answer.value)) }
-        return results
+        let masters = masterConnections()
+        return await withTaskGroup(of: (Int, Result<RedisReply, RedisError>).self) { group in
+            for (index, master) in masters.enumerated() {
+                group.addTask {
+                    (index, await master.answer(to: command, deadline: deadline))
+                }
+            }
+            var results = [Result<RedisReply, RedisError>?](repeating: nil, count: masters.count)
+            for await (index, result) in group { results[index] = result }
+            return zip(masters, results).map { ($0.address, $1!) }
+        }
     }
 
     /// The address of the master of a slot; `nil` when none is known.

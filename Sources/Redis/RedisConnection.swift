@@ -55,10 +55,16 @@ public final class RedisConnection: Sendable {
     public func call(
         _ command: RedisCommand, deadline: ContinuousClock.Instant
     ) async throws(RedisError) -> RedisReply {
-        let result = await withCheckedContinuation { continuation in
+        try await answer(to: command, deadline: deadline).get()
+    }
+
+    /// `call` with the error as a value.
+    func answer(
+        to command: RedisCommand, deadline: ContinuousClock.Instant
+    ) async -> Result<RedisReply, RedisError> {
+        await withCheckedContinuation { continuation in
             send(command, deadline: deadline) { continuation.resume(returning: $0) }
         }
-        return try result.get()
     }
 
     /// Sends now, to be awaited later. It throws nothing: the failure is part of the answer.
