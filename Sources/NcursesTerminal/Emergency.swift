@@ -1,0 +1,103 @@
+import Glibc
+
+// ─── The way out when the program is no longer itself ───────────────────────────────────────────────────────────────
+// A trap, an abort or a bad access ends the process without unwinding. Then only what is safe in a signal handler may
+// run: write(2), tcsetattr(3), sigaction(2), raise(3), on memory that was prepared before.
+
+// Set on the thread that owns the terminal, before the handlers are installed; read by handlers only.
+private nonisolated(unsafe) var armed: Int32 = 0
+private nonisolated(unsafe) var terminalDescriptor: Int32 = -1
+private nonisolated(unsafe) var terminalModes = termios()
+private nonisolated(unsafe) var farewell: UnsafeMutablePointer<UInt8>?
+private nonisolated(unsafe) var farewellCount = 0
+private nonisolated(unsafe) var previousActions: UnsafeMutablePointer<sigaction>?
+private nonisolated(unsafe) var isExitHookSet = false
+
+private let fatalSignals: (Int32, Int32, Int32, Int32, Int32, Int32) = (
+    SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE
+)
+
+/// Mouse off, paste off, plain letters, cursor shown, keypad off, the ordinary screen.
+private let resetSequence =
+    "\u{1B}[?1000l\u{1B}[?1002l\u{1B}[?1006l\u{1B}[?2004l\u{1B}[0m\u{1B}[?25h\u{1B}[?1l\u{1B}>\u{1B}[?1049l\r"
+
+/// Restores the terminal at once, as far as that is possible from anywhere, a signal handler included. Does nothing when no
+/// screen is open. The screen cannot be used afterwards.
+public func restoreTerminalNow() {
+    guard armed != 0 else { return }
+    armed = 0
+    if let farewell { _ = write(terminalDescriptor, farewell, farewellCount) }
+    _ = tcsetattr(terminalDescriptor, TCSANOW, &terminalModes)
+}
+
+private func fatal(_ signal: Int32) {
+    restoreTerminalNow()
+    // As before, so that a debugger, a core dump or the shell sees the true end.
+    if let previousActions {
+        let index = slot(signal)
+        if index >= 0 { sigaction(signal, previousActions + index, nil) }
+    }
+    raise(signal)
+}
+
+private func atExit() { restoreTerminalNow() }
+
+private func slot(_ signal: Int32) -> Int {
+    switch signal {
+    case fatalSignals.0: 0
+    case fatalSignals.1: 1
+    case fatalSignals.2: 2
+    case fatalSignals.3: 3
+    case fatalSignals.4: 4
+    case fatalSignals.5: 5
+    default: -1
+    }
+}
+
+/// Installs and removes the handlers.
+enum Emergency {
+    private static let signals = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE]
+
+    static var isArmed: Bool { armed != 0 }
+
+    static func arm(descriptor: Int32, modes: termios) {
+        terminalDescriptor = descriptor
+        terminalModes = modes
+        setFarewell(resetSequence)
+        if previousActions == nil { previousActions = .allocate(capacity: signals.count) }
+        if !isExitHookSet {
+            atexit(atExit)
+            isExitHookSet = true
+        }
+        armed = 1
+        for signal in signals {
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = fatal
+            action.sa_flags = Int32(bitPattern: UInt32(SA_NODEFER))
+            if let previousActions { sigaction(signal, &action, previousActions + slot(signal)) }
+        }
+    }
+
+    /// Adds where standard error went to what a dying program says.
+    static func tell(lastWordsIn path: String?) {
+        guard let path else { return }
+        setFarewell(resetSequence + "sellout stopped unexpectedly; what it said last is in \(path)\r\n")
+    }
+
+    static func disarm() {
+        guard armed != 0 else { return }
+        armed = 0
+        for signal in signals {
+            if let previousActions { sigaction(signal, previousActions + slot(signal), nil) }
+        }
+    }
+
+    private static func setFarewell(_ text: String) {
+        let bytes = Array(text.utf8)
+        let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
+        buffer.initialize(from: bytes, count: bytes.count)
+        let old = farewell
+        (farewell, farewellCount) = (buffer, bytes.count)
+        old?.deallocate()
+    }
+}
