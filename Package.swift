@@ -94,7 +94,8 @@ let package = Package(
             dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
             swiftSettings: strict),
         .testTarget(
-            name: "DashboardTests", dependencies: ["Dashboard", "TerminalUI", "Telemetry"], swiftSettings: strict),
+            name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
+            swiftSettings: strict),
         .testTarget(name: "ProgramTests", dependencies: ["Lab", "Host"], swiftSettings: strict),
     ]
 )

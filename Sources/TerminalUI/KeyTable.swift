@@ -34,6 +34,17 @@ public struct HelpSection: Hashable, Sendable {
     public struct Line: Hashable, Sendable {
         public var keys: String
         public var help: String
+
+        /// - Parameter keys: what stands at the left: keys, or a word that `help` explains.
+        public init(keys: String, help: String) {
+            self.keys = keys
+            self.help = help
+        }
+    }
+
+    public init(title: String, lines: [Line]) {
+        self.title = title
+        self.lines = lines
     }
 }
 

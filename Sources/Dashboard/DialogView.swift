@@ -1,0 +1,228 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+/// A dialog as it is drawn.
+private struct Sheet {
+    var title: String
+    /// Paragraphs; wrapped.
+    var text: [Span] = []
+    var fields: [NumberField] = []
+    var focusedField = 0
+    /// Lines drawn as they are.
+    var lines: [[Span]] = []
+    var tone: Role = .accent
+    var width = 58
+}
+
+extension Model {
+    func drawDialog(_ dialog: DialogState, on canvas: inout Canvas) {
+        switch dialog {
+        case .help(let scroll):
+            canvas.help(helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
+        case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
+        case .openSale(let open): draw(openSheet(open), dialog, on: &canvas)
+        case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)
+        case .restock(let restock):
+            let sheet = Sheet(
+                title: "restock",
+                text: [
+                    Span(naming(restock.subject), Style(.title, attributes: .bold)),
+                    Span("Puts more units of it on sale, in SQL first, then in Redis.", Style(.text)),
+                ], fields: [restock.units], tone: .good)
+            draw(sheet, dialog, on: &canvas)
+        case .crash(let node): draw(crashSheet(node, canvas.glyphs), dialog, on: &canvas)
+        case .quit:
+            let text =
+                permissions.canOpenWithBuyers
+                ? "The sale is open. Quitting ends it: the fleet stops." : "The sale is open. It goes on without this screen."
+            draw(Sheet(title: "quit", text: [Span(text, Style(.text))], tone: .warn), dialog, on: &canvas)
+        }
+    }
+
+    /// The dialog's keys, from the key table.
+    private func dialogHints(_ dialog: DialogState, _ glyphs: Glyphs) -> [Hint] {
+        let table = Keys.table(permissions)
+        var hints: [Hint] = []
+        for context in dialog.contexts(permissions) {
+            hints += table.hints(in: context, glyphs: glyphs).filter { hint in
+                hint.key != "X" && !hints.contains { $0.key == hint.key }
+            }
+        }
+        return hints
+    }
+
+    // MARK: What each says
+
+    private func naming(_ subject: DialogState.Subject) -> String {
+        let name = SafeText.fitted(subject.name, width: 60)
+        let left = subject.left.map { ": \(Formats.grouped($0)) left" } ?? ": does not answer"
+        return "SKU \(SafeText.fitted(subject.sku, width: 40))  \(name)\(left)"
+    }
+
+    private func openSheet(_ dialog: DialogState.OpenSale) -> Sheet {
+        let name = SafeText.fitted(snapshot.saleName, width: 40)
+        let skus = count(snapshot.skus.count, "SKU")
+        if let buyers = dialog.buyers, let seconds = dialog.seconds {
+            return Sheet(
+                title: "flash sale",
+                text: [
+                    Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text)),
+                    Span("Sends buyers at this rate, for so long:", Style(.text)),
+                ], fields: [buyers, seconds], focusedField: dialog.focus, tone: .good)
+        }
+        return Sheet(
+            title: "open the sale",
+            text: [
+                Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text)),
+                Span("It lets orders in; it makes no buyers.", Style(.text)),
+            ], tone: .good)
+    }
+
+    private func freezeSheet(_ subject: DialogState.Subject, _ freezes: Bool) -> Sheet {
+        Sheet(
+            title: freezes ? "freeze" : "thaw",
+            text: [
+                Span(naming(subject), Style(.title, attributes: .bold)),
+                Span(
+                    freezes ? "Nobody can buy it until it is thawed; its units stay." : "It can be bought again.",
+                    Style(.text)),
+            ], tone: freezes ? .frozen : .good)
+    }
+
+    private func crashSheet(_ chosen: Int, _ glyphs: Glyphs) -> Sheet {
+        var sheet = Sheet(title: "crash", tone: .bad)
+        let node = snapshot.nodes.indices.contains(chosen) ? snapshot.nodes[chosen] : nil
+        sheet.lines = snapshot.nodes.enumerated().map { index, node in
+            let isChosen = index == chosen
+            let style = Style(isChosen ? .title : .dim, attributes: isChosen ? .bold : [])
+            return [
+                Span(isChosen ? glyphs.cursor + " " : "  ", Style(.focusBorder, attributes: .bold)),
+                Span("\(index + 1)", Style(.hot, attributes: .bold)),
+                Span("  node \(index + 1)  \(node.address)  \(count(node.buckets, "bucket"))", style),
+                Span(node.isUp ? "" : "  DOWN", Style(.bad, attributes: .bold)),
+            ]
+        }
+        guard let node else { return sheet }
+        sheet.text = [
+            Span("kill -9 node \(chosen + 1) (\(node.address)); it comes back empty", Style(.bad, attributes: .bold))
+        ]
+        sheet.text.append(
+            Span(
+                snapshot.durability == .durable
+                    ? "At durable no acknowledged order is lost: its buckets are fenced and rebuilt from SQL."
+                    : "At memory what SQL does not have yet is lost, and its units are sold twice.",
+                Style(.text)))
+        return sheet
+    }
+
+    // MARK: Drawing
+
+    private func draw(_ sheet: Sheet, _ dialog: DialogState, on canvas: inout Canvas) {
+        let width = min(sheet.width, canvas.width - 8)
+        var lines: [[Span]] = []
+        for paragraph in sheet.text {
+            lines += SafeText.wrapped(canvas.own(paragraph.text), width: width).map { [Span($0, paragraph.style)] }
+        }
+        if !sheet.lines.isEmpty { lines += [[]] + sheet.lines }
+        let fieldRows = sheet.fields.isEmpty ? 0 : sheet.fields.count + 1
+        let height = lines.count + fieldRows + 4
+        let rect = canvas.bounds.centred(width: width + 6, height: height)
+        let panel = Panel(sheet.title, hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: sheet.tone)
+        canvas.overlay(rect, panel) { canvas in
+            for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
+            drawFields(sheet, y: lines.count + 2, width: width, on: &canvas)
+        }
+    }
+
+    private func drawFields(_ sheet: Sheet, y: Int, width: Int, on canvas: inout Canvas) {
+        let labels = sheet.fields.map { $0.label.count }.max() ?? 0
+        for (index, field) in sheet.fields.enumerated() {
+            let isFocused = index == sheet.focusedField
+            let row = y + index
+            canvas.put(2, row, field.label, Style(isFocused ? .title : .dim, attributes: isFocused ? .bold : []))
+            let x = 2 + labels + 2
+            canvas.field(x, row, width: 14, field.text, isFocused: isFocused)
+            // An empty field that nobody typed into yet is not a mistake.
+            let isProblem = field.problem != nil && !field.text.text.isEmpty
+            let remark = field.problem ?? field.unit
+            canvas.label(
+                x + 16, row, width: width - labels - 18, remark,
+                isProblem ? Style(.bad, attributes: .bold) : Style(.dim))
+        }
+    }
+
+    private func drawPlan(_ plan: PlanSummary, _ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
+        let width = min(96, canvas.width - 8)
+        var lines = SafeText.wrapped(canvas.own(plan.sentence), width: width).map {
+            [Span($0, Style(.title, attributes: .bold))]
+        }
+        let head = lines.count
+        let room = max(1, canvas.height - 10 - head)
+        let first = min(scroll, max(0, plan.lines.count - room))
+        var body: [[Span]] = []
+        for line in plan.lines.dropFirst(first).prefix(room) {
+            for (index, part) in SafeText.wrapped(canvas.own(line), width: width - 2).enumerated() where body.count < room {
+                body.append([Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text))])
+            }
+        }
+        if !body.isEmpty { lines += [[]] + body }
+        let hidden = plan.lines.count - first - body.count
+        if first > 0 || hidden > 0 {
+            lines.append([Span("line \(first + 1) of \(Formats.grouped(plan.lines.count))", Style(.dim))])
+        }
+        lines.append([])
+        lines.append([Span(planQuestion(plan), Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : []))])
+        let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4)
+        let tone: Role = plan.repairs > 0 ? .warn : .good
+        let panel = Panel(
+            "comparison", details: plan.repairs > 0 ? [count(plan.repairs, "repair")] : [],
+            hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
+        canvas.overlay(rect, panel) { canvas in
+            for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
+        }
+    }
+
+    private func planQuestion(_ plan: PlanSummary) -> String {
+        if plan.repairs == 0 { return "nothing to repair" }
+        if permissions.isReadOnly { return "READ-ONLY: the plan cannot be applied here" }
+        return "y applies \(plan.repairs == 1 ? "it" : "them"); any other key leaves everything as it is"
+    }
+
+    // MARK: Help
+
+    /// The keys, from the table; then what the words mean and where this sale is found.
+    func helpSections(_ glyphs: Glyphs) -> [HelpSection] {
+        var sections = Keys.table(permissions).help(glyphs: glyphs).map { section in
+            HelpSection(title: section.title, lines: section.lines.filter { !$0.help.isEmpty })
+        }
+        sections.append(
+            HelpSection(
+                title: "States",
+                lines: [
+                    .init(keys: "HOT", help: "sells out within a minute at this rate"),
+                    .init(keys: "LOW", help: "a tenth or less is left"),
+                    .init(keys: "FROZEN", help: "stopped by a person"),
+                    .init(keys: "FENCED", help: "its bucket takes no orders until it is rebuilt from SQL"),
+                    .init(keys: "OVERSOLD", help: "units acknowledged beyond the allocation"),
+                ]))
+        let promise =
+            shown.durability == .durable
+            ? "yes is said after SQL committed: a crash loses no order"
+            : "yes is said after Redis took it: a crash loses what SQL does not have"
+        sections.append(
+            HelpSection(
+                title: "This sale",
+                lines: [
+                    .init(keys: shown.durability.rawValue, help: promise),
+                    .init(keys: "Redis", help: shown.redisURL), .init(keys: "orders", help: shown.ordersURL),
+                ].filter { !$0.help.isEmpty }))
+        return sections
+    }
+
+    /// How far the help scrolls at this size.
+    var helpScrollLimit: Int {
+        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        return canvas.help(helpSections(capabilities.glyphs), title: "help")
+    }
+}

@@ -1,0 +1,84 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+/// A dialog that is open, with everything it needs to act: what it was opened on does not change under it.
+enum DialogState: Sendable, Hashable {
+    case openSale(OpenSale)
+    case freeze(Subject, freezes: Bool)
+    case restock(Restock)
+    case crash(node: Int)
+    case plan(PlanSummary, scroll: Int)
+    case quit
+    case help(scroll: Int)
+
+    /// A SKU as it was when the key went down.
+    struct Subject: Sendable, Hashable {
+        var number: SKUNumber
+        var sku: String
+        var name: String
+        var left: Int64?
+
+        init(_ sku: WarRoomSnapshot.SKU) {
+            number = sku.number
+            self.sku = sku.sku
+            name = sku.name
+            left = sku.stock
+        }
+    }
+
+    struct OpenSale: Sendable, Hashable {
+        /// `nil` where opening makes no buyers.
+        var buyers: NumberField?
+        var seconds: NumberField?
+        var focus = 0
+    }
+
+    struct Restock: Sendable, Hashable {
+        var subject: Subject
+        var units: NumberField
+    }
+
+    /// Where keys are looked up, innermost first.
+    func contexts(_ permissions: Permissions) -> [KeyContext] {
+        switch self {
+        case .openSale(let dialog): dialog.buyers == nil ? [.question, .dialog] : [.question, .form, .dialog]
+        case .restock: [.question, .form, .dialog]
+        case .freeze, .quit: [.question, .dialog]
+        case .crash: [.question, .nodes, .dialog]
+        case .plan(let plan, _):
+            plan.repairs > 0 && !permissions.isReadOnly ? [.question, .reader, .dialog] : [.reader, .dialog]
+        case .help: [.reader, .dialog]
+        }
+    }
+}
+
+/// A field for a whole number that says itself what is wrong with what was typed.
+///
+/// It takes a minus sign although no negative number is right: a field that drops the sign turns −5 into 5.
+struct NumberField: Sendable, Hashable {
+    var text: TextField
+    let label: String
+    let unit: String
+    let range: ClosedRange<Int>
+
+    init(_ label: String, _ value: Int?, in range: ClosedRange<Int>, unit: String) {
+        self.label = label
+        self.unit = unit
+        self.range = range
+        text = TextField(value.map(String.init) ?? "", kind: .number(-999_999_999_999...999_999_999_999), limit: 13)
+    }
+
+    /// The number, if it is one in range.
+    var value: Int? { Int(text.text).flatMap { range.contains($0) ? $0 : nil } }
+
+    /// What is wrong, in a few words.
+    var problem: String? {
+        if text.text.isEmpty { return "type a number, \(Formats.grouped(range.lowerBound)) to \(Formats.grouped(range.upperBound))" }
+        guard let number = Int(text.text) else { return "not a whole number" }
+        if number < 0 { return "cannot be negative" }
+        if number < range.lowerBound { return number == 0 ? "cannot be zero" : "at least \(Formats.grouped(range.lowerBound))" }
+        if number > range.upperBound { return "at most \(Formats.grouped(range.upperBound))" }
+        return nil
+    }
+}

@@ -1,0 +1,100 @@
+import Telemetry
+import TerminalUI
+
+// Small things that several panels draw.
+
+extension WarRoomSnapshot.Event.Severity {
+    var role: Role {
+        switch self {
+        case .info: .dim
+        case .good: .good
+        case .warning: .warn
+        case .bad: .bad
+        }
+    }
+
+    func glyph(_ glyphs: Glyphs) -> String {
+        switch self {
+        case .info: glyphs.bullet
+        case .good: glyphs.calm
+        case .warning: glyphs.alert
+        case .bad: glyphs.down
+        }
+    }
+
+    /// The sentence beside the glyph.
+    var text: Style {
+        switch self {
+        case .info: Style(.text)
+        case .good: Style(.good)
+        case .warning: Style(.warn)
+        case .bad: Style(.bad, attributes: .bold)
+        }
+    }
+}
+
+extension Canvas {
+    /// Our own words, for terminals that show only ASCII.
+    func own(_ text: String) -> String {
+        if glyphs.isUnicode || text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
+        var result = ""
+        for character in text {
+            switch character {
+            case "…": result += "..."
+            case "µ": result += "u"
+            case "−", "–": result += "-"
+            case "×": result += "x"
+            case "→": result += "->"
+            default: result.append(character)
+            }
+        }
+        return result
+    }
+
+    /// Milliseconds as people say them; `-` where nothing was measured.
+    func time(milliseconds: Double?) -> String {
+        milliseconds.map { own(Formats.duration(seconds: $0 / 1000)) } ?? "-"
+    }
+
+    /// A label and, at the right end of the field, its value.
+    mutating func pair(_ x: Int, _ y: Int, width: Int, _ label: String, _ value: [Span]) {
+        let size = value.reduce(0) { $0 + SafeText.width($1.text) }
+        self.label(x, y, width: max(0, width - size - 1), label, Style(.dim))
+        putRight(x, y, width: width, value)
+    }
+
+    /// A filled label that is seen from across the room.
+    /// - Returns: the column after it.
+    @discardableResult
+    mutating func shout(_ x: Int, _ y: Int, width: Int, _ text: String, _ role: Role) -> Int {
+        let shown = SafeText.fitted(text, width: max(0, width - 2), ellipsis: glyphs.ellipsis)
+        return shown.isEmpty ? x : badge(x, y, shown, role)
+    }
+
+    /// Makes what was drawn step back behind a dialog.
+    mutating func recede() {
+        restyle(bounds) { style in
+            Style(.faint, on: style.background == .standard ? .standard : .background, [])
+        }
+    }
+}
+
+/// Wall-clock time of day: `12:04:30`.
+func timeOfDay(_ milliseconds: UInt64, offset: Int) -> String {
+    let seconds = Int(milliseconds / 1_000 % 86_400) + offset
+    let day = ((seconds % 86_400) + 86_400) % 86_400
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    return two(day / 3_600) + ":" + two(day / 60 % 60) + ":" + two(day % 60)
+}
+
+/// A rate for a column whose head says `/s`.
+func perSecond(_ rate: Double) -> String {
+    if !rate.isFinite { return rate > 0 ? "max" : "-" }
+    return rate > 0 && rate < 9.95 ? Formats.decimals(rate, 1) : Formats.count(rate)
+}
+
+/// Units in at most `width` cells: all digits where they fit.
+func units(_ value: Int64, width: Int) -> String {
+    let all = Formats.grouped(value)
+    return all.utf8.count <= width ? all : Formats.count(Double(value))
+}

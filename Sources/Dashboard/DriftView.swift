@@ -1,0 +1,111 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+extension DriftKind {
+    /// As people say it.
+    var words: String {
+        switch self {
+        case .inFlight: "in flight"
+        case .unpersisted: "unpersisted"
+        case .lostInRedis: "lost in Redis"
+        case .lostBucket: "lost bucket"
+        case .missingLedgerEntry: "missing ledger entry"
+        case .halfDone: "half-done order"
+        case .conflict: "conflict"
+        case .deadLetter: "dead letter"
+        case .reusedID: "reused id"
+        case .unbalanced: "unbalanced"
+        case .overCapacity: "over capacity"
+        case .negative: "negative stock"
+        }
+    }
+}
+
+extension Model {
+    /// Whether the books agree, and by whose record.
+    func drawDrift(_ rect: Rect, on canvas: inout Canvas) {
+        let drift = shown.drift
+        let age = drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"
+        var panel = Panel(
+            "drift", details: [Formats.count(Double(drift.units)) + " units", age], number: 4,
+            hints: hints(.drift, canvas.glyphs), isFocused: isFocused(.drift))
+        let isLost = (drift.lostOrders ?? 0) > 0
+        if drift.oversoldUnits > 0 || isLost { panel.frame = .bad } else if drift.units > 0 { panel.frame = .warn }
+        if isComparing { panel.trailing = [[Span("comparing", Style(.accent, attributes: .bold))]] }
+        let inside = canvas.panel(rect, panel).inset(1, 0)
+        canvas.within(inside) { canvas in
+            var y = drawVerdict(drift, on: &canvas)
+            let first = scroll[.drift] ?? 0
+            for finding in drift.findings.dropFirst(first) {
+                for (index, line) in SafeText.wrapped(finding, width: canvas.width - 2).enumerated() {
+                    guard y < canvas.height else { return }
+                    if index == 0 { canvas.put(0, y, canvas.glyphs.bullet, Style(.warn)) }
+                    canvas.put(2, y, line, Style(.text))
+                    y += 1
+                }
+            }
+        }
+    }
+
+    /// The loud words, then the kinds.
+    /// - Returns: the next free line.
+    private func drawVerdict(_ drift: WarRoomSnapshot.Drift, on canvas: inout Canvas) -> Int {
+        var y = 0
+        let record = drift.lostOrders == nil ? "by SQL's rows" : "by the buyers' record"
+        func line(_ shout: String, _ role: Role) {
+            let end = canvas.shout(0, y, width: canvas.width, shout, role)
+            if canvas.width - end > record.count { canvas.put(end + 1, y, record, Style(.dim)) }
+            y += 1
+        }
+        if drift.oversoldUnits > 0 { line("OVERSOLD \(count(drift.oversoldUnits, "unit"))", .bad) }
+        if let lost = drift.lostOrders, lost > 0 {
+            let units = drift.lostUnits.map { " (\(count($0, "unit")))" } ?? ""
+            line("LOST \(count(lost, "order"))\(units)", .bad)
+        }
+        let isCalm = y == 0
+        if isCalm && drift.units == 0 {
+            let isCut = drift.cutAgeSeconds != nil
+            let text = isCut ? "the books agree" : "not compared yet"
+            canvas.put(
+                0, y,
+                [
+                    Span((isCut ? canvas.glyphs.calm : canvas.glyphs.bullet) + " ", Style(isCut ? .good : .dim)),
+                    Span(text, Style(isCut ? .good : .text, attributes: isCut ? .bold : [])),
+                ])
+            y += 1
+            let lost = drift.lostOrders.map { "lost \($0)  " } ?? ""
+            canvas.label(0, y, width: canvas.width, lost + "oversold 0  " + record, Style(.dim))
+            y += 1
+        } else if drift.units > 0 {
+            canvas.pair(
+                0, y, width: canvas.width, "drift",
+                [Span(count(drift.units, "unit"), Style(.warn, attributes: .bold))])
+            y += 1
+        }
+        let kinds = drift.byKind.filter { $0.value != 0 }.sorted {
+            ($0.key.countsAsDrift ? 0 : 1, -$0.value.magnitude.clamped, $0.key.rawValue)
+                < ($1.key.countsAsDrift ? 0 : 1, -$1.value.magnitude.clamped, $1.key.rawValue)
+        }
+        for (kind, units) in kinds where y < canvas.height {
+            let style = Style(kind.countsAsDrift ? .warn : .dim)
+            canvas.pair(0, y, width: canvas.width, kind.words, [Span(Formats.grouped(units), style)])
+            y += 1
+        }
+        if drift.unread > 0 && y < canvas.height {
+            canvas.pair(0, y, width: canvas.width, "buckets not readable", [Span("\(drift.unread)", Style(.warn))])
+            y += 1
+        }
+        if y < canvas.height && (drift.cuts > 0 || drift.unitsPeak > 0) && canvas.height > 4 {
+            let peak = drift.unitsPeak > 0 ? "peak \(count(drift.unitsPeak, "unit"))" : ""
+            canvas.pair(0, y, width: canvas.width, count(drift.cuts, "comparison"), [Span(peak, Style(.dim))])
+            y += 1
+        }
+        return y
+    }
+}
+
+extension UInt64 {
+    /// As an `Int64` that does not overflow.
+    fileprivate var clamped: Int64 { Int64(Swift.min(self, UInt64(Int64.max))) }
+}

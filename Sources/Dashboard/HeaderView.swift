@@ -1,0 +1,147 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+extension Model {
+    /// The strip that answers "is the sale healthy?" at one glance.
+    func drawHeader(_ rect: Rect, _ form: Layout.Header, on canvas: inout Canvas) {
+        let snapshot = shown
+        var panel = Panel("sellout")
+        let name = SafeText.fitted(snapshot.saleName, width: max(8, rect.width / 4), ellipsis: canvas.glyphs.ellipsis)
+        panel.title = [
+            [Span("sellout", Style(.accent, attributes: .bold))],
+            [Span(name, Style(.title, attributes: .bold))],
+            [stateBadge(snapshot)],
+        ]
+        panel.trailing = [
+            [Span(snapshot.topology, Style(.dim))], [Span(snapshot.durability.rawValue, Style(.dim))],
+        ]
+        if permissions.isReadOnly { panel.trailing.append([Span(" READ-ONLY ", Style(.onFill, on: .frozen, .bold))]) }
+        panel.trailing.append([screenState])
+        switch snapshot.alerts.first?.severity {
+        case .bad?: panel.frame = .bad
+        case .warning?: panel.frame = .warn
+        default: break
+        }
+        let inside = canvas.panel(rect, panel)
+        canvas.fill(inside, .strip)
+        drawAddresses(rect, snapshot, on: &canvas)
+        canvas.within(inside) { canvas in
+            switch form {
+            case .tiles: drawTiles(snapshot, on: &canvas)
+            case .line: drawFigures(snapshot, on: &canvas)
+            }
+            let y = canvas.height - 1
+            canvas.within(Rect(x: 1, y: y, width: canvas.width - 2, height: 1)) { canvas in
+                drawAlert(snapshot, on: &canvas)
+            }
+        }
+    }
+
+    // MARK: Borders
+
+    private func stateBadge(_ snapshot: WarRoomSnapshot) -> Span {
+        if case .starting = snapshot.phase { return Span(" STARTING ", Style(.onFill, on: .accent, .bold)) }
+        let clock = snapshot.openSeconds.map { " " + Formats.clock(seconds: $0) } ?? ""
+        let role: Role =
+            switch snapshot.saleState {
+            case .warmed: .accent
+            case .open: .good
+            case .halted: .warn
+            case .closed: .frozen
+            }
+        let time = snapshot.saleState == .warmed ? "" : clock
+        return Span(" \(snapshot.saleState.rawValue.uppercased())\(time) ", Style(.onFill, on: .role(role), .bold))
+    }
+
+    /// What the screen itself is doing: never a word that could mean the sale.
+    private var screenState: Span {
+        if let seconds = heldSeconds {
+            return Span(" SCREEN HELD \(Int(seconds))s ", Style(.onFill, on: .warn, .bold))
+        }
+        if case .stale(let seconds) = snapshot.phase {
+            return Span(" STALE \(Int(max(0, min(seconds, 1e6))))s ", Style(.onFill, on: .bad, .bold))
+        }
+        if case .starting = snapshot.phase { return Span("STARTING", Style(.accent, attributes: .bold)) }
+        return Span("LIVE", Style(.good, attributes: .bold))
+    }
+
+    /// Both addresses, in the bottom border: where another program finds this sale.
+    private func drawAddresses(_ rect: Rect, _ snapshot: WarRoomSnapshot, on canvas: inout Canvas) {
+        let addresses = [snapshot.redisURL, snapshot.ordersURL].filter { !$0.isEmpty }
+        var x = rect.x + 2
+        let limit = rect.right - 2
+        for (index, address) in addresses.enumerated() {
+            let room = limit - x - 2 - (index == 0 && addresses.count > 1 ? 20 : 0)
+            guard room > 8 else { return }
+            // The end of a path tells more than its beginning.
+            let text = SafeText.width(address) <= room ? address : tail(address, width: room, canvas.glyphs)
+            x = canvas.put(x, rect.bottom - 1, " " + text + " ", Style(.dim)) + 1
+        }
+    }
+
+    private func tail(_ text: String, width: Int, _ glyphs: Glyphs) -> String {
+        let visible = SafeText.visible(String(text.prefix(2_000)))
+        var kept = ""
+        var used = 1
+        for character in visible.reversed() {
+            let size = SafeText.width(String(character))
+            if used + size > width { break }
+            kept.insert(character, at: kept.startIndex)
+            used += size
+        }
+        return String(glyphs.ellipsis) + kept
+    }
+
+    // MARK: The worst alert, or what to do next
+
+    private func drawAlert(_ snapshot: WarRoomSnapshot, on canvas: inout Canvas) {
+        let glyphs = canvas.glyphs
+        if case .starting(let what) = snapshot.phase {
+            let frames = glyphs.isUnicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"] : ["|", "/", "-", "\\"]
+            let frame = frames[Int(max(0, now) * 8) % frames.count]
+            canvas.put(0, 0, frame, Style(.accent, attributes: .bold))
+            canvas.label(2, 0, width: canvas.width - 2, canvas.own(what), Style(.text))
+            return
+        }
+        if case .stale(let seconds) = snapshot.phase, snapshot.alerts.isEmpty {
+            let text = "no answer for \(canvas.own(Formats.duration(seconds: seconds))): what you see is that old"
+            canvas.put(0, 0, [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
+            return
+        }
+        if let alert = snapshot.alerts.first {
+            let total = snapshot.alerts.count
+            let tally = total > 1 ? "first of \(total) alerts" : ""
+            let room = canvas.width - (tally.isEmpty ? 0 : tally.count + 2)
+            canvas.put(0, 0, alert.severity.glyph(glyphs), alert.severity.text.bold)
+            canvas.label(2, 0, width: room - 2, canvas.own(alert.text), alert.severity.text.bold)
+            canvas.label(canvas.width - tally.count, 0, width: tally.count, tally, Style(.dim))
+            return
+        }
+        canvas.put(0, 0, nextStep(snapshot, glyphs))
+    }
+
+    /// With no alert, the line says how things stand and which key comes next.
+    private func nextStep(_ snapshot: WarRoomSnapshot, _ glyphs: Glyphs) -> [Span] {
+        let calm = Span(glyphs.calm + " ", Style(.good))
+        func text(_ words: String) -> Span { Span(words, Style(.text)) }
+        func key(_ name: String) -> Span { Span(name, Style(.hot, attributes: .bold)) }
+        let buyers = snapshot.orders.buyersPerSecond
+        let canOpen = !permissions.isReadOnly
+        switch snapshot.saleState {
+        case .warmed where canOpen && permissions.canOpenWithBuyers:
+            return [calm, text("warmed, nobody is buying: press "), key("F"), text(" to open the sale")]
+        case .warmed where canOpen: return [calm, text("warmed: "), key("F"), text(" lets orders in")]
+        case .warmed: return [calm, text("warmed: no order is let in yet")]
+        case .open where buyers == 0 && canOpen && permissions.canOpenWithBuyers:
+            return [calm, text("open, nobody is buying: press "), key("F"), text(" to send buyers, "), key("X"), text(" to halt")]
+        case .open:
+            let rate = buyers.map { $0.isFinite ? " from \(Formats.rate($0)) buyers" : " from buyers at full speed" } ?? ""
+            return [calm, text("healthy: orders come in\(rate), no alert")]
+        case .halted:
+            return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]
+                + (canOpen ? [text("; "), key("F"), text(" opens it again")] : [])
+        case .closed: return [calm, text("closed: drained and compared")]
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Telemetry
+import TerminalUI
+
+/// Where everything stands, for a size. Panels fold into one line as room goes; they never overlap.
+struct Layout {
+    enum Header {
+        /// Figures under their labels, in two rows.
+        case tiles
+        /// Figures beside their labels, in one row.
+        case line
+    }
+
+    var header = Rect(width: 0, height: 0)
+    var headerForm = Header.tiles
+    var panels: [PanelID: Rect] = [:]
+    /// One line that tells what the folded panels would.
+    var foldBar: Rect?
+    var footer = Rect(width: 0, height: 0)
+
+    init(_ model: Model) {
+        self.init(
+            columns: model.columns, rows: model.rows, focus: model.focus,
+            isZoomed: model.isZoomed || model.showsDetail && model.focus == .stock)
+    }
+
+    init(columns: Int, rows: Int, focus: PanelID, isZoomed: Bool) {
+        let screen = Rect(width: columns, height: rows)
+        headerForm = rows < 20 ? .line : .tiles
+        let parts = screen.rows([.fixed(headerForm == .line ? 4 : 5), .share(1), .fixed(1)])
+        (header, footer) = (parts[0], parts[2])
+        let middle = parts[1]
+        if isZoomed {
+            fold(middle, showing: focus)
+        } else if columns < 80 || rows < 22 {
+            compact(middle, focus: focus)
+        } else if columns < 100 {
+            stacked(middle)
+        } else if columns < 190 || rows < 36 {
+            twoColumns(middle)
+        } else {
+            threeColumns(middle)
+        }
+    }
+
+    /// One panel and a line for the others.
+    private mutating func fold(_ area: Rect, showing panel: PanelID) {
+        let parts = area.rows([.share(1), .fixed(1)])
+        panels = [panel: parts[0]]
+        foldBar = parts[1]
+    }
+
+    /// The panel in focus, a line for the others, and the last events where there is room.
+    private mutating func compact(_ area: Rect, focus: PanelID) {
+        guard area.height >= 15 && focus != .events else { return fold(area, showing: focus) }
+        let parts = area.rows([.share(1), .fixed(4), .fixed(1)])
+        panels = [focus: parts[0], .events: parts[1]]
+        foldBar = parts[2]
+    }
+
+    /// 80 columns: the table over three small panels over the events.
+    private mutating func stacked(_ area: Rect) {
+        let parts = area.rows([.atLeast(9, share: 5), .atLeast(5, share: 2), .atLeast(4, share: 2)])
+        let small = parts[1].columns([.share(13), .share(14), .share(13)])
+        panels = [.stock: parts[0], .ledger: small[0], .heat: small[1], .drift: small[2], .events: parts[2]]
+    }
+
+    private mutating func twoColumns(_ area: Rect) {
+        let events = min(16, max(4, area.height / 5))
+        let parts = area.rows([.share(1), .fixed(events)])
+        let sides = parts[0].columns([.share(19), .share(11)])
+        let ledger = min(12, max(5, parts[0].height * 3 / 10))
+        let drift = min(14, max(5, parts[0].height * 3 / 10 + 1))
+        let left = sides[0].rows([.share(1), .fixed(ledger)])
+        let right = sides[1].rows([.share(1), .fixed(drift)])
+        panels = [.stock: left[0], .ledger: left[1], .heat: right[0], .drift: right[1], .events: parts[1]]
+    }
+
+    private mutating func threeColumns(_ area: Rect) {
+        let events = min(18, max(6, area.height / 5))
+        let parts = area.rows([.share(1), .fixed(events)])
+        let sides = parts[0].columns([.share(11), .share(7), .share(6)])
+        let right = sides[2].rows([.share(5), .share(6)])
+        panels = [.stock: sides[0], .heat: sides[1], .ledger: right[0], .drift: right[1], .events: parts[1]]
+    }
+
+    /// The panel at a place.
+    func panel(x: Int, y: Int) -> PanelID? {
+        panels.first { $0.value.contains(x: x, y: y) }?.key
+    }
+}
+
+extension Model {
+    /// Below the smallest size only that size is told.
+    var isTooSmall: Bool { columns < Self.columnsMin || rows < Self.rowsMin }
+
+    /// How many rows of the stock table are in sight.
+    var stockRowsVisible: Int {
+        guard !isTooSmall, let rect = Layout(self).panels[.stock] else { return 1 }
+        return max(1, rect.height - 3 - (isEditingFilter ? 1 : 0))
+    }
+
+    /// How far a panel scrolls, in lines.
+    func scrollLimit(_ panel: PanelID) -> Int {
+        switch panel {
+        case .stock, .ledger: 0
+        case .heat: max(0, shown.nodes.count + shown.hottestTags.count - 1)
+        case .drift: max(0, shown.drift.findings.count - 1)
+        case .events: max(0, shown.events.count - 1)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+public import Inventory
+public import Telemetry
+public import TerminalUI
+
+/// What a screen may do to the place it shows.
+public struct Permissions: Sendable, Hashable {
+    /// Opening also sends buyers: a demo.
+    public var canOpenWithBuyers: Bool
+    /// The fleet is our own, so a node of it may be killed.
+    public var canCrash: Bool
+    /// Nothing that changes anything is bound.
+    public var isReadOnly: Bool
+
+    public init(canOpenWithBuyers: Bool = false, canCrash: Bool = false, isReadOnly: Bool = false) {
+        self.canOpenWithBuyers = canOpenWithBuyers
+        self.canCrash = canCrash
+        self.isReadOnly = isReadOnly
+    }
+}
+
+/// What became of an act, in one sentence for people.
+public struct ActReport: Sendable, Hashable {
+    /// `froze 1003; nobody can buy it`
+    public var sentence: String
+    public var succeeded: Bool
+
+    public init(sentence: String, succeeded: Bool) {
+        self.sentence = sentence
+        self.succeeded = succeeded
+    }
+}
+
+/// The result of a comparison, and what would mend it.
+public struct PlanSummary: Sendable, Hashable {
+    /// What `Effect.applyPlan` names.
+    public var id: Int
+    /// Findings and literal repairs, a line each.
+    public var lines: [String]
+    /// How many repairs the plan holds; 0: nothing to apply.
+    public var repairs: Int
+    /// The result in one sentence.
+    public var sentence: String
+
+    public init(id: Int, lines: [String], repairs: Int, sentence: String) {
+        self.id = id
+        self.lines = lines
+        self.repairs = repairs
+        self.sentence = sentence
+    }
+}
+
+/// Everything that can move the screen.
+public enum Message: Sendable {
+    /// The newest snapshot; the last one wins.
+    case snapshot(WarRoomSnapshot)
+    case key(KeyPress)
+    case mouse(MouseEvent)
+    /// Pasted text: goes into the field being typed, and is never taken for keys.
+    case paste(String)
+    case resized(columns: Int, rows: Int)
+    /// Seconds of a clock that never steps back; from any origin.
+    case tick(seconds: Double)
+    case actDone(ActReport)
+    case planReady(PlanSummary)
+    /// The theme's file changed and was read.
+    case themeChanged(Theme)
+    /// Something to tell in the footer, such as a theme file that could not be read.
+    case notice(String, WarRoomSnapshot.Event.Severity)
+}
+
+/// What the screen wants done. The executable interprets it; each act comes back as `Message.actDone`.
+public enum Effect: Sendable, Hashable {
+    /// `nil`, `nil`: let orders in, make no buyers.
+    case openSale(buyersPerSecond: Double?, seconds: Double?)
+    case haltSale
+    case setFrozen(SKUNumber, Bool)
+    /// Units 1 … 1,000,000.
+    case restock(SKUNumber, units: Int64)
+    /// Position in the snapshot's `nodes`.
+    case crash(node: Int)
+    case compare
+    case applyPlan(id: Int)
+    case quit
+    case suspend
+    /// Draw every cell anew.
+    case redraw
+    case bell
+}

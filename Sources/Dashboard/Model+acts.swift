@@ -1,0 +1,130 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+extension Model {
+    /// The SKU under the cursor, as it is drawn at this moment.
+    private var subject: WarRoomSnapshot.SKU? {
+        let skus = shown.skus
+        return list.cursorIndex.flatMap { skus.indices.contains($0) ? skus[$0] : nil }
+    }
+
+    /// Begins an act: opens its dialog, or does it where asking would cost.
+    mutating func act(_ intent: Intent) -> [Effect] {
+        switch intent {
+        case .halt:
+            // The brake never asks, and never argues with a state that may be a moment old.
+            if snapshot.saleState == .closed {
+                tell("the sale is closed: there is nothing to halt", .warning)
+                return []
+            }
+            dialogs.removeAll()
+            tell("halting the sale everywhere…", .warning)
+            return [.haltSale]
+        case .openSale:
+            askToOpen()
+        case .freeze:
+            guard let sku = subject else { return nothingUnderCursor() }
+            dialogs.append(.freeze(DialogState.Subject(sku), freezes: !sku.frozen))
+        case .restock:
+            guard let sku = subject else { return nothingUnderCursor() }
+            let field = NumberField("units", nil, in: 1...Limits.restockMax, unit: "units")
+            dialogs.append(.restock(DialogState.Restock(subject: DialogState.Subject(sku), units: field)))
+        case .crash:
+            guard !snapshot.nodes.isEmpty else {
+                tell("no node is up yet", .warning)
+                return []
+            }
+            let node = focus == .stock ? subject?.node : nil
+            dialogs.append(.crash(node: node.flatMap { snapshot.nodes.indices.contains($0) ? $0 : nil } ?? 0))
+        case .compare:
+            if let plan = waitingPlan {
+                waitingPlan = nil
+                dialogs.append(.plan(plan, scroll: 0))
+                return []
+            }
+            if isComparing {
+                tell("comparing already; the result comes by itself")
+                return []
+            }
+            isComparing = true
+            tell("comparing Redis with SQL, bucket by bucket; this reads only…")
+            return [.compare]
+        default: break
+        }
+        return []
+    }
+
+    private mutating func nothingUnderCursor() -> [Effect] {
+        tell("no SKU stands under the cursor", .warning)
+        return []
+    }
+
+    private mutating func askToOpen() {
+        switch (snapshot.phase, snapshot.saleState) {
+        case (.starting, _):
+            tell("still starting: the sale can be opened in a moment", .warning)
+        case (_, .closed):
+            tell("the sale is closed: a closed sale does not open again", .warning)
+        case (_, .open) where !permissions.canOpenWithBuyers:
+            tell("the sale is open already; X halts it", .warning)
+        case (_, .open) where (snapshot.orders.buyersPerSecond ?? 0) > 0:
+            tell("the sale is open and has its buyers; X halts it", .warning)
+        default:
+            var dialog = DialogState.OpenSale()
+            if permissions.canOpenWithBuyers {
+                dialog.buyers = NumberField(
+                    "buyers", proposedBuyersPerSecond, in: 1...Limits.buyersMax, unit: "a second")
+                dialog.seconds = NumberField("for", proposedSeconds, in: 1...Limits.secondsMax, unit: "seconds")
+            }
+            dialogs.append(.openSale(dialog))
+        }
+    }
+
+    /// Does what the topmost dialog says, if it can be done; a dialog with a wrong field stays.
+    mutating func confirm() -> [Effect] {
+        guard let top = dialogs.last else { return [] }
+        var effects: [Effect] = []
+        switch top {
+        case .openSale(let dialog):
+            if let buyers = dialog.buyers, let seconds = dialog.seconds {
+                guard let rate = buyers.value, let length = seconds.value else { return [.bell] }
+                (proposedBuyersPerSecond, proposedSeconds) = (rate, length)
+                effects = [.openSale(buyersPerSecond: Double(rate), seconds: Double(length))]
+            } else {
+                effects = [.openSale(buyersPerSecond: nil, seconds: nil)]
+            }
+            tell("opening the sale…")
+        case .freeze(let subject, let freezes):
+            effects = [.setFrozen(subject.number, freezes)]
+            tell("\(freezes ? "freezing" : "thawing") \(subject.shortSKU)…")
+        case .restock(let dialog):
+            guard let units = dialog.units.value else { return [.bell] }
+            effects = [.restock(dialog.subject.number, units: Int64(units))]
+            tell("restocking \(dialog.subject.shortSKU) by \(Formats.grouped(units)) units…")
+        case .crash(let node):
+            effects = [.crash(node: node)]
+            tell("killing node \(node + 1)…", .warning)
+        case .plan(let plan, _):
+            guard plan.repairs > 0 && !permissions.isReadOnly else { return [] }
+            effects = [.applyPlan(id: plan.id)]
+            tell("applying \(count(plan.repairs, "repair"))…")
+        case .quit:
+            effects = [.quit]
+        case .help:
+            return []
+        }
+        dialogs.removeLast()
+        return effects
+    }
+}
+
+extension DialogState.Subject {
+    /// The SKU, short enough for a sentence.
+    var shortSKU: String { SafeText.fitted(sku, width: 24) }
+}
+
+/// `1 repair`, `2 repairs`, `1,000 SKUs`.
+func count(_ number: some BinaryInteger, _ noun: String) -> String {
+    "\(Formats.grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+}

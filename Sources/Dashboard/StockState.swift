@@ -1,0 +1,88 @@
+public import Telemetry
+import TerminalUI
+
+/// What a SKU's row says of it in a word; the worst that holds.
+public enum StockState: Sendable, Hashable {
+    case ok, hot, low, soldOut, frozen, fenced
+    /// Units acknowledged beyond the allocation.
+    case oversold(Int64)
+
+    /// `SOLD OUT`
+    public var word: String {
+        switch self {
+        case .ok: "OK"
+        case .hot: "HOT"
+        case .low: "LOW"
+        case .soldOut: "SOLD OUT"
+        case .frozen: "FROZEN"
+        case .fenced: "FENCED"
+        case .oversold(let units): "OVERSOLD \(Formats.count(Double(units)))"
+        }
+    }
+
+    /// Larger is worse.
+    var rank: Int {
+        switch self {
+        case .ok: 0
+        case .hot: 1
+        case .low: 2
+        case .soldOut: 3
+        case .frozen: 4
+        case .fenced: 5
+        case .oversold: 6
+        }
+    }
+
+    /// How the word is drawn: what is wrong is filled, so that it is seen from across the room.
+    var style: Style {
+        switch self {
+        case .ok: Style(.good)
+        case .hot: Style(.hot, attributes: .bold)
+        case .low: Style(.warn, attributes: .bold)
+        case .soldOut: Style(.dim)
+        case .frozen: Style(.frozen, attributes: .bold)
+        case .fenced: Style(.onFill, on: .warn, .bold)
+        case .oversold: Style(.onFill, on: .bad, .bold)
+        }
+    }
+
+    /// The colour of the row's gauge.
+    var gauge: Gradient {
+        switch self {
+        case .ok, .hot: .between(.accent, .second)
+        case .low: .between(.accent, .warn)
+        case .soldOut: .solid(.faint)
+        case .frozen: .solid(.frozen)
+        case .fenced: .solid(.warn)
+        case .oversold: .solid(.bad)
+        }
+    }
+}
+
+extension WarRoomSnapshot.SKU {
+    /// At or below this share of the allocation a SKU is low.
+    static let lowShare = 0.1
+    /// A SKU that sells out within so many seconds at its present rate is hot.
+    static let hotSeconds = 60.0
+
+    /// Its state in a word.
+    public var state: StockState {
+        if oversold > 0 { return .oversold(oversold) }
+        if fenced { return .fenced }
+        if frozen { return .frozen }
+        guard let stock else { return .fenced }
+        if stock <= 0 { return .soldOut }
+        if Double(stock) <= Double(allocated) * Self.lowShare { return .low }
+        if let seconds = secondsToSellOut, seconds < Self.hotSeconds { return .hot }
+        return .ok
+    }
+
+    /// Taken units as a share of the allocation; can exceed 1.
+    public var soldShare: Double { allocated > 0 ? Double(taken) / Double(allocated) : taken > 0 ? 1 : 0 }
+
+    /// At the present rate; `nil` while nothing sells.
+    var secondsToSellOut: Double? {
+        guard let stock, stock > 0, unitsPerSecond > 0 else { return nil }
+        return Double(stock) / unitsPerSecond
+    }
+}

@@ -1,0 +1,152 @@
+import Telemetry
+import TerminalUI
+
+/// A column of the stock table.
+struct StockColumn {
+    enum Kind { case sku, name, left, sold, gauge, percent, rate, history, state }
+
+    var kind: Kind
+    /// By what a click on its head sorts.
+    var sort: SortColumn?
+    var table: TableColumn
+
+    /// The columns for a panel of this outer width; the table leaves out what does not fit.
+    static func all(_ model: Model, width: Int) -> [StockColumn] {
+        let inner = width - 2
+        let isRoomy = inner >= 92
+        let isVast = inner >= 112
+        let history = isVast ? 30 : isRoomy ? 20 : 10
+        let gauge = isVast ? 16 : isRoomy ? 12 : 6
+        let number = isRoomy ? 9 : 6
+        let hasOversold = model.shown.drift.oversoldUnits > 0
+        let list = model.list
+        func sorted(_ column: SortColumn) -> TableColumn.Sort? {
+            list.sort != column ? nil : list.isDescending ? .descending : .ascending
+        }
+        // Wide enough for most SKUs at the top of the catalogue; a longer one is cut.
+        let longest = model.shown.skus.prefix(64).map { SafeText.fitted($0.sku, width: 14).count }.max() ?? 4
+        return [
+            StockColumn(
+                kind: .sku, sort: .sku, table: TableColumn("SKU", width: min(14, max(4, longest)), sort: sorted(.sku))),
+            StockColumn(
+                kind: .name, sort: .name, table: TableColumn("name", width: 8, stretch: 1, sort: sorted(.name))),
+            StockColumn(
+                kind: .left, sort: .left, table: TableColumn("left", width: number, .right, sort: sorted(.left))),
+            StockColumn(
+                kind: .sold, sort: .sold,
+                table: TableColumn("sold", width: number, .right, sort: sorted(.sold), expendability: 5)),
+            StockColumn(
+                kind: .gauge, sort: .share,
+                table: TableColumn(
+                    inner >= 92 ? "sold" : "sold", width: gauge, sort: sorted(.share), expendability: 4)),
+            StockColumn(
+                kind: .percent, sort: .share, table: TableColumn("%", width: 5, .right, expendability: isRoomy ? 6 : 9)),
+            StockColumn(
+                kind: .rate, sort: .rate, table: TableColumn("/s", width: 5, .right, sort: sorted(.rate))),
+            StockColumn(
+                kind: .history, sort: nil, table: TableColumn("60 s", width: history, expendability: 3)),
+            StockColumn(
+                kind: .state, sort: .state,
+                table: TableColumn("state", width: hasOversold ? 14 : 8, sort: sorted(.state))),
+        ]
+    }
+}
+
+extension Model {
+    func drawStock(_ rect: Rect, on canvas: inout Canvas) {
+        drawStockTable(rect, on: &canvas)
+    }
+
+    /// Where the table's heads and rows stand, for a click.
+    func stockHits(_ rect: Rect) -> TableHits {
+        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        return drawStockTable(rect, on: &canvas)
+    }
+
+    @discardableResult
+    private func drawStockTable(_ rect: Rect, on canvas: inout Canvas) -> TableHits {
+        let snapshot = shown
+        let glyphs = canvas.glyphs
+        let arrow = list.isDescending ? glyphs.descending : glyphs.ascending
+        let isFiltered = !list.filter.isEmpty
+        let total = count(snapshot.skus.count, "SKU")
+        var details = [
+            isFiltered ? "\(Formats.grouped(list.order.count)) of \(total)" : total,
+            "by \(list.sort.title) \(arrow)",
+        ]
+        if isFiltered && !isEditingFilter { details.append("/" + list.filter.text) }
+        var trailing: [[Span]] = []
+        if let bound = list.bound, let index = list.cursorIndex, snapshot.skus[index].number == bound,
+            list.order.count > rect.height - 3
+        {
+            trailing = [[Span("row \(Formats.grouped(list.cursorRow + 1))", Style(.dim))]]
+        }
+        let focused = isFocused(.stock)
+        let panel = Panel(
+            "stock", details: details, trailing: trailing, number: 1, hints: hints(.stock, glyphs), isFocused: focused)
+        var inside = canvas.panel(rect, panel)
+        if isEditingFilter {
+            canvas.put(inside.x + 1, inside.y, "/ ", Style(.hot, attributes: .bold))
+            canvas.field(inside.x + 3, inside.y, width: inside.width - 4, filterField, isFocused: true)
+            inside = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: inside.height - 1)
+        }
+        let columns = StockColumn.all(self, width: rect.width)
+        var position = ListPosition()
+        (position.cursor, position.offset) = (list.cursorRow, list.offset)
+        let table = Table(
+            columns: columns.map(\.table), rowCount: list.order.count, position: position, isFocused: focused,
+            emptyText: emptyText(snapshot))
+        let order = list.order
+        let skus = snapshot.skus
+        let hits = canvas.table(inside, table) { row, column in
+            cell(columns[column], skus[Int(order[row])], ladder: glyphs.ladder)
+        }
+        canvas.scrollbar(
+            rect.right - 1, hits.body.y, height: hits.body.height, offset: hits.firstRow, visible: hits.body.height,
+            total: order.count)
+        return hits
+    }
+
+    private func emptyText(_ snapshot: WarRoomSnapshot) -> String {
+        if case .starting = snapshot.phase { return "the stock shows here once Redis serves" }
+        return snapshot.skus.isEmpty ? "no SKU is on sale" : "no SKU matches the filter; Esc shows all"
+    }
+
+    private func cell(_ column: StockColumn, _ sku: WarRoomSnapshot.SKU, ladder: Glyphs.Ladder) -> TableCell {
+        let state = sku.state
+        let width = column.table.width
+        switch column.kind {
+        case .sku: return .text(sku.sku, Style(.dim))
+        case .name: return .text(sku.name, Style(state == .soldOut ? .dim : .text))
+        case .left:
+            guard let stock = sku.stock else { return .text("?", Style(.warn, attributes: .bold)) }
+            let style: Style =
+                switch state {
+                case .low: Style(.warn, attributes: .bold)
+                case .soldOut: Style(.dim)
+                default: Style(.title)
+                }
+            return .text(units(stock, width: width), style)
+        case .sold: return .text(units(sku.taken, width: width), Style(.dim))
+        case .gauge: return .gauge(sku.soldShare, gradient: state.gauge)
+        case .percent: return .text(Formats.percent(sku.soldShare), Style(.dim))
+        case .rate:
+            let style = sku.unitsPerSecond > 0 ? Style(.title, attributes: .bold) : Style(.faint)
+            return .text(perSecond(sku.unitsPerSecond), style)
+        case .history:
+            let slots = ladder == .braille ? width * 2 : width
+            return .sparkline(
+                minute(sku.history, slots: slots), gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
+        case .state:
+            // The filled words need a cell of fill on either side to read well; the column leaves it.
+            return .text(state.word, state.style)
+        }
+    }
+
+    /// A minute of history folded into so many values; what is not known yet counts as nothing.
+    func minute(_ history: [Float], slots: Int) -> [Double] {
+        let missing = max(0, 60 - history.count)
+        let full = Array(repeating: 0.0, count: missing) + history.suffix(60).map(Double.init)
+        return Series.folded(full, to: slots)
+    }
+}

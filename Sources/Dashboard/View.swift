@@ -1,0 +1,144 @@
+public import TerminalUI
+import Telemetry
+
+/// Draws a screen. Costs what is in sight, not what is on sale.
+public func view(_ model: Model) -> Canvas {
+    var canvas = Canvas(columns: model.columns, rows: model.rows, glyphs: model.capabilities.glyphs)
+    if model.isTooSmall {
+        model.drawTooSmall(on: &canvas)
+        return canvas
+    }
+    let layout = Layout(model)
+    model.drawHeader(layout.header, layout.headerForm, on: &canvas)
+    for panel in PanelID.allCases {
+        guard let rect = layout.panels[panel] else { continue }
+        switch panel {
+        case .stock:
+            if model.showsDetail && model.focus == .stock {
+                model.drawDetail(rect, on: &canvas)
+            } else {
+                model.drawStock(rect, on: &canvas)
+            }
+        case .ledger: model.drawLedger(rect, on: &canvas)
+        case .heat: model.drawHeat(rect, on: &canvas)
+        case .drift: model.drawDrift(rect, on: &canvas)
+        case .events: model.drawEvents(rect, on: &canvas)
+        }
+    }
+    if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
+    if let top = model.dialogs.last {
+        canvas.recede()
+        model.drawDialog(top, on: &canvas)
+    }
+    model.drawFooter(layout.footer, on: &canvas)
+    return canvas
+}
+
+extension Model {
+    /// Whether a panel's border says that keys go to it.
+    func isFocused(_ panel: PanelID) -> Bool { focus == panel && dialogs.isEmpty }
+
+    /// The keys of a panel, for its bottom border.
+    func hints(_ context: KeyContext, _ glyphs: Glyphs) -> [Hint] {
+        Keys.table(permissions).hints(in: context, glyphs: glyphs)
+    }
+
+    func drawTooSmall(on canvas: inout Canvas) {
+        let (rows, columns) = (canvas.rows, canvas.columns)
+        let sign = canvas.glyphs.isUnicode ? "×" : "x"
+        let lines = SafeText.wrapped(
+            "sellout needs \(Self.columnsMin)\(sign)\(Self.rowsMin); this terminal is \(columns)\(sign)\(rows)",
+            width: max(1, columns))
+        let isShort = rows < lines.count + 1
+        for (index, line) in lines.enumerated() {
+            let y = isShort ? index : (rows - lines.count) / 2 + index
+            canvas.label(0, y, width: columns, line, Style(.warn, attributes: .bold), .centre)
+        }
+        if !isShort && rows >= lines.count + 3 {
+            canvas.label(
+                0, (rows + lines.count) / 2 + 1, width: columns, "make it larger, or press q", Style(.dim), .centre)
+        }
+    }
+
+    // MARK: Fold bar
+
+    /// A line with what the folded panels would tell first.
+    func drawFoldBar(_ rect: Rect, hiding shownPanels: [PanelID: Rect], on canvas: inout Canvas) {
+        canvas.within(rect) { canvas in
+            var x = 1
+            for panel in PanelID.allCases where shownPanels[panel] == nil {
+                let (text, role) = summary(panel)
+                let head = canvas.glyphs.superscript(panel.rawValue)
+                let size = SafeText.width(head + panel.title + " " + text)
+                if x + size > canvas.width { break }
+                x = canvas.put(
+                    x, 0,
+                    [
+                        Span(head, Style(.hot)), Span(panel.title + " ", Style(.dim)),
+                        Span(text, Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
+                    ])
+                x += 3
+            }
+        }
+    }
+
+    private func summary(_ panel: PanelID) -> (String, Role) {
+        let snapshot = shown
+        switch panel {
+        case .stock: return (count(snapshot.skus.count, "SKU"), .text)
+        case .ledger: return (Formats.count(Double(snapshot.ledger.entries)), .text)
+        case .heat:
+            let down = snapshot.nodes.count { !$0.isUp }
+            return down > 0 ? ("\(down) DOWN", .bad) : ("\(snapshot.nodes.count) up", .good)
+        case .drift:
+            let units = snapshot.drift.units
+            return (units == 0 ? "0" : Formats.count(Double(units)) + " units", units == 0 ? .good : .warn)
+        case .events:
+            let worst = snapshot.events.suffix(20).map(\.severity).max() ?? .info
+            return ("\(snapshot.events.count)", worst == .info ? .text : worst.role)
+        }
+    }
+
+    // MARK: Footer
+
+    /// The keys that work everywhere, or what was just said; the brake is always in sight.
+    func drawFooter(_ rect: Rect, on canvas: inout Canvas) {
+        let glyphs = canvas.glyphs
+        let table = Keys.table(permissions)
+        var hints = table.hints(in: .screen, glyphs: glyphs)
+        // Rows' own keys stand in the stock panel's border.
+        let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc"]
+        hints.removeAll { rowKeys.contains($0.key) }
+        let kept = ["X", "?", "q"]
+        if let notice = currentNotice {
+            hints.removeAll { !kept.contains($0.key) }
+            let width = hints.reduce(0) { $0 + $1.width + 2 }
+            let room = rect.width - width - 4
+            canvas.put(rect.x + 1, rect.y, notice.severity.glyph(glyphs), notice.severity.text.bold)
+            canvas.label(rect.x + 3, rect.y, width: room, canvas.own(notice.text), notice.severity.text)
+            canvas.footer(Rect(x: rect.right - width - 1, y: rect.y, width: width + 1, height: 1), hints)
+            return
+        }
+        if isEditingFilter {
+            hints = table.hints(in: .filter, glyphs: glyphs)
+        } else if !dialogs.isEmpty {
+            hints.removeAll { $0.key != "X" }
+        }
+        // The least needed go first; the brake, the help and the way out stay.
+        let droppable = ["p", "C", "R", "F"]
+        var width = hints.reduce(1) { $0 + $1.width + 2 }
+        for key in droppable where width > rect.width {
+            if let index = hints.firstIndex(where: { $0.key == key }) { width -= hints.remove(at: index).width + 2 }
+        }
+        canvas.footer(rect, hints)
+        if permissions.isReadOnly {
+            canvas.putRight(
+                rect.x + width, rect.y, width: rect.width - width - 1,
+                [Span("read-only: keys that act are not bound", Style(.dim))])
+        }
+    }
+}
+
+extension Hint {
+    var width: Int { spans.reduce(0) { $0 + SafeText.width($1.text) } }
+}
