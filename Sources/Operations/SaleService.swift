@@ -109,6 +109,14 @@ public final class SaleService: Sendable {
         }
     }
 
+    /// Compares on a period until cancelled, and writes nothing: what `watch` runs beside somebody else's engines.
+    public func observe() async {
+        while !Task.isCancelled {
+            _ = await compare()
+            try? await ContinuousClock().sleep(for: options.comparePeriod)
+        }
+    }
+
     // MARK: Comparing
 
     public var lastComparisons: Comparisons { comparisons.withLock { $0 } }

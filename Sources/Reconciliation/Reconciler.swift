@@ -47,9 +47,9 @@ public struct Reconciler: Sendable {
                 let bucket = catalogue.buckets[next]
                 next += 1
                 group.addTask {
-                    do { return (bucket.number, .success(try await compare(bucket))) } catch {
-                        return (bucket.number, .failure(error))
-                    }
+                    // Bound before it is returned: a tuple built around a throwing await is miscompiled in release builds.
+                    let result = await attempt(bucket)
+                    return (bucket.number, result)
                 }
             }
             for _ in 0..<configuration.concurrentMax { addOne() }
@@ -67,6 +67,15 @@ public struct Reconciler: Sendable {
         return Comparison(
             findings: findings, cuts: cuts, unread: unread, atMilliseconds: WallClock.milliseconds,
             duration: start.duration(to: clock.now))
+    }
+
+    private func attempt(_ bucket: Bucket) async -> Result<[Finding], any Error> {
+        do {
+            let findings = try await compare(bucket)
+            return .success(findings)
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// One bucket's findings.

@@ -67,21 +67,6 @@ public final class RedisConnection: Sendable {
         }
     }
 
-    /// Sends now, to be awaited later. It throws nothing: the failure is part of the answer.
-    func ask(
-        _ command: RedisCommand, deadline: ContinuousClock.Instant
-    ) -> Task<Result<RedisReply, RedisError>, Never> {
-        let (stream, answers) = AsyncStream.makeStream(of: Result<RedisReply, RedisError>.self)
-        send(command, deadline: deadline) {
-            answers.yield($0)
-            answers.finish()
-        }
-        return Task {
-            for await answer in stream { return answer }
-            return .failure(RedisError(.unknown, .closed, "the task was cancelled before the server answered"))
-        }
-    }
-
     /// State, totals and the last second's rates.
     public var health: RedisNodeHealth { core.health }
 

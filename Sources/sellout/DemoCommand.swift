@@ -1,11 +1,14 @@
 public import ArgumentParser
+import Dashboard
 import Foundation
+import Host
 public import Inventory
 import Lab
 import Operations
+import Synchronization
 import Telemetry
 
-struct DemoCommand: AsyncParsableCommand {
+struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Run a flash sale on a private Redis Cluster with shoppers, on screen or without.",
@@ -30,7 +33,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Units of each SKU. Without it the hottest SKUs sell out and the rest never do.")
     var units: Int64?
 
-    @Option(help: "Buyers per second, or max. On screen the F dialog starts from it.")
+    @Option(help: "Buyers per second, or max. On screen the dialog of F starts from it.")
     var rate: BuyerRate?
 
     @Option(help: "Seed of the shoppers.")
@@ -40,10 +43,13 @@ struct DemoCommand: AsyncParsableCommand {
     var duration: TimeSpan?
 
     @Option(help: "Delay of every write from the outbox to SQL, such as 500ms: a slow store.")
-    var outboxDelay: TimeSpan = TimeSpan(seconds: 0)
+    var outboxDelay: TimeSpan?
 
     @Option(help: "Leave fleet and books in this folder when the demo ends.")
     var keep: String?
+
+    @Option(help: "A theme's name, or the path of a base16 or base24 file.")
+    var theme: String?
 
     @Flag(help: "No screen: run one sale and print its figures.")
     var noUi = false
@@ -51,7 +57,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Without a screen: kill a node this long after the opening.")
     var crashAt: TimeSpan?
 
-    @Flag(help: "Print one JSON object instead of text.")
+    @Flag(help: "Without a screen: print one JSON object instead of text.")
     var json = false
 
     func validate() throws {
@@ -62,25 +68,52 @@ struct DemoCommand: AsyncParsableCommand {
         if let units, !(1...1_000_000_000).contains(units) {
             throw ValidationError("--units \(units): use 1 to 1000000000")
         }
-        if !noUi && crashAt != nil { throw ValidationError("--crash-at needs --no-ui; on screen, C crashes a node") }
-        if let crashAt, let duration, crashAt.seconds >= duration.seconds {
-            throw ValidationError("--crash-at \(crashAt.text): the sale is over after \(duration.text)")
+        if let duration, duration.seconds < 0.5 {
+            throw ValidationError("--duration \(duration.text): use at least 500ms")
+        }
+        if !noUi {
+            if crashAt != nil { throw ValidationError("--crash-at needs --no-ui; on screen, C crashes a node") }
+            if json { throw ValidationError("--json needs --no-ui") }
+        }
+        if let crashAt, crashAt.seconds >= saleSeconds {
+            throw ValidationError("--crash-at \(crashAt.text): the sale is over after \(Int(saleSeconds)) s")
         }
     }
 
-    func run() async throws {
-        try await runWithoutScreen()
-    }
+    private var saleSeconds: Double { duration?.seconds ?? (noUi ? 20 : 60) }
 
-    private func runWithoutScreen() async throws {
+    private func floorConfiguration(expectedRate: Double) -> DemoFloor.Configuration {
+        var floor = DemoFloor.Configuration()
+        floor.masters = masters
+        floor.durability = durability
+        floor.skus = skus
+        floor.stock =
+            units.map { .each($0) }
+            ?? .story(
+                ordersPerSecond: expectedRate, seconds: saleSeconds, zipfExponent: floor.shoppers.zipfExponent)
+        floor.shoppers.seed = seed
+        floor.outboxDelay = .milliseconds(Int64((outboxDelay?.seconds ?? 0) * 1_000))
+        floor.keepFolder = keep
+        return floor
+    }
+}
+
+// MARK: Without a screen
+
+extension DemoCommand: WorkerCommand {
+    /// What a machine like ours sells per second at full speed, to deal out stock such that the hot SKUs sell out.
+    private static let fullSpeed = 40_000.0
+
+    func work() async throws -> Int32 {
         var configuration = DemoRun.Configuration()
-        configuration.seconds = duration?.seconds ?? 20
+        configuration.seconds = saleSeconds
         configuration.crashAt = crashAt?.seconds
         configuration.buyersPerSecond = (rate ?? .max).perSecond
-        configuration.floor = floorConfiguration(
-            expectedRate: configuration.buyersPerSecond ?? 60_000, seconds: configuration.seconds)
+        configuration.floor = floorConfiguration(expectedRate: configuration.buyersPerSecond ?? Self.fullSpeed)
+        let start = ContinuousClock.now
         let events = EventLog { event in
-            FileHandle.standardError.write(Data("\(event.text)\n".utf8))
+            let text = "\(start.duration(to: .now).formatted)  \(PlainText.line(event.text))\n"
+            FileHandle.standardError.write(Data(text.utf8))
         }
         let report = try await DemoRun(configuration).run(events: events)
         if json {
@@ -90,23 +123,52 @@ struct DemoCommand: AsyncParsableCommand {
         } else {
             print(ReportText.text(of: report))
         }
-        if !report.unchecked.isEmpty { throw ExitCode(3) }
-        if !report.keptItsPromise { throw ExitCode(1) }
+        if !report.keptItsPromise { return 1 }
+        return report.unchecked.isEmpty ? 0 : 3
     }
+}
 
-    func floorConfiguration(expectedRate: Double, seconds: Double) -> DemoFloor.Configuration {
-        var floor = DemoFloor.Configuration()
-        floor.masters = masters
-        floor.durability = durability
-        floor.skus = skus
-        floor.stock =
-            units.map { .each($0) }
-            ?? .story(ordersPerSecond: expectedRate, seconds: seconds, zipfExponent: floor.shoppers.zipfExponent)
-        floor.shoppers.seed = seed
-        floor.shoppers.ratePerSecond = (rate ?? .max).perSecond
-        floor.outboxDelay = .milliseconds(Int64(outboxDelay.seconds * 1_000))
-        floor.keepFolder = keep
-        return floor
+// MARK: On screen
+
+extension DemoCommand: ScreenCommand {
+    var wantsScreen: Bool { !noUi }
+
+    /// Buyers per second that the dialog of F proposes.
+    private static let proposedRate = 4_000.0
+
+    func runScreen() throws -> Int32 {
+        let theme = try Themes.load(theme)
+        let signals = try SignalWatch()
+        let mailbox = try ScreenMailbox()
+        let proposedRate = rate.map { $0.perSecond ?? 1_000_000 } ?? Self.proposedRate
+        let snapshot = WarRoomSnapshot(
+            phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
+            topology: masters == 1 ? "single" : "cluster \(masters)")
+        let screen = try Screen(
+            snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
+            mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
+            proposedSeconds: Int(max(1, saleSeconds)))
+        let interpreter = ActInterpreter(mailbox: mailbox)
+        var floor = floorConfiguration(expectedRate: min(proposedRate, Self.fullSpeed))
+        let starting = Mutex(snapshot)
+        floor.onProgress = { text in
+            let now = starting.withLock { snapshot in
+                snapshot.phase = .starting(text)
+                return snapshot
+            }
+            mailbox.put(now)
+        }
+        let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter)
+        let work = Task.detached { await stage.run() }
+        let ending = screen.run { interpreter.interpret($0) }
+        work.cancel()
+        Blocking.wait { await work.value }
+        if let failure = stage.failure {
+            FileHandle.standardError.write(Data("sellout: \(PlainText.line(failure))\n".utf8))
+            return 2
+        }
+        if let addresses = stage.keptAddresses { print("kept: sellout watch \(PlainText.line(addresses))") }
+        return ending.exitCode
     }
 }
 

@@ -1,7 +1,6 @@
 import ArgumentParser
 
-@main
-struct Sellout: AsyncParsableCommand {
+struct Sellout: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sellout",
         abstract: "A war room for flash sales: sell out, never oversell.",
@@ -9,6 +8,8 @@ struct Sellout: AsyncParsableCommand {
             sellout demo                       a private Redis Cluster, shoppers, and the war room
             sellout watch --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+
+            Exit codes: 0 good, 1 looked and found bad, 2 could not look or run, 3 a check stayed unknown, 64 usage.
             """,
-        subcommands: [DemoCommand.self])
+        subcommands: [DemoCommand.self, WatchCommand.self, ReconcileCommand.self])
 }

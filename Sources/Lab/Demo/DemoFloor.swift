@@ -7,10 +7,6 @@ import Redis
 import Synchronization
 import Telemetry
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// A demo on its feet: an embedded fleet, books in SQL, a sale, everything that works behind it, and shoppers who wait at the
 /// door.
 public final class DemoFloor: Sendable {
@@ -42,20 +38,18 @@ public final class DemoFloor: Sendable {
     private let crashCount = Atomic<Int>(0)
     private let rounds = Atomic<UInt64>(0)
     private let loss = Mutex<(orders: Int64, units: Int64)>((0, 0))
-    private let booksFolder: BooksFolder
 
     private init(
         fleet: EmbeddedFleet, service: SaleService, shoppers: Shoppers, book: BuyersBook, store: any OrderStore,
-        booksFolder: BooksFolder, configuration: Configuration
+        ordersURL: String, configuration: Configuration
     ) {
         self.fleet = fleet
         self.service = service
         self.shoppers = shoppers
         self.book = book
         self.store = store
-        self.booksFolder = booksFolder
+        self.ordersURL = ordersURL
         self.configuration = configuration
-        ordersURL = "sqlite:\(booksFolder.databasePath)"
         topology = configuration.masters == 1 ? "single" : "cluster \(configuration.masters)"
     }
 
@@ -63,29 +57,23 @@ public final class DemoFloor: Sendable {
     public static func start(_ configuration: Configuration, events: EventLog) async throws -> DemoFloor {
         configuration.onProgress(
             configuration.masters == 1 ? "starting a Redis server" : "starting \(configuration.masters) Redis servers")
-        let booksFolder = try BooksFolder(keptIn: configuration.keepFolder)
-        let fleet: EmbeddedFleet
+        let fleet = try await EmbeddedFleet.start(
+            EmbeddedFleet.Configuration(masters: configuration.masters, keepFolder: configuration.keepFolder))
         do {
-            fleet = try await EmbeddedFleet.start(
-                EmbeddedFleet.Configuration(masters: configuration.masters, keepFolder: configuration.keepFolder))
-        } catch {
-            booksFolder.remove()
-            throw error
-        }
-        do {
-            return try await start(configuration, fleet: fleet, booksFolder: booksFolder, events: events)
+            return try await start(configuration, fleet: fleet, events: events)
         } catch {
             await fleet.stop()
-            booksFolder.remove()
             throw error
         }
     }
 
     private static func start(
-        _ configuration: Configuration, fleet: EmbeddedFleet, booksFolder: BooksFolder, events: EventLog
+        _ configuration: Configuration, fleet: EmbeddedFleet, events: EventLog
     ) async throws -> DemoFloor {
         configuration.onProgress("opening the books")
-        let store = try SQLiteOrderStore.open(path: booksFolder.databasePath)
+        // In the fleet's folder: they go with it, also when a later start sweeps what a killed demo left.
+        let path = fleet.folderPath + "/books.sqlite"
+        let store = try SQLiteOrderStore.open(path: path)
         _ = try await store.createSale(
             DemoSale.draft(skus: configuration.skus, durability: configuration.durability, stock: configuration.stock))
         let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
@@ -105,7 +93,7 @@ public final class DemoFloor: Sendable {
             "\(configuration.skus) SKUs in \(buckets) buckets are loaded on \(configuration.masters) Redis "
                 + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
         return DemoFloor(
-            fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, booksFolder: booksFolder,
+            fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, ordersURL: "sqlite:\(path)",
             configuration: configuration)
     }
 
@@ -123,7 +111,6 @@ public final class DemoFloor: Sendable {
         service.cluster.close()
         await store.close()
         await fleet.stop()
-        booksFolder.remove()
     }
 
     // MARK: Acts
@@ -264,42 +251,5 @@ extension DemoFloor: BuyersWitness {
         reading.lostUnits = lost.units
         reading.buyersPerSecond = shoppers.rate
         return reading
-    }
-}
-
-/// Where a demo's SQL lives: a private folder that goes with it, or one that is kept.
-struct BooksFolder: Sendable {
-    let path: String
-    let isKept: Bool
-    var databasePath: String { path + "/books.sqlite" }
-
-    init(keptIn folder: String?) throws {
-        if let folder {
-            path = folder
-            isKept = true
-            if mkdir(folder, 0o700) != 0 && errno != EEXIST {
-                throw FolderError(path: folder, code: errno)
-            }
-            return
-        }
-        isKept = false
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/sellout-books-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FolderError(path: parent, code: errno) }
-        path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    struct FolderError: Error, CustomStringConvertible {
-        let path: String
-        let code: Int32
-        var description: String { "\(path): \(String(cString: strerror(code))); choose a folder you may write to" }
-    }
-
-    func remove() {
-        guard !isKept else { return }
-        for name in ["books.sqlite", "books.sqlite-wal", "books.sqlite-shm", "books.sqlite-journal"] {
-            unlink("\(path)/\(name)")
-        }
-        rmdir(path)
     }
 }

@@ -69,6 +69,9 @@ public struct DemoRun: Sendable {
     /// Runs the sale. Cancelled, it closes early and still reports.
     public func run(events: EventLog) async throws -> Report {
         let floor = try await DemoFloor.start(configuration.floor, events: events)
+        if configuration.floor.keepFolder != nil {
+            events.add(.info, "kept: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
+        }
         let work = Task { await floor.run() }
         let report: Result<Report, any Error>
         do { report = .success(try await sellAndCount(floor)) } catch { report = .failure(error) }

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+import Host
+import Synchronization
+
+/// The way in: it blocks the signals before any thread exists, then lets the command work, and ends with an exit code that
+/// means something.
+@main
+enum Main {
+    static func main() {
+        // A closed pipe is an error of the write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            let command = try Sellout.parseAsRoot()
+            switch command {
+            case let screen as any ScreenCommand where screen.wantsScreen: exit(try screen.runScreen())
+            case let worker as any WorkerCommand: exit(try Worker.run(worker))
+            default:
+                var command = command
+                try command.run()
+            }
+        } catch let error as ExitCode {
+            exit(error.rawValue)
+        } catch let error where Sellout.exitCode(for: error) != .failure || error is CleanExit {
+            Sellout.exit(withError: error)
+        } catch {
+            FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
+            exit(2)
+        }
+    }
+
+    /// Errors carry text from servers and files: one line, nothing that moves a terminal.
+    static func oneLine(_ text: String) -> String { PlainText.line(text) }
+}
+
+/// A command that opens the war room; it owns the main thread, which owns the terminal.
+protocol ScreenCommand: ParsableCommand {
+    var wantsScreen: Bool { get }
+    /// Returns the exit code.
+    func runScreen() throws -> Int32
+}
+
+/// A command that works without a screen.
+protocol WorkerCommand: ParsableCommand, Sendable {
+    /// Returns the exit code. Cancelled when a signal asks to end: it then cleans up and returns.
+    func work() async throws -> Int32
+}
+
+/// Runs asynchronous work from the main thread and turns signals into cancellation.
+enum Worker {
+    private final class Outcome: Sendable {
+        let result = Mutex<Result<Int32, any Error>?>(nil)
+        let notifier: EventNotifier
+        init() throws { notifier = try EventNotifier() }
+    }
+
+    static func run(_ command: some WorkerCommand) throws -> Int32 {
+        let signals = try SignalWatch()
+        let outcome = try Outcome()
+        let task = Task.detached {
+            let result: Result<Int32, any Error>
+            do { result = .success(try await command.work()) } catch { result = .failure(error) }
+            outcome.result.withLock { $0 = result }
+            outcome.notifier.notify()
+        }
+        let poller = Poller(input: -1, wake: outcome.notifier.fileDescriptor, signals: signals.descriptor)
+        var ending: WatchedSignal?
+        while true {
+            let ready = poller.wait(timeoutMilliseconds: nil)
+            if ready.contains(.signal) {
+                for signal in signals.drain() where signal.asksToEnd {
+                    // Asked twice: go at once. The kernel takes the embedded servers along.
+                    if ending != nil { _exit(signal.exitStatus) }
+                    ending = signal
+                    task.cancel()
+                }
+            }
+            if let result = outcome.result.withLock({ $0 }) {
+                if let ending { return ending.exitStatus }
+                return try result.get()
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import Inventory
+import Operations
+import OrderStore
+import Reconciliation
+import Redis
+
+struct ReconcileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reconcile",
+        abstract: "Compare Redis with the order store, unit by unit and order by order.",
+        discussion: """
+            Two comparisons must name the same difference before a repair is planned. Without --repair nothing is written.
+
+            sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite --repair --json
+            """)
+
+    @OptionGroup var sources: Sources
+
+    @Flag(help: "Apply the plan.")
+    var repair = false
+
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+
+    struct Report: Codable {
+        struct Repair: Codable {
+            var id: String
+            var kind: String
+            var sku: String
+            var units: Int64
+            var flows: [String]
+            var state: String
+        }
+        var driftUnits: Int64
+        var drift: [String: Int64]
+        var cuts: Int
+        var repairs: [Repair]
+    }
+}
+
+extension ReconcileCommand: WorkerCommand {
+    func work() async throws -> Int32 {
+        let (service, _, _) = try await sources.connect(readOnly: !repair, events: EventLog())
+        let result: Result<Int32, any Error>
+        do { result = .success(try await compare(service)) } catch { result = .failure(error) }
+        service.cluster.close()
+        await service.store.close()
+        return try result.get()
+    }
+
+    private func compare(_ service: SaleService) async throws -> Int32 {
+        let first = await service.compare(ledgers: true)
+        let second = await service.compare(ledgers: true)
+        var plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
+        var last = second
+        if repair, !plan.repairs.isEmpty {
+            plan = await service.apply(plan)
+            last = await service.compare(ledgers: true)
+        }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+            print(String(decoding: try encoder.encode(report(last, plan, service.catalogue)), as: UTF8.self))
+        } else {
+            print(text(last, plan, service.catalogue))
+        }
+        if last.driftUnits > 0 || plan.repairs.contains(where: { $0.state == .failed }) { return 1 }
+        return last.unread.isEmpty ? 0 : 3
+    }
+
+    private func report(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> Report {
+        Report(
+            driftUnits: comparison.driftUnits,
+            drift: Dictionary(uniqueKeysWithValues: comparison.unitsByKind.map { ($0.key.rawValue, $0.value) }),
+            cuts: comparison.cuts,
+            repairs: plan.repairs.map { repair in
+                Report.Repair(
+                    id: repair.id, kind: repair.kind.rawValue, sku: repair.sku.flatMap { catalogue[$0]?.sku } ?? "",
+                    units: repair.units, flows: repair.flows.map(\.description), state: repair.state.rawValue)
+            })
+    }
+
+    private func text(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> String {
+        var lines = comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
+        for repair in plan.repairs {
+            lines.append("repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)")
+        }
+        for (bucket, why) in comparison.unread.sorted(by: { $0.key < $1.key }) {
+            lines.append("not compared  bucket \(catalogue[bucket]?.tag ?? "?"): \(why)")
+        }
+        lines.append(
+            "\(comparison.cuts) buckets compared in \(comparison.duration.formatted): "
+                + (comparison.driftUnits == 0 ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits) units of drift"))
+        return lines.map(PlainText.line).joined(separator: "\n")
+    }
+}

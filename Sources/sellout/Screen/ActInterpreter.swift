@@ -1,0 +1,129 @@
+import Dashboard
+import Foundation
+import Inventory
+import Lab
+import Operations
+import OrderStore
+import Reconciliation
+import Redis
+import Synchronization
+import Telemetry
+
+/// Carries out what the screen asks for, off its thread, and sends the result back.
+final class ActInterpreter: Sendable {
+    private struct State {
+        var floor: DemoFloor?
+        var service: SaleService?
+        var plans: [Int: RepairPlan] = [:]
+        var nextPlan = 1
+    }
+
+    private let mailbox: ScreenMailbox
+    private let state = Mutex(State())
+
+    init(mailbox: ScreenMailbox) { self.mailbox = mailbox }
+
+    /// From now on acts have something to act on. Crashing needs the fleet, which only a demo has.
+    func attach(service: SaleService, floor: DemoFloor?) {
+        state.withLock {
+            $0.service = service
+            $0.floor = floor
+        }
+    }
+
+    func interpret(_ effect: Effect) {
+        let (service, floor) = state.withLock { ($0.service, $0.floor) }
+        guard let service else {
+            mailbox.put(.actDone(ActReport(sentence: "still starting; try again in a moment", succeeded: false)))
+            return
+        }
+        Task.detached { [self] in await carryOut(effect, service, floor) }
+    }
+
+    private func carryOut(_ effect: Effect, _ service: SaleService, _ floor: DemoFloor?) async {
+        switch effect {
+        case .openSale(let buyers, let seconds): await open(buyers, seconds, service, floor)
+        case .haltSale: done(await service.control.halt())
+        case .setFrozen(let sku, let frozen): done(await service.control.setFrozen(sku, frozen))
+        case .restock(let sku, let units):
+            // The buyers' record must know of the capacity before anybody can buy it.
+            floor?.book.allocate(sku, units: units)
+            let report = await service.control.restock(sku, units: units)
+            if !report.succeeded { floor?.book.allocate(sku, units: -units) }
+            done(report)
+        case .crash(let node):
+            guard let floor else {
+                done(SaleControl.Report(sentence: "only a demo's own fleet can be crashed", succeeded: false))
+                return
+            }
+            // The screen's order is that of the slots; the fleet has its own.
+            let addresses = service.cluster.status.map(\.address)
+            let index = addresses.indices.contains(node)
+                ? floor.fleet.nodes.firstIndex { $0.address == addresses[node] } : nil
+            done(await floor.crash(index ?? node))
+        case .compare: await compare(service)
+        case .applyPlan(let id): await apply(id, service)
+        case .quit, .suspend, .redraw, .bell: break
+        }
+    }
+
+    private func done(_ report: SaleControl.Report) {
+        mailbox.put(.actDone(ActReport(sentence: report.sentence, succeeded: report.succeeded)))
+    }
+
+    private func open(_ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?) async {
+        let isOpen = (try? await service.store.sale())??.state == .open
+        if !isOpen {
+            let report = await service.control.open()
+            done(report)
+            guard report.succeeded else { return }
+        }
+        guard let floor, let buyers else { return }
+        service.events.add(
+            .info, "\(Int(buyers)) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
+        await floor.sell(buyersPerSecond: buyers, seconds: seconds ?? 60)
+        service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
+    }
+
+    private func compare(_ service: SaleService) async {
+        // Two cuts: what only one of them names is on its way, not wrong.
+        let first = await service.compare(ledgers: true)
+        let second = await service.compare(ledgers: true)
+        let plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
+        let id = state.withLock { state in
+            let id = state.nextPlan
+            state.nextPlan += 1
+            state.plans = [id: plan]
+            return id
+        }
+        var lines = second.drifts.map(\.sentence)
+        lines += plan.repairs.map { "→ \($0.effect)" }
+        let inFlight = second.unitsByKind[.inFlight] ?? 0
+        var sentence =
+            second.driftUnits == 0
+            ? "compared \(second.cuts) buckets in \(second.duration.formatted): Redis and SQL agree to the unit"
+            : "compared \(second.cuts) buckets: \(second.driftUnits) units differ, \(plan.repairs.count) repairs planned"
+        if inFlight > 0 { sentence += "; \(inFlight) units are on their way" }
+        if !second.unread.isEmpty { sentence += "; \(second.unread.count) buckets could not be compared" }
+        service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
+        await service.control.record(
+            what: "compare", subject: "sale", before: "", after: "\(second.driftUnits) units of drift")
+        mailbox.put(.planReady(PlanSummary(id: id, lines: lines, repairs: plan.repairs.count, sentence: sentence)))
+    }
+
+    private func apply(_ id: Int, _ service: SaleService) async {
+        guard let plan = state.withLock({ $0.plans[id] }) else {
+            done(SaleControl.Report(sentence: "that plan is gone; press R to compare again", succeeded: false))
+            return
+        }
+        let applied = await service.apply(plan)
+        let failed = applied.repairs.filter { $0.state == .failed }
+        let sentence =
+            failed.isEmpty
+            ? "\(applied.repairs.count) repairs applied"
+            : "\(applied.repairs.count - failed.count) repairs applied, \(failed.count) not: \(failed[0].failure ?? "")"
+        service.events.add(failed.isEmpty ? .good : .bad, sentence)
+        done(SaleControl.Report(sentence: sentence, succeeded: failed.isEmpty))
+        _ = await service.compare()
+    }
+}

@@ -1,0 +1,123 @@
+import Dashboard
+import Foundation
+import Host
+import NcursesTerminal
+import TerminalUI
+import Telemetry
+
+/// The war room on a terminal: one thread owns the model and curses, waits for keys, signals, messages and the next frame, and
+/// draws the difference.
+final class Screen {
+    /// Under load the screen is drawn this often; a key is answered at once.
+    static let frameInterval = Duration.milliseconds(100)
+
+    enum Ending {
+        case quit
+        case signal(WatchedSignal)
+        /// The terminal went away.
+        case hungUp
+
+        var exitCode: Int32 {
+            switch self {
+            case .quit: 0
+            case .signal(let signal): signal.exitStatus
+            case .hungUp: WatchedSignal.hangUp.exitStatus
+            }
+        }
+    }
+
+    private let terminal: NcursesTerminal
+    private let loop: TerminalLoop
+    private let mailbox: ScreenMailbox
+    private let signals: SignalWatch
+    private var model: Model
+    private let start = ContinuousClock.now
+
+    /// Opens the terminal; from here on nothing else may print.
+    init(
+        snapshot: WarRoomSnapshot, permissions: Permissions, theme: Theme, mailbox: ScreenMailbox, signals: SignalWatch,
+        proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
+    ) throws {
+        terminal = try NcursesTerminal(capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
+        loop = TerminalLoop(
+            terminal: terminal, signals: signals, wakeDescriptor: mailbox.notifier.fileDescriptor)
+        self.mailbox = mailbox
+        self.signals = signals
+        let size = terminal.size()
+        model = Model(
+            snapshot: snapshot, columns: size.columns, rows: size.rows, permissions: permissions, theme: theme,
+            capabilities: terminal.capabilities, proposedBuyersPerSecond: proposedBuyersPerSecond,
+            proposedSeconds: proposedSeconds, utcOffsetSeconds: TimeZone.current.secondsFromGMT())
+    }
+
+    /// Shows the war room until somebody or something ends it; the terminal is as it was when this returns.
+    func run(interpret: (Effect) -> Void) -> Ending {
+        defer { terminal.close() }
+        var lastFrame = ContinuousClock.now - .seconds(1)
+        var isDirty = true
+        while true {
+            let now = ContinuousClock.now
+            if isDirty, now - lastFrame >= Self.frameInterval {
+                draw()
+                lastFrame = now
+                isDirty = false
+            }
+            // Without news the clocks on the screen still move once a second.
+            let deadline = isDirty ? lastFrame + Self.frameInterval : lastFrame + .seconds(1)
+            var isUrgent = false
+            for event in loop.wait(until: deadline) {
+                switch event {
+                case .terminal(let event):
+                    isUrgent = true
+                    if let ending = handle(Self.message(event), interpret) { return ending }
+                case .wake:
+                    for message in mailbox.take() {
+                        if let ending = handle(message, interpret) { return ending }
+                    }
+                    if mailbox.isOver { return .quit }
+                    isDirty = true
+                case .signal(let signal): return .signal(signal)
+                case .deadline: isDirty = true
+                case .inputClosed: return .hungUp
+                }
+            }
+            if isUrgent {
+                draw()
+                lastFrame = .now
+                isDirty = false
+            }
+        }
+    }
+
+    private static func message(_ event: TerminalEvent) -> Message {
+        switch event {
+        case .key(let key): .key(key)
+        case .mouse(let mouse): .mouse(mouse)
+        case .paste(let text): .paste(text)
+        case .resize(let columns, let rows): .resized(columns: columns, rows: rows)
+        }
+    }
+
+    private func handle(_ message: Message, _ interpret: (Effect) -> Void) -> Ending? {
+        for effect in model.update(message) {
+            switch effect {
+            case .quit: return .quit
+            case .suspend:
+                terminal.leave()
+                signals.stopProcess()
+                terminal.reenter()
+                let (columns, rows) = terminal.resize()
+                _ = model.update(.resized(columns: columns, rows: rows))
+            case .redraw: terminal.invalidate()
+            case .bell: break
+            default: interpret(effect)
+            }
+        }
+        return nil
+    }
+
+    private func draw() {
+        _ = model.update(.tick(seconds: start.duration(to: .now) / .seconds(1)))
+        terminal.present(view(model), theme: model.theme)
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import Operations
+import OrderStore
+import Redis
+
+/// Where to look: the two addresses that `watch` and `reconcile` take.
+struct Sources: ParsableArguments {
+    @Option(help: "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given.")
+    var redis: String
+
+    @Option(help: "The order store: sqlite:PATH.")
+    var orders: String
+
+    /// Connects to both, or says in one line why not.
+    func connect(readOnly: Bool, events: EventLog) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
+        let ordersURL = try OrderStoreURL(orders)
+        var url = try RedisURL(redis)
+        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"], !password.isEmpty {
+            url = RedisURL(address: url.address, user: url.user, password: password)
+        }
+        let store = try ordersURL.open(readOnly: readOnly)
+        do {
+            let cluster = try await RedisCluster.connect(to: url)
+            do {
+                let service = try await SaleService(cluster: cluster, store: store, events: events)
+                return (service, "redis://\(url.address)", ordersURL.description)
+            } catch {
+                cluster.close()
+                throw error
+            }
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+}

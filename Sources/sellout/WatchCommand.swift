@@ -1,0 +1,71 @@
+import ArgumentParser
+import Dashboard
+import Foundation
+import Host
+import Inventory
+import Operations
+import OrderStore
+import Redis
+import Telemetry
+
+struct WatchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Show the war room on a Redis and an order store that exist already.",
+        discussion: """
+            It reads; it writes only what you tell it to: open, halt, freeze, restock, repair.
+
+            sellout watch --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            """)
+
+    @OptionGroup var sources: Sources
+
+    @Option(help: "A theme's name, or the path of a base16 or base24 file.")
+    var theme: String?
+
+    @Flag(help: "Leave every key unbound that would change anything.")
+    var readOnly = false
+}
+
+extension WatchCommand: ScreenCommand {
+    var wantsScreen: Bool { true }
+
+    func runScreen() throws -> Int32 {
+        let theme = try Themes.load(theme)
+        let signals = try SignalWatch()
+        let mailbox = try ScreenMailbox()
+        let events = EventLog()
+        let (sources, readOnly) = (sources, readOnly)
+        // Before the screen: what cannot be reached is said where it can be read.
+        let (service, redisURL, ordersURL) = try Blocking.result {
+            try await sources.connect(readOnly: readOnly, events: events)
+        }
+        let masters = service.cluster.status.count
+        let topology = service.cluster.isCluster ? "cluster \(masters)" : "single"
+        let screen = try Screen(
+            snapshot: WarRoomSnapshot(
+                phase: .starting("reading both stores"), saleName: service.sale.name, saleState: service.sale.state,
+                durability: service.sale.durability, topology: topology, redisURL: redisURL, ordersURL: ordersURL),
+            permissions: Permissions(isReadOnly: readOnly), theme: theme, mailbox: mailbox, signals: signals)
+        let interpreter = ActInterpreter(mailbox: mailbox)
+        interpreter.attach(service: service, floor: nil)
+        let sampler = WarRoomSampler(
+            service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL
+        ) { mailbox.put($0) }
+        events.add(.info, "watching \(service.catalogue.entries.count) SKUs in \(service.catalogue.buckets.count) buckets")
+        let work = Task.detached {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await sampler.run() }
+                group.addTask { await service.observe() }
+            }
+        }
+        let ending = screen.run { interpreter.interpret($0) }
+        work.cancel()
+        Blocking.wait {
+            await work.value
+            service.cluster.close()
+            await service.store.close()
+        }
+        return ending.exitCode
+    }
+}
