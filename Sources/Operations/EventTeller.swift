@@ -7,6 +7,10 @@ struct EventTeller {
     private let catalogue: Catalogue
     private var nodesUp: [Bool] = []
     private var soldOut: Set<SKUNumber> = []
+    /// Sold out and not told yet: the news come together, or they would drown the rest.
+    private var soldOutUntold: [WarRoomSnapshot.SKU] = []
+    private var soldOutToldAt: UInt64 = 0
+    private static let soldOutPauseMilliseconds: UInt64 = 4_000
     private var oversoldUnits: Int64 = 0
     private var lostOrders: Int64 = 0
     private var driftUnits: Int64 = 0
@@ -40,19 +44,23 @@ struct EventTeller {
     }
 
     private mutating func tellSoldOut(_ snapshot: WarRoomSnapshot) {
-        var fresh: [WarRoomSnapshot.SKU] = []
         for sku in snapshot.skus {
             guard let stock = sku.stock, !sku.fenced, sku.allocated > 0 else { continue }
             if stock == 0 {
-                if soldOut.insert(sku.number).inserted { fresh.append(sku) }
+                if soldOut.insert(sku.number).inserted, told { soldOutUntold.append(sku) }
             } else if stock > sku.allocated / 20 {
                 // A few units that come back from failed payments are no news.
                 soldOut.remove(sku.number)
             }
         }
-        guard told, let first = fresh.first else { return }
-        let others = fresh.count == 1 ? "" : " and \(fresh.count - 1) others"
-        events.add(.info, "\(first.sku) \(first.name)\(others): sold out, \(first.allocated) units")
+        let now = WallClock.milliseconds
+        guard let first = soldOutUntold.first, now - soldOutToldAt >= Self.soldOutPauseMilliseconds else { return }
+        let names = soldOutUntold.prefix(3).map { "\($0.sku) \($0.name)" }.joined(separator: ", ")
+        let others = soldOutUntold.count > 3 ? " and \(soldOutUntold.count - 3) others" : ""
+        let units = soldOutUntold.count == 1 ? ", all \(first.allocated) units" : ""
+        events.add(.info, "\(names)\(others): sold out\(units)")
+        soldOutUntold = []
+        soldOutToldAt = now
     }
 
     private mutating func tellBooks(_ snapshot: WarRoomSnapshot, isDemo: Bool) {

@@ -28,7 +28,7 @@ struct RateBook {
     /// - Parameters:
     ///   - seconds: since some fixed moment, growing.
     ///   - taken: by SKU position; `nil` keeps what was known.
-    mutating func add(at seconds: Double, taken: [Int64?], accepted: Int64, entries: Int64, released: Int64) {
+    mutating func add(at seconds: Double, taken: [Int64?], accepted: Int64, entries: Int64) {
         let before = samples.last?.taken
         var known: [Int64] = []
         known.reserveCapacity(taken.count)

@@ -38,6 +38,11 @@ public actor WarRoomSampler {
     private var comparedAt: ContinuousClock.Instant?
     private var teller: EventTeller
     private var storeError: String?
+    /// Since when each node answers for its buckets, or does not.
+    private var nodeStates: [String: (isUp: Bool, since: ContinuousClock.Instant)] = [:]
+    /// Ledger entries that came by selling; what a rebuild writes again is no growth.
+    private var entriesGrown: Int64 = 0
+    private var bucketEntries: [(epoch: Epoch, entries: Int64)?]
 
     /// - Parameter publish: hears every snapshot, on any thread; must not block.
     public init(
@@ -51,6 +56,7 @@ public actor WarRoomSampler {
         self.publish = publish
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
+        bucketEntries = Array(repeating: nil, count: service.catalogue.buckets.count)
         rates = RateBook(skus: service.catalogue.entries.count, buckets: service.catalogue.buckets.count)
         sale = service.sale
         lastAnswerAt = .now
@@ -164,8 +170,15 @@ public actor WarRoomSampler {
             guard let cut else { continue }
             if let damage = cut.damage, damage != .halted { fencedPositions.insert(position) }
             bucketN[position] = cut.id?.n
+            let entries = cut.skus.reduce(Int64(0)) { $0 + $1.ledgerEntries }
+            ledgerEntries += entries
+            if let id = cut.id, cut.state != "recovering" {
+                if let before = bucketEntries[position], before.epoch == id.epoch {
+                    entriesGrown += max(0, entries - before.entries)
+                }
+                bucketEntries[position] = (id.epoch, entries)
+            }
             for sku in cut.skus {
-                ledgerEntries += sku.ledgerEntries
                 guard let index = catalogue.position(of: sku.sku), let control = sku.control else { continue }
                 taken[index] = control.taken
                 stock[index] = sku.stock
@@ -174,8 +187,7 @@ public actor WarRoomSampler {
         }
         rates.add(
             at: start.duration(to: now).milliseconds / 1_000, taken: taken,
-            accepted: reading?.acknowledged ?? totals.map { $0.reserved + $0.sold } ?? 0, entries: ledgerEntries,
-            released: reading?.released ?? 0)
+            accepted: reading?.acknowledged ?? totals.map { $0.reserved + $0.sold } ?? 0, entries: entriesGrown)
 
         var skus: [WarRoomSnapshot.SKU] = []
         skus.reserveCapacity(catalogue.entries.count)
@@ -204,12 +216,17 @@ public actor WarRoomSampler {
         snapshot.recoveries = status.recoveries
         snapshot.nodes = nodes.enumerated().map { index, node in
             let members = catalogue.buckets.indices.filter { self.nodeIndex(nodes, keys[$0].slot) == index }
+            // A node that accepts connections and serves none of its buckets (empty, still joining) is not up for a sale.
+            let isUp = node.isUp && (members.isEmpty || members.contains { cuts[$0] != nil })
+            let address = node.address.description
+            if nodeStates[address]?.isUp != isUp { nodeStates[address] = (isUp, now) }
             return WarRoomSnapshot.Node(
-                address: node.address.description, isUp: node.isUp, sinceSeconds: node.since.duration(to: now).milliseconds / 1_000,
+                address: address, isUp: isUp,
+                sinceSeconds: (nodeStates[address]?.since ?? now).duration(to: now).milliseconds / 1_000,
                 ordersPerSecond: members.reduce(0) { $0 + bucketRates[$1] }, callsPerSecond: node.callsPerSecond,
                 p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
                 fencedBuckets: members.count { fencedPositions.contains($0) },
-                memoryBytes: memory[node.address.description])
+                memoryBytes: memory[address])
         }
         snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
         assembleOrders(reading)

@@ -197,6 +197,27 @@ public final class DemoFloor: Sendable {
         }
     }
 
+    /// What the buyers' own record says against both books, in plain sentences; empty while they agree.
+    public var explanation: [String] {
+        let lost = loss.withLock { $0 }
+        let oversold = book.oversold
+        var lines: [String] = []
+        if lost.orders > 0 {
+            lines.append(
+                "\(lost.orders) orders (\(lost.units) units) were told yes and are in neither Redis nor SQL: they lay in the outbox"
+                    + " of a node when it was killed, and SQL had not heard of them")
+            lines.append(
+                "the rebuild from SQL put their \(lost.units) units back on sale: `memory` says yes before SQL knows")
+        }
+        if !oversold.isEmpty {
+            let worst = oversold.sorted { $0.value > $1.value }.prefix(4)
+                .map { "\(service.catalogue[$0.key]?.sku ?? "?") by \($0.value)" }.joined(separator: ", ")
+            lines.append(
+                "\(oversold.values.reduce(0, +)) of those units have been sold a second time, beyond what there is: \(worst)")
+        }
+        return lines
+    }
+
     // MARK: Losses
 
     /// After each recovery: which yeses does no book hold any more?

@@ -61,7 +61,7 @@ final class ActInterpreter: Sendable {
             let index = addresses.indices.contains(node)
                 ? floor.fleet.nodes.firstIndex { $0.address == addresses[node] } : nil
             done(await floor.crash(index ?? node))
-        case .compare: await compare(service)
+        case .compare: await compare(service, floor)
         case .applyPlan(let id): await apply(id, service)
         case .quit, .suspend, .redraw, .bell: break
         }
@@ -85,7 +85,7 @@ final class ActInterpreter: Sendable {
         service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
     }
 
-    private func compare(_ service: SaleService) async {
+    private func compare(_ service: SaleService, _ floor: DemoFloor?) async {
         // Two cuts: what only one of them names is on its way, not wrong.
         let first = await service.compare(ledgers: true)
         let second = await service.compare(ledgers: true)
@@ -96,13 +96,18 @@ final class ActInterpreter: Sendable {
             state.plans = [id: plan]
             return id
         }
-        var lines = second.drifts.map(\.sentence)
+        var lines = floor?.explanation ?? []
+        lines += second.drifts.map(\.sentence)
         lines += plan.repairs.map { "→ \($0.effect)" }
         let inFlight = second.unitsByKind[.inFlight] ?? 0
         var sentence =
             second.driftUnits == 0
             ? "compared \(second.cuts) buckets in \(second.duration.formatted): Redis and SQL agree to the unit"
             : "compared \(second.cuts) buckets: \(second.driftUnits) units differ, \(plan.repairs.count) repairs planned"
+        if let floor, !floor.explanation.isEmpty {
+            sentence += "; the buyers' record does not"
+            for line in floor.explanation { service.events.add(.bad, line) }
+        }
         if inFlight > 0 { sentence += "; \(inFlight) units are on their way" }
         if !second.unread.isEmpty { sentence += "; \(second.unread.count) buckets could not be compared" }
         service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
