@@ -12,7 +12,10 @@ extension Model {
         let glyphs = canvas.glyphs
         let name = SafeText.fitted(sku.sku, width: 24, ellipsis: glyphs.ellipsis)
         var panel = Panel(
-            "stock", details: ["SKU " + name, "row \(Formats.grouped(list.cursorRow + 1)) of \(Formats.grouped(list.order.count))"],
+            "stock",
+            details: [
+                "SKU " + name, "row \(Formats.grouped(list.cursorRow + 1)) of \(Formats.grouped(list.order.count))",
+            ],
             number: 1, hints: hints(.detail, glyphs), isFocused: isFocused(.stock))
         if case .oversold = sku.state { panel.frame = .bad }
         let inside = canvas.panel(rect, panel).inset(1, 0)
@@ -37,6 +40,7 @@ extension Model {
         var facts: [(String, Span)] = [
             ("left in Redis", sku.stock.map(number) ?? Span("does not answer", Style(.warn, attributes: .bold))),
             ("sold and reserved", number(sku.taken)),
+            ("share sold", Span(Formats.percent(sku.soldShare), Style(.title))),
             ("allocated in SQL", number(sku.allocated)),
             ("units a second", Span(perSecond(sku.unitsPerSecond), Style(.title, attributes: .bold))),
         ]
@@ -54,7 +58,8 @@ extension Model {
             ))
         facts.append(("frozen", Span(sku.frozen ? "yes" : "no", Style(sku.frozen ? .frozen : .text))))
         if sku.oversold > 0 {
-            facts.append(("OVERSOLD", Span(" \(Formats.grouped(sku.oversold)) units ", Style(.onFill, on: .bad, .bold))))
+            facts.append(
+                ("OVERSOLD", Span(" \(Formats.grouped(sku.oversold)) units ", Style(.onFill, on: .bad, .bold))))
         }
         return facts
     }

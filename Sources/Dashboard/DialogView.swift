@@ -19,7 +19,8 @@ extension Model {
     func drawDialog(_ dialog: DialogState, on canvas: inout Canvas) {
         switch dialog {
         case .help(let scroll):
-            canvas.help(helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
+            canvas.help(
+                helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
         case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
         case .openSale(let open): draw(openSheet(open), dialog, on: &canvas)
         case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)
@@ -35,7 +36,8 @@ extension Model {
         case .quit:
             let text =
                 permissions.canOpenWithBuyers
-                ? "The sale is open. Quitting ends it: the fleet stops." : "The sale is open. It goes on without this screen."
+                ? "The sale is open. Quitting ends it: the fleet stops."
+                : "The sale is open. It goes on without this screen."
             draw(Sheet(title: "quit", text: [Span(text, Style(.text))], tone: .warn), dialog, on: &canvas)
         }
     }
@@ -162,8 +164,11 @@ extension Model {
         let first = min(scroll, max(0, plan.lines.count - room))
         var body: [[Span]] = []
         for line in plan.lines.dropFirst(first).prefix(room) {
-            for (index, part) in SafeText.wrapped(canvas.own(line), width: width - 2).enumerated() where body.count < room {
-                body.append([Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text))])
+            for (index, part) in SafeText.wrapped(canvas.own(line), width: width - 2).enumerated()
+            where body.count < room {
+                body.append([
+                    Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text)),
+                ])
             }
         }
         if !body.isEmpty { lines += [[]] + body }
@@ -172,7 +177,9 @@ extension Model {
             lines.append([Span("line \(first + 1) of \(Formats.grouped(plan.lines.count))", Style(.dim))])
         }
         lines.append([])
-        lines.append([Span(planQuestion(plan), Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : []))])
+        lines.append([
+            Span(planQuestion(plan), Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : []))
+        ])
         let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4)
         let tone: Role = plan.repairs > 0 ? .warn : .good
         let panel = Panel(
@@ -200,7 +207,7 @@ extension Model {
             HelpSection(
                 title: "States",
                 lines: [
-                    .init(keys: "HOT", help: "sells out within a minute at this rate"),
+                    .init(keys: "HOT", help: "sells out within 30 s at this rate"),
                     .init(keys: "LOW", help: "a tenth or less is left"),
                     .init(keys: "FROZEN", help: "stopped by a person"),
                     .init(keys: "FENCED", help: "its bucket takes no orders until it is rebuilt from SQL"),
@@ -222,7 +229,7 @@ extension Model {
 
     /// How far the help scrolls at this size.
     var helpScrollLimit: Int {
-        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        var canvas = Canvas(columns: columns, rows: dialogArea.height, glyphs: capabilities.glyphs)
         return canvas.help(helpSections(capabilities.glyphs), title: "help")
     }
 }

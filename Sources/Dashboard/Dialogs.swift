@@ -43,7 +43,7 @@ enum DialogState: Sendable, Hashable {
     func contexts(_ permissions: Permissions) -> [KeyContext] {
         switch self {
         case .openSale(let dialog): dialog.buyers == nil ? [.question, .dialog] : [.question, .form, .dialog]
-        case .restock: [.question, .form, .dialog]
+        case .restock: [.question, .dialog]
         case .freeze, .quit: [.question, .dialog]
         case .crash: [.question, .nodes, .dialog]
         case .plan(let plan, _):
@@ -74,10 +74,14 @@ struct NumberField: Sendable, Hashable {
 
     /// What is wrong, in a few words.
     var problem: String? {
-        if text.text.isEmpty { return "type a number, \(Formats.grouped(range.lowerBound)) to \(Formats.grouped(range.upperBound))" }
+        if text.text.isEmpty {
+            return "type a number, \(Formats.grouped(range.lowerBound)) to \(Formats.grouped(range.upperBound))"
+        }
         guard let number = Int(text.text) else { return "not a whole number" }
         if number < 0 { return "cannot be negative" }
-        if number < range.lowerBound { return number == 0 ? "cannot be zero" : "at least \(Formats.grouped(range.lowerBound))" }
+        if number < range.lowerBound {
+            return number == 0 ? "cannot be zero" : "at least \(Formats.grouped(range.lowerBound))"
+        }
         if number > range.upperBound { return "at most \(Formats.grouped(range.upperBound))" }
         return nil
     }

@@ -26,7 +26,8 @@ extension Model {
     /// Whether the books agree, and by whose record.
     func drawDrift(_ rect: Rect, on canvas: inout Canvas) {
         let drift = shown.drift
-        let age = drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"
+        let age =
+            drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"
         var panel = Panel(
             "drift", details: [Formats.count(Double(drift.units)) + " units", age], number: 4,
             hints: hints(.drift, canvas.glyphs), isFocused: isFocused(.drift))
@@ -38,10 +39,13 @@ extension Model {
             var y = drawVerdict(drift, on: &canvas)
             let first = scroll[.drift] ?? 0
             for finding in drift.findings.dropFirst(first) {
-                for (index, line) in SafeText.wrapped(finding, width: canvas.width - 2).enumerated() {
-                    guard y < canvas.height else { return }
-                    if index == 0 { canvas.put(0, y, canvas.glyphs.bullet, Style(.warn)) }
-                    canvas.put(2, y, line, Style(.text))
+                guard y < canvas.height else { return }
+                canvas.put(0, y, canvas.glyphs.bullet, Style(.warn))
+                let lines = SafeText.wrapped(finding, width: canvas.width - 2)
+                for (index, line) in lines.enumerated() where y < canvas.height {
+                    let isCut = y == canvas.height - 1 && index < lines.count - 1
+                    let text = isCut ? line + " " + lines[index + 1] : line
+                    canvas.label(2, y, width: canvas.width - 2, text, Style(.text))
                     y += 1
                 }
             }
@@ -61,7 +65,8 @@ extension Model {
         if drift.oversoldUnits > 0 { line("OVERSOLD \(count(drift.oversoldUnits, "unit"))", .bad) }
         if let lost = drift.lostOrders, lost > 0 {
             let units = drift.lostUnits.map { " (\(count($0, "unit")))" } ?? ""
-            line("LOST \(count(lost, "order"))\(units)", .bad)
+            let short = "LOST \(count(lost, "order"))"
+            line(short.count + units.count + 2 <= canvas.width ? short + units : short, .bad)
         }
         let isCalm = y == 0
         if isCalm && drift.units == 0 {
@@ -75,7 +80,9 @@ extension Model {
                 ])
             y += 1
             let lost = drift.lostOrders.map { "lost \($0)  " } ?? ""
-            canvas.label(0, y, width: canvas.width, lost + "oversold 0  " + record, Style(.dim))
+            let calm = lost + "oversold 0"
+            let isWide = canvas.width >= calm.count + record.count + 2
+            canvas.put(0, y, isWide ? calm + "  " + record : calm, Style(.dim))
             y += 1
         } else if drift.units > 0 {
             canvas.pair(

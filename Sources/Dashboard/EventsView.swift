@@ -11,7 +11,8 @@ extension Model {
         let inside = canvas.panel(rect, panel).inset(1, 0)
         canvas.within(inside) { canvas in
             guard !events.isEmpty else {
-                canvas.label(0, canvas.height / 2, width: canvas.width, "nothing has happened yet", Style(.dim), .centre)
+                canvas.label(
+                    0, canvas.height / 2, width: canvas.width, "nothing has happened yet", Style(.dim), .centre)
                 return
             }
             let indent = 12

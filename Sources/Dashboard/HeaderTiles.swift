@@ -36,23 +36,24 @@ extension Model {
         tiles.append(
             Tile(
                 label: "oversold", value: Formats.count(Double(drift.oversoldUnits)), more: " units", style: calm,
-                alarm: drift.oversoldUnits > 0 ? .bad : nil, width: 8, expendability: 0))
+                alarm: drift.oversoldUnits > 0 ? .bad : nil, width: 9, expendability: 0))
         if let lost = drift.lostOrders {
             tiles.append(
                 Tile(
                     label: "lost", value: Formats.count(Double(lost)), more: " orders", style: calm,
-                    alarm: lost > 0 ? .bad : nil, width: 5, expendability: 0))
+                    alarm: lost > 0 ? .bad : nil, width: 6, expendability: 0))
         }
         tiles.append(
             Tile(
                 label: "drift", value: Formats.count(Double(drift.units)), more: " units", style: calm,
-                alarm: drift.units > 0 ? .warn : nil, width: 5, expendability: 0))
+                alarm: drift.units > 0 ? .warn : nil, width: 6, expendability: 0))
         let isBehind = ledger.backlogMilliseconds > 5_000
         tiles.append(
             Tile(
                 label: "outbox",
                 value: Formats.count(Double(ledger.backlogEntries))
-                    + (ledger.backlogEntries > 0 ? " " + canvas.time(milliseconds: Double(ledger.backlogMilliseconds)) : ""),
+                    + (ledger.backlogEntries > 0
+                        ? " " + canvas.time(milliseconds: Double(ledger.backlogMilliseconds)) : ""),
                 style: isBehind ? Style(.warn, attributes: .bold) : Style(.text), width: 11, expendability: 4))
         if orders.p99Milliseconds != nil {
             tiles.append(
@@ -117,7 +118,7 @@ extension Model {
         let long = tile.value + tile.more
         let value = SafeText.width(long) <= width ? long : tile.value
         for (y, text) in [tile.label.uppercased(), value].enumerated() {
-            canvas.fill(Rect(x: x - 1, y: y, width: width + 2, height: 1), .role(alarm))
+            canvas.fill(Rect(x: x - 1, y: y, width: width + 1, height: 1), .role(alarm))
             canvas.label(x, y, width: width, text, fill)
         }
     }

@@ -17,7 +17,7 @@ extension Model {
             [Span(snapshot.topology, Style(.dim))], [Span(snapshot.durability.rawValue, Style(.dim))],
         ]
         if permissions.isReadOnly { panel.trailing.append([Span(" READ-ONLY ", Style(.onFill, on: .frozen, .bold))]) }
-        panel.trailing.append([screenState])
+        if let screenState { panel.trailing.append([screenState]) }
         switch snapshot.alerts.first?.severity {
         case .bad?: panel.frame = .bad
         case .warning?: panel.frame = .warn
@@ -55,14 +55,14 @@ extension Model {
     }
 
     /// What the screen itself is doing: never a word that could mean the sale.
-    private var screenState: Span {
+    private var screenState: Span? {
         if let seconds = heldSeconds {
             return Span(" SCREEN HELD \(Int(seconds))s ", Style(.onFill, on: .warn, .bold))
         }
         if case .stale(let seconds) = snapshot.phase {
             return Span(" STALE \(Int(max(0, min(seconds, 1e6))))s ", Style(.onFill, on: .bad, .bold))
         }
-        if case .starting = snapshot.phase { return Span("STARTING", Style(.accent, attributes: .bold)) }
+        if case .starting = snapshot.phase { return nil }
         return Span("LIVE", Style(.good, attributes: .bold))
     }
 
@@ -106,7 +106,9 @@ extension Model {
         }
         if case .stale(let seconds) = snapshot.phase, snapshot.alerts.isEmpty {
             let text = "no answer for \(canvas.own(Formats.duration(seconds: seconds))): what you see is that old"
-            canvas.put(0, 0, [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
+            canvas.put(
+                0, 0,
+                [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
             return
         }
         if let alert = snapshot.alerts.first {
@@ -134,9 +136,13 @@ extension Model {
         case .warmed where canOpen: return [calm, text("warmed: "), key("F"), text(" lets orders in")]
         case .warmed: return [calm, text("warmed: no order is let in yet")]
         case .open where buyers == 0 && canOpen && permissions.canOpenWithBuyers:
-            return [calm, text("open, nobody is buying: press "), key("F"), text(" to send buyers, "), key("X"), text(" to halt")]
+            return [
+                calm, text("open, nobody is buying: press "), key("F"), text(" to send buyers, "), key("X"),
+                text(" to halt"),
+            ]
         case .open:
-            let rate = buyers.map { $0.isFinite ? " from \(Formats.rate($0)) buyers" : " from buyers at full speed" } ?? ""
+            let rate =
+                buyers.map { $0.isFinite ? " from \(Formats.rate($0)) buyers" : " from buyers at full speed" } ?? ""
             return [calm, text("healthy: orders come in\(rate), no alert")]
         case .halted:
             return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]

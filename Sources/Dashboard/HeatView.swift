@@ -18,6 +18,9 @@ extension Model {
         }
         let inside = canvas.panel(rect, panel).inset(1, 0)
         canvas.within(inside) { canvas in
+            if snapshot.nodes.isEmpty {
+                canvas.label(0, canvas.height / 2, width: canvas.width, "no node serves yet", Style(.dim), .centre)
+            }
             let hasLegend = canvas.height >= 8 && hottest > 0
             let room = canvas.height - (hasLegend ? 1 : 0)
             let first = scroll[.heat] ?? 0
@@ -56,14 +59,16 @@ extension Model {
             canvas.label(end, y, width: canvas.width - end, fenced, Style(.warn, attributes: .bold))
             return
         }
-        var figures: [[Span]] = [[Span(Formats.padded(Formats.rate(node.ordersPerSecond), 7), Style(.title, attributes: .bold))]]
+        var figures: [[Span]] = [
+            [Span(Formats.padded(Formats.rate(node.ordersPerSecond), 7), Style(.title, attributes: .bold))]
+        ]
         if node.fencedBuckets > 0 {
             figures.append([Span("\(Formats.grouped(node.fencedBuckets)) fenced", Style(.warn, attributes: .bold))])
         }
         if node.errors > 0 && node.fencedBuckets == 0 {
             figures.append([Span("err \(Formats.count(Double(node.errors)))", Style(.warn))])
         }
-        let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds), 6)
+        let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds > 0 ? node.p99Milliseconds : nil), 6)
         figures.append([Span(isNarrow ? p99 : "p99 " + p99, Style(.dim))])
         if canvas.width >= 58 {
             if node.errors == 0 { figures.append([Span("err 0", Style(.dim))]) }
@@ -84,23 +89,28 @@ extension Model {
 
     private func drawTag(_ tag: WarRoomSnapshot.Tag, peak: Double, _ y: Int, on canvas: inout Canvas) {
         let isNarrow = canvas.width < 36
-        canvas.label(0, y, width: isNarrow ? 3 : 7, tag.tag, Style(.text))
+        let longest = shown.hottestTags.map { SafeText.width(SafeText.fitted($0.tag, width: 12)) }.max() ?? 0
+        let start = min(isNarrow ? 4 : canvas.width >= 70 ? 14 : 8, max(4, longest + 2))
+        canvas.label(0, y, width: start - 1, tag.tag, Style(.text))
         var figures: [[Span]] = [[Span(Formats.padded(Formats.rate(tag.ordersPerSecond), 7), Style(.title))]]
         if tag.fenced {
-            figures.append([Span(" FENCED ", Style(.onFill, on: .warn, .bold))])
+            figures.append(
+                isNarrow
+                    ? [Span("FENCED", Style(.onFill, on: .warn, .bold))]
+                    : [Span(" FENCED ", Style(.onFill, on: .warn, .bold)), Span(" ", Style(.dim))])
         } else {
             figures.append([Span(tag.node.map { "n\($0 + 1)" } ?? "n?", Style(.dim))])
             if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.faint))]) }
         }
-        if canvas.width >= 50 {
+        if canvas.width >= 40 {
             let skus = tag.skus.map { SafeText.fitted($0, width: 10, ellipsis: canvas.glyphs.ellipsis) }
-            let width = min(32, canvas.width - 46)
+            let width = max(9, min(32, canvas.width - 46))
             let shown = SafeText.fitted(skus.joined(separator: " "), width: width, ellipsis: canvas.glyphs.ellipsis)
             let slack = String(repeating: " ", count: max(0, width - SafeText.width(shown)))
             figures.append([Span(shown + slack, Style(.dim))])
         }
         let share = peak > 0 ? tag.ordersPerSecond / peak : 0
-        bar(figures, start: isNarrow ? 4 : 8, y, on: &canvas) { canvas, x, width in
+        bar(figures, start: start, y, on: &canvas) { canvas, x, width in
             canvas.bar(x, y, width: width, share, .solid(.heat(share)))
         }
     }

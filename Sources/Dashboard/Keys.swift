@@ -43,7 +43,8 @@ enum Intent: Hashable, Sendable {
     case nextPanel, previousPanel
     case open, back
     case filter, sort, reverseSort, hold, help
-    case confirm, nextField, previousField, node(Int)
+    case confirm, nextField, previousField
+    case node(Int)
     case keepFilter
     case quit, quitNow, suspend, redraw
 
@@ -81,7 +82,8 @@ enum Keys {
             help: "halts the sale everywhere, at once and without asking; F opens it again", group: "The sale", .halt),
         Binding(
             [.char("C")], in: [.screen, .heat], label: "Crash",
-            help: "kills a node of this demo's own fleet with kill -9; asks which, and again", group: "The sale", .crash),
+            help: "kills a node of this demo's own fleet with kill -9; asks which, and again", group: "The sale", .crash
+        ),
         Binding(
             [.char("R")], in: [.screen, .drift], label: "compare",
             help: "compares Redis with SQL (reads only), then shows what would mend a difference", group: "The sale",
@@ -92,9 +94,11 @@ enum Keys {
         Binding(
             [.char("/")], in: [.screen, .stock], label: "filter",
             help: "shows only what matches: text, !text, left<100, sold>=5k, rate>1k", group: "Stock", .filter),
-        Binding([.char("s")], in: [.screen, .stock], label: "sort", help: "sorts by the next column", group: "Stock", .sort),
         Binding(
-            [.char("S")], in: [.screen], help: "reverses the order; a click on a column's head does both", group: "Stock",
+            [.char("s")], in: [.screen, .stock], label: "sort", help: "sorts by the next column", group: "Stock", .sort),
+        Binding(
+            [.char("S")], in: [.screen], help: "reverses the order; a click on a column's head does both",
+            group: "Stock",
             .reverseSort),
         Binding(
             [.char("z")], in: [.stock, .detail, .screen], label: "freeze",
@@ -107,22 +111,29 @@ enum Keys {
             group: "Stock", .open),
     ]
 
-    private static let moving: [Binding] = [
-        Binding([.char("k"), .up], in: [.screen, .nodes, .reader], help: "up", group: "Moving", .move(.up)),
-        Binding([.char("j"), .down], in: [.screen, .nodes, .reader], help: "down", group: "Moving", .move(.down)),
-        Binding([.pageUp, .control("b")], in: [.screen, .reader], help: "a page up", group: "Moving", .move(.pageUp)),
-        Binding([.pageDown, .control("f")], in: [.screen, .reader], help: "a page down", group: "Moving", .move(.pageDown)),
-        Binding(
-            [.char("g"), .home], in: [.screen, .reader], help: "the first row; there the cursor follows the top, not a SKU",
-            group: "Moving", .move(.first)),
-        Binding([.char("G"), .end], in: [.screen, .reader], help: "the last row", group: "Moving", .move(.last)),
-        Binding([.char("l"), .right, .tab], in: [.screen], help: "the next panel", group: "Moving", .nextPanel),
-        Binding([.char("h"), .left, .backTab], in: [.screen], help: "the panel before", group: "Moving", .previousPanel),
-    ] + PanelID.allCases.map { panel in
-        Binding(
-            [.char(Character("\(panel.rawValue)"))], in: [.screen],
-            help: "the \(panel.title) panel; again: zooms it, and back", group: "Panels", .focus(panel))
-    }
+    private static let moving: [Binding] =
+        [
+            Binding([.char("k"), .up], in: [.screen, .nodes, .reader], help: "up", group: "Moving", .move(.up)),
+            Binding([.char("j"), .down], in: [.screen, .nodes, .reader], help: "down", group: "Moving", .move(.down)),
+            Binding(
+                [.pageUp, .control("b")], in: [.screen, .reader], help: "a page up", group: "Moving", .move(.pageUp)),
+            Binding(
+                [.pageDown, .control("f")], in: [.screen, .reader], help: "a page down", group: "Moving",
+                .move(.pageDown)),
+            Binding(
+                [.char("g"), .home], in: [.screen, .reader],
+                help: "the first row; there the cursor follows the top, not a SKU",
+                group: "Moving", .move(.first)),
+            Binding([.char("G"), .end], in: [.screen, .reader], help: "the last row", group: "Moving", .move(.last)),
+            Binding([.char("l"), .right, .tab], in: [.screen], help: "the next panel", group: "Moving", .nextPanel),
+            Binding(
+                [.char("h"), .left, .backTab], in: [.screen], help: "the panel before", group: "Moving", .previousPanel),
+        ]
+        + PanelID.allCases.map { panel in
+            Binding(
+                [.char(Character("\(panel.rawValue)"))], in: [.screen],
+                help: "the \(panel.title) panel; again zooms it", group: "Panels", .focus(panel))
+        }
 
     private static let screen: [Binding] = [
         Binding(
@@ -132,27 +143,32 @@ enum Keys {
             [.escape], in: [.screen, .dialog, .filter, .detail], label: "close",
             help: "closes the topmost of dialog, filter, detail, zoom; then frees the cursor", group: "Screen", .back),
         Binding([.char("?")], in: [.screen], label: "help", help: "these keys", group: "Screen", .help),
-        Binding([.char("q")], in: [.screen], label: "quit", help: "quits; asks while the sale is open", group: "Screen", .quit),
+        Binding(
+            [.char("q")], in: [.screen], label: "quit", help: "quits; asks while the sale is open", group: "Screen",
+            .quit),
         Binding([.control("c")], help: "quits without asking", group: "Screen", .quitNow),
         Binding([.control("z")], help: "suspends; fg brings the screen back", group: "Screen", .suspend),
         Binding([.control("l")], help: "draws everything anew", group: "Screen", .redraw),
     ]
 
-    private static let dialogs: [Binding] = [
-        Binding(
-            [.char("y")], in: [.question], label: "yes", help: "does what the dialog says; nothing else confirms",
-            group: "In dialogs", .confirm),
-        Binding(
-            [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs", .nextField),
-        Binding([.backTab, .up], in: [.form], help: "the field before", group: "In dialogs", .previousField),
-    ] + (1...9).map { number in
-        Binding(
-            [.char(Character("\(number)"))], in: [.nodes], help: number == 1 ? "to 9: chooses the node" : "",
-            group: "In dialogs", .node(number - 1))
-    }
+    private static let dialogs: [Binding] =
+        [
+            Binding(
+                [.char("y")], in: [.question], label: "yes", help: "does what the dialog says; nothing else confirms",
+                group: "In dialogs", .confirm),
+            Binding(
+                [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs",
+                .nextField),
+            Binding([.backTab, .up], in: [.form], help: "the field before", group: "In dialogs", .previousField),
+        ]
+        + (1...9).map { number in
+            Binding(
+                [.char(Character("\(number)"))], in: [.nodes], help: number == 1 ? "to 9: chooses the node" : "",
+                group: "In dialogs", .node(number - 1))
+        }
 
     private static let typing: [Binding] = [
-        Binding([.enter], in: [.filter], label: "keep", help: "keeps the filter", group: "In the filter", .keepFilter),
+        Binding([.enter], in: [.filter], label: "keep", help: "keeps the filter", group: "In the filter", .keepFilter)
     ]
 }
 

@@ -20,10 +20,13 @@ struct Layout {
     init(_ model: Model) {
         self.init(
             columns: model.columns, rows: model.rows, focus: model.focus,
-            isZoomed: model.isZoomed || model.showsDetail && model.focus == .stock)
+            isZoomed: model.isZoomed || model.showsDetail && model.focus == .stock,
+            // Borders, a head over the tags, the legend.
+            heatLines: max(3, min(8, model.shown.nodes.count)) + 10 + 4)
     }
 
-    init(columns: Int, rows: Int, focus: PanelID, isZoomed: Bool) {
+    /// - Parameter heatLines: what the heat panel can use.
+    init(columns: Int, rows: Int, focus: PanelID, isZoomed: Bool, heatLines: Int = 17) {
         let screen = Rect(width: columns, height: rows)
         headerForm = rows < 20 ? .line : .tiles
         let parts = screen.rows([.fixed(headerForm == .line ? 4 : 5), .share(1), .fixed(1)])
@@ -35,10 +38,8 @@ struct Layout {
             compact(middle, focus: focus)
         } else if columns < 100 {
             stacked(middle)
-        } else if columns < 190 || rows < 36 {
-            twoColumns(middle)
         } else {
-            threeColumns(middle)
+            twoColumns(middle, heatLines: heatLines)
         }
     }
 
@@ -64,23 +65,24 @@ struct Layout {
         panels = [.stock: parts[0], .ledger: small[0], .heat: small[1], .drift: small[2], .events: parts[2]]
     }
 
-    private mutating func twoColumns(_ area: Rect) {
+    /// The table at the left, the rest beside it, the events under both. Where there is room, the table gets the full
+    /// height and the ledger moves to the right.
+    private mutating func twoColumns(_ area: Rect, heatLines: Int) {
         let events = min(16, max(4, area.height / 5))
         let parts = area.rows([.share(1), .fixed(events)])
-        let sides = parts[0].columns([.share(19), .share(11)])
-        let ledger = min(12, max(5, parts[0].height * 3 / 10))
-        let drift = min(14, max(5, parts[0].height * 3 / 10 + 1))
+        let height = parts[0].height
+        if area.width >= 150 && height >= heatLines + 14 {
+            let sides = parts[0].columns([.share(3), .share(2)])
+            let right = sides[1].rows([.fixed(heatLines), .share(1), .share(1)])
+            panels = [.stock: sides[0], .heat: right[0], .ledger: right[1], .drift: right[2], .events: parts[1]]
+            return
+        }
+        let sides = parts[0].columns([.share(20), .share(11)])
+        let ledger = min(12, max(5, height * 3 / 10))
         let left = sides[0].rows([.share(1), .fixed(ledger)])
-        let right = sides[1].rows([.share(1), .fixed(drift)])
+        let heat = min(heatLines, height - max(5, height * 3 / 10))
+        let right = sides[1].rows([.fixed(heat), .share(1)])
         panels = [.stock: left[0], .ledger: left[1], .heat: right[0], .drift: right[1], .events: parts[1]]
-    }
-
-    private mutating func threeColumns(_ area: Rect) {
-        let events = min(18, max(6, area.height / 5))
-        let parts = area.rows([.share(1), .fixed(events)])
-        let sides = parts[0].columns([.share(11), .share(7), .share(6)])
-        let right = sides[2].rows([.share(5), .share(6)])
-        panels = [.stock: sides[0], .heat: sides[1], .ledger: right[0], .drift: right[1], .events: parts[1]]
     }
 
     /// The panel at a place.

@@ -7,7 +7,8 @@ extension Model {
         let ledger = shown.ledger
         let rate = "+" + Formats.rate(ledger.entriesPerSecond)
         var panel = Panel(
-            "ledger", details: [Formats.count(Double(ledger.entries)) + " entries", rate], number: 2,
+            "ledger", details: rect.width < 44 ? [rate] : [Formats.count(Double(ledger.entries)) + " entries", rate],
+            number: 2,
             isFocused: isFocused(.ledger))
         if ledger.storeError != nil || ledger.deadLetters > 0 { panel.frame = .bad }
         let inside = canvas.panel(rect, panel).inset(1, 0)
@@ -31,7 +32,9 @@ extension Model {
         func plain(_ text: String) -> [Span] { [Span(text, Style(.title))] }
         func time(_ milliseconds: Double) -> String { canvas.time(milliseconds: milliseconds) }
         let isBehind = ledger.backlogMilliseconds > 5_000
-        let age = ledger.backlogEntries > 0 ? ", oldest " + time(Double(ledger.backlogMilliseconds)) : ""
+        let age =
+            ledger.backlogEntries > 0
+            ? (canvas.width < 30 ? " " : ", oldest ") + time(Double(ledger.backlogMilliseconds)) : ""
         var facts: [Fact] = []
         if let error = ledger.storeError { facts.append(("SQL", [Span(error, Style(.bad, attributes: .bold))])) }
         if ledger.deadLetters > 0 {

@@ -1,5 +1,5 @@
-import TerminalUI
 import Telemetry
+import TerminalUI
 
 /// What `/` asks for: words, all of which must hold.
 ///
@@ -20,7 +20,13 @@ struct StockFilter: Sendable, Hashable {
     }
 
     private enum Field: String { case left, sold, rate, oversold }
-    private enum Relation: String, CaseIterable { case atMost = "<=", atLeast = ">=", below = "<", above = ">", equal = "=" }
+    private enum Relation: String, CaseIterable {
+        case atMost = "<="
+        case atLeast = ">="
+        case below = "<"
+        case above = ">"
+        case equal = "="
+    }
 
     init(_ text: String) {
         self.text = text

@@ -46,14 +46,18 @@ public enum StockState: Sendable, Hashable {
         }
     }
 
+    /// Whether the word stands on a fill.
+    var isFilled: Bool { rank >= StockState.fenced.rank }
+
     /// The colour of the row's gauge.
     var gauge: Gradient {
         switch self {
-        case .ok, .hot: .between(.accent, .second)
-        case .low: .between(.accent, .warn)
-        case .soldOut: .solid(.faint)
-        case .frozen: .solid(.frozen)
-        case .fenced: .solid(.warn)
+        case .ok: .solid(.blend(.track, .accent, 0.4))
+        case .hot: .solid(.blend(.track, .accent, 0.55))
+        case .low: .solid(.blend(.track, .warn, 0.6))
+        case .soldOut: .solid(.blend(.track, .dim, 0.4))
+        case .frozen: .solid(.blend(.track, .frozen, 0.6))
+        case .fenced: .solid(.blend(.track, .warn, 0.8))
         case .oversold: .solid(.bad)
         }
     }
@@ -63,7 +67,7 @@ extension WarRoomSnapshot.SKU {
     /// At or below this share of the allocation a SKU is low.
     static let lowShare = 0.1
     /// A SKU that sells out within so many seconds at its present rate is hot.
-    static let hotSeconds = 60.0
+    static let hotSeconds = 30.0
 
     /// Its state in a word.
     public var state: StockState {

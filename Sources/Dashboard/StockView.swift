@@ -16,7 +16,7 @@ struct StockColumn {
         let isRoomy = inner >= 92
         let isVast = inner >= 112
         let history = isVast ? 30 : isRoomy ? 20 : 10
-        let gauge = isVast ? 16 : isRoomy ? 12 : 6
+        let gauge = isVast ? 12 : isRoomy ? 10 : 6
         let number = isRoomy ? 9 : 6
         let hasOversold = model.shown.drift.oversoldUnits > 0
         let list = model.list
@@ -29,7 +29,7 @@ struct StockColumn {
             StockColumn(
                 kind: .sku, sort: .sku, table: TableColumn("SKU", width: min(14, max(4, longest)), sort: sorted(.sku))),
             StockColumn(
-                kind: .name, sort: .name, table: TableColumn("name", width: 8, stretch: 1, sort: sorted(.name))),
+                kind: .name, sort: .name, table: TableColumn("name", width: 12, stretch: 1, sort: sorted(.name))),
             StockColumn(
                 kind: .left, sort: .left, table: TableColumn("left", width: number, .right, sort: sorted(.left))),
             StockColumn(
@@ -38,16 +38,16 @@ struct StockColumn {
             StockColumn(
                 kind: .gauge, sort: .share,
                 table: TableColumn(
-                    inner >= 92 ? "sold" : "sold", width: gauge, sort: sorted(.share), expendability: 4)),
+                    "sold %", width: gauge, sort: sorted(.share), expendability: 4)),
             StockColumn(
-                kind: .percent, sort: .share, table: TableColumn("%", width: 5, .right, expendability: isRoomy ? 6 : 9)),
+                kind: .percent, sort: .share, table: TableColumn("", width: 5, .right, expendability: isRoomy ? 6 : 9)),
             StockColumn(
                 kind: .rate, sort: .rate, table: TableColumn("/s", width: 5, .right, sort: sorted(.rate))),
             StockColumn(
                 kind: .history, sort: nil, table: TableColumn("60 s", width: history, expendability: 3)),
             StockColumn(
                 kind: .state, sort: .state,
-                table: TableColumn("state", width: hasOversold ? 14 : 8, sort: sorted(.state))),
+                table: TableColumn(" state", width: hasOversold ? 14 : 9, sort: sorted(.state))),
         ]
     }
 }
@@ -136,10 +136,11 @@ extension Model {
         case .history:
             let slots = ladder == .braille ? width * 2 : width
             return .sparkline(
-                minute(sku.history, slots: slots), gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
+                minute(sku.history, slots: slots),
+                gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
         case .state:
-            // The filled words need a cell of fill on either side to read well; the column leaves it.
-            return .text(state.word, state.style)
+            // A cell at either side, which the filled words need to read well.
+            return .text(" " + state.word + (state.isFilled ? " " : ""), state.style)
         }
     }
 

@@ -1,5 +1,5 @@
-public import TerminalUI
 import Telemetry
+public import TerminalUI
 
 /// Draws a screen. Costs what is in sight, not what is on sale.
 public func view(_ model: Model) -> Canvas {
@@ -28,13 +28,16 @@ public func view(_ model: Model) -> Canvas {
     if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
     if let top = model.dialogs.last {
         canvas.recede()
-        model.drawDialog(top, on: &canvas)
+        canvas.within(model.dialogArea) { model.drawDialog(top, on: &$0) }
     }
     model.drawFooter(layout.footer, on: &canvas)
     return canvas
 }
 
 extension Model {
+    /// Dialogs leave the footer alone: the brake stays in sight.
+    var dialogArea: Rect { Rect(width: columns, height: rows - 1) }
+
     /// Whether a panel's border says that keys go to it.
     func isFocused(_ panel: PanelID) -> Bool { focus == panel && dialogs.isEmpty }
 

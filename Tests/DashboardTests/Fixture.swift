@@ -52,7 +52,9 @@ enum Fixture {
         snapshot.ledger.redisBytes = 8_700_000
         snapshot.drift = WarRoomSnapshot.Drift(cutAgeSeconds: 1.4, cuts: 3, lostOrders: 0, lostUnits: 0)
         tell(&snapshot, 0, .info, "three Redis servers serve as one cluster on 127.0.0.1:41001, 41002 and 41003")
-        tell(&snapshot, 900, .good, "summer-drop is warmed: 1,000 SKUs, 5,031,250 units, 64 buckets; nobody is buying yet")
+        tell(
+            &snapshot, 900, .good,
+            "summer-drop is warmed: 1,000 SKUs, 5,031,250 units, 64 buckets; nobody is buying yet")
         return snapshot
     }
 
@@ -77,7 +79,7 @@ enum Fixture {
             let rate = 26_000 * share * (0.7 + 0.6 * dice.share())
             let allocated = Double(snapshot.skus[index].allocated)
             let sold = min(allocated, rate * Double(seconds) * 0.22)
-            let isOut = sold >= allocated && index % 3 == 1
+            let isOut = sold >= allocated && index % 5 == 1
             snapshot.skus[index].taken = Int64(isOut ? allocated : min(sold, allocated * (0.5 + 0.48 * dice.share())))
             snapshot.skus[index].stock = snapshot.skus[index].allocated - snapshot.skus[index].taken
             snapshot.skus[index].unitsPerSecond = isOut ? 0 : rate
@@ -138,7 +140,8 @@ enum Fixture {
         tell(&snapshot, 54_000, .bad, "you killed node 2 (127.0.0.1:41002) with kill -9; 21 buckets are fenced")
         tell(
             &snapshot, 55_100, .warning,
-            "node 2 came back empty; 41 orders answered “unknown”, none lost; rebuilding 21 buckets from SQL, 8 are open again")
+            "node 2 came back empty; 41 orders answered “unknown”, none lost; rebuilding 21 buckets from SQL, 8 are open again"
+        )
         return snapshot
     }
 
@@ -173,12 +176,17 @@ enum Fixture {
             ], oversoldUnits: 35, lostOrders: 41, lostUnits: 52)
         snapshot.alerts = [
             WarRoomSnapshot.Alert(
-                severity: .bad, text: "35 units oversold and 41 orders (52 units) lost: at memory a crash loses what SQL does not have"),
+                severity: .bad,
+                text: "35 units oversold and 41 orders (52 units) lost: at memory a crash loses what SQL does not have"),
             WarRoomSnapshot.Alert(severity: .warning, text: "drift of 52 units"),
         ]
         tell(&snapshot, 54_000, .bad, "you killed node 2 (127.0.0.1:41002) with kill -9; 21 buckets are fenced")
-        tell(&snapshot, 55_400, .warning, "node 2 came back empty; 21 buckets were rebuilt from SQL in 1.3 s and sell again")
-        tell(&snapshot, 57_000, .bad, "lost 41 orders (52 units): their buyers heard yes, and neither Redis nor SQL knows them")
+        tell(
+            &snapshot, 55_400, .warning,
+            "node 2 came back empty; 21 buckets were rebuilt from SQL in 1.3 s and sell again")
+        tell(
+            &snapshot, 57_000, .bad,
+            "lost 41 orders (52 units): their buyers heard yes, and neither Redis nor SQL knows them")
         return snapshot
     }
 
