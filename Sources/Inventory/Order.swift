@@ -105,6 +105,12 @@ public struct OrderDigest: Hashable, Sendable {
     }
 
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-".utf8)
+    /// The digit of each byte; 255 for what is none.
+    private static let digits: [UInt8] = {
+        var digits = [UInt8](repeating: 255, count: 256)
+        for (digit, byte) in alphabet.enumerated() { digits[Int(byte)] = UInt8(digit) }
+        return digits
+    }()
 
     /// Appends the six characters.
     public func append(to buffer: inout [UInt8]) {
@@ -125,7 +131,8 @@ public struct OrderDigest: Hashable, Sendable {
         guard bytes.count == 6 else { return nil }
         var value: UInt64 = 0
         for byte in bytes {
-            guard let digit = Self.alphabet.firstIndex(of: byte) else { return nil }
+            let digit = Self.digits[Int(byte)]
+            guard digit != 255 else { return nil }
             value = value << 6 | UInt64(digit)
         }
         self.init(rawValue: value)

@@ -69,8 +69,8 @@ struct EventTeller {
             let worst = snapshot.skus.max { $0.oversold < $1.oversold }
             events.add(
                 .bad,
-                "OVERSOLD: \(drift.oversoldUnits) units were promised twice"
-                    + (worst.map { ", first of all \($0.sku): units that a crash brought back were sold again" } ?? ""))
+                "OVERSOLD: more is promised than there is"
+                    + (worst.map { ", first of all of \($0.sku) \($0.name): what a crash brought back was sold again" } ?? ""))
         }
         oversoldUnits = drift.oversoldUnits
         if let lost = drift.lostOrders {

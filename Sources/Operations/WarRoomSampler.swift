@@ -158,6 +158,7 @@ public actor WarRoomSampler {
 
         var taken = [Int64?](repeating: nil, count: catalogue.entries.count)
         var stock = [Int64?](repeating: nil, count: catalogue.entries.count)
+        var allocated = [Int64?](repeating: nil, count: catalogue.entries.count)
         var frozen = [Bool](repeating: false, count: catalogue.entries.count)
         var bucketN = [Int64?](repeating: nil, count: catalogue.buckets.count)
         var ledgerEntries: Int64 = 0
@@ -181,6 +182,7 @@ public actor WarRoomSampler {
             for sku in cut.skus {
                 guard let index = catalogue.position(of: sku.sku), let control = sku.control else { continue }
                 taken[index] = control.taken
+                allocated[index] = control.allocated
                 stock[index] = sku.stock
                 frozen[index] = control.frozen
             }
@@ -197,11 +199,10 @@ public actor WarRoomSampler {
             let position = catalogue.position(of: entry.bucket) ?? 0
             let rate = rates.unitsPerSecond(index)
             bucketRates[position] += rate
-            let control = cuts[position]?.skus.first { $0.sku == entry.number }?.control
             skus.append(
                 WarRoomSnapshot.SKU(
                     number: entry.number, sku: entry.sku, name: entry.name, tag: catalogue.buckets[position].tag,
-                    node: node(ofSlot: keys[position].slot), allocated: control?.allocated ?? counter?.allocated ?? 0,
+                    node: node(ofSlot: keys[position].slot), allocated: allocated[index] ?? counter?.allocated ?? 0,
                     stock: stock[index], taken: taken[index] ?? counter.map { $0.sold + $0.reserved } ?? 0,
                     unitsPerSecond: rate, history: rates.history(index), frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
                     fenced: fencedPositions.contains(position),

@@ -10,7 +10,7 @@ public final class Shoppers: Sendable {
         /// Attempts per second on average; `nil`: as many as the machine takes.
         public var ratePerSecond: Double? = 2_000
         /// Buyers who wait for an answer at the same time when `ratePerSecond` is `nil`.
-        public var concurrency = 2_048
+        public var concurrency = 4_096
         public var seed: UInt64 = 1
         public var zipfExponent = 0.8
         /// Of all payments.
