@@ -154,11 +154,12 @@ public final class SaleService: Sendable {
         while !Task.isCancelled {
             try? await ContinuousClock().sleep(for: options.comparePeriod)
             if Task.isCancelled { return }
+            // Epochs first: a bucket that was recovered while it was compared must not be reported under its new epoch.
+            let epochs = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
             let comparison = await compare()
-            let open = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
             // A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
             for finding in comparison.findings where finding.kind.needsRecovery {
-                guard let epoch = open[finding.bucket] else { continue }
+                guard let epoch = epochs[finding.bucket] else { continue }
                 supervisor.report(finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
             }
         }

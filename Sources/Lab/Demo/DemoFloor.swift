@@ -147,25 +147,23 @@ public final class DemoFloor: Sendable {
         }
     }
 
-    /// The node to crash so that a loss shows: the master of a SKU that sells now and will sell out soon.
+    /// The node to crash so that a loss shows: the master of the most demand for SKUs that sell now and are close to their end,
+    /// so that they sell out again even after a long outage.
     ///
-    /// - Parameter sold: units taken since `elapsed` seconds, by SKU.
+    /// - Parameter elapsed: seconds since the opening, over which units taken give a SKU's rate.
     public func nodeForCrash(remainingSeconds: Double, elapsed: Double) async -> Int {
-        let counts = await readStocks()
-        var best: (node: Int, seconds: Double)?
-        for (number, reading) in counts where reading.stock > 0 && reading.taken > 0 {
+        var demand = [Double](repeating: 0, count: fleet.nodes.count)
+        for (number, reading) in await readStocks() where reading.stock > 0 && reading.taken > 0 {
             let rate = Double(reading.taken) / max(elapsed, 0.1)
             let secondsLeft = Double(reading.stock) / rate
-            // Late enough that the crash catches it selling, early enough that it sells out after the outage.
-            guard secondsLeft < remainingSeconds * 0.25, let entry = service.catalogue[number],
+            guard secondsLeft < remainingSeconds * 0.15, let entry = service.catalogue[number],
                 let bucket = service.catalogue[entry.bucket],
                 let address = service.cluster.master(ofSlot: HashSlot.of("{\(bucket.tag)}")),
                 let node = fleet.nodes.firstIndex(where: { $0.address == address })
             else { continue }
-            let weight = rate
-            if best == nil || weight > best!.seconds { best = (node, weight) }
+            demand[node] += rate
         }
-        return best?.node ?? 0
+        return demand.indices.max { demand[$0] < demand[$1] } ?? 0
     }
 
     private func readStocks() async -> [SKUNumber: (stock: Int64, taken: Int64)] {
