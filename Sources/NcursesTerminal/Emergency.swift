@@ -11,6 +11,7 @@ private nonisolated(unsafe) var terminalModes = termios()
 private nonisolated(unsafe) var farewell: UnsafeMutablePointer<UInt8>?
 private nonisolated(unsafe) var farewellCount = 0
 private nonisolated(unsafe) var previousActions: UnsafeMutablePointer<sigaction>?
+private nonisolated(unsafe) var keepsPrevious = false
 private nonisolated(unsafe) var isExitHookSet = false
 
 private let fatalSignals: (Int32, Int32, Int32, Int32, Int32, Int32) = (
@@ -32,10 +33,14 @@ public func restoreTerminalNow() {
 
 private func fatal(_ signal: Int32) {
     restoreTerminalNow()
-    // As before, so that a debugger, a core dump or the shell sees the true end.
-    if let previousActions {
-        let index = slot(signal)
-        if index >= 0 { sigaction(signal, previousActions + index, nil) }
+    // The default action ends the process with the true signal. What stood before is Swift's interactive backtracer, which
+    // would print over the user's shell and wait for a key; it comes back only for who asked for it by SWIFT_BACKTRACE.
+    if keepsPrevious, let previousActions, slot(signal) >= 0 {
+        sigaction(signal, previousActions + slot(signal), nil)
+    } else {
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = SIG_DFL
+        sigaction(signal, &action, nil)
     }
     raise(signal)
 }
@@ -64,6 +69,7 @@ enum Emergency {
         terminalDescriptor = descriptor
         terminalModes = modes
         setFarewell(resetSequence)
+        keepsPrevious = getenv("SWIFT_BACKTRACE") != nil
         if previousActions == nil { previousActions = .allocate(capacity: signals.count) }
         if !isExitHookSet {
             atexit(atExit)

@@ -38,7 +38,7 @@ extension NcursesTerminal {
             } else if isKey {
                 if let event = special(key) { events.append(event) }
             } else if code == 27 {
-                events.append(.key(escape()))
+                if let event = escape() { events.append(event) }
             } else if let press = Self.character(code) {
                 events.append(.key(press))
             }
@@ -46,12 +46,38 @@ extension NcursesTerminal {
         return events
     }
 
-    /// Esc alone, or Alt with the character that came with it.
-    private func escape() -> KeyPress {
+    /// Esc alone, Alt with the character that came with it, or a sequence that ncurses does not know: that is swallowed
+    /// whole, because its letters taken for keys could halt a sale.
+    private func escape() -> TerminalEvent? {
         var code: wint_t = 0
-        guard get_wch(&code) == OK, code != 27, var press = Self.character(code) else { return .escape }
+        guard get_wch(&code) == OK, code != 27, var press = Self.character(code) else { return .key(.escape) }
         press.modifiers.insert(.alt)
-        return press
+        guard code == 0x5B || code == 0x4F else { return .key(press) }
+        var sequence: [UInt8] = []
+        while sequence.count < 64, get_wch(&code) == OK {
+            sequence.append(UInt8(truncatingIfNeeded: code))
+            if (0x40...0x7E).contains(code) { break }
+        }
+        return sequence.isEmpty ? .key(press) : Self.mouse(sequence)
+    }
+
+    /// A mouse report in SGR form (`<button;x;y` and M or m), which some terminals send though their description does not
+    /// say so; nil for anything else.
+    private static func mouse(_ sequence: [UInt8]) -> TerminalEvent? {
+        guard sequence.first == 0x3C, let final = sequence.last, final == 0x4D || final == 0x6D else { return nil }
+        let numbers = sequence.dropFirst().dropLast().split(separator: 0x3B).compactMap {
+            Int(String(decoding: $0, as: UTF8.self))
+        }
+        guard numbers.count == 3, numbers[1] > 0, numbers[2] > 0 else { return nil }
+        let action: MouseEvent.Action
+        switch (numbers[0], final) {
+        case (0, 0x4D): action = .press
+        case (0, _): action = .release
+        case (64, _): action = .wheelUp
+        case (65, _): action = .wheelDown
+        default: return nil
+        }
+        return .mouse(MouseEvent(action, x: numbers[1] - 1, y: numbers[2] - 1))
     }
 
     private static func character(_ code: wint_t) -> KeyPress? {

@@ -135,6 +135,12 @@ public struct Canvas: Sendable {
 
     /// Draws one cluster of glyphs that are known to be harmless.
     mutating func set(_ x: Int, _ y: Int, _ cluster: Cluster, _ style: Style) {
+        if !glyphs.isUnicode && cluster.scalar >= 0x7F {
+            let letter = Cluster(scalar: Glyphs.asciiFallback(cluster.scalar), width: 1)
+            set(x, y, letter, style)
+            if cluster.width == 2 { set(x + 1, y, blank, style) }
+            return
+        }
         let (column, row) = (region.x + x, region.y + y)
         guard clip.contains(x: column, y: row) else {
             // The right half of a wide cluster may still reach into the clip: it shows as a blank.

@@ -80,6 +80,14 @@ extension Canvas {
         return rect
     }
 
+    /// Makes all that is drawn step back, so that what is drawn next stands in front.
+    public mutating func fade() {
+        restyle(bounds) { style in
+            Style(
+                style.foreground == .standard || style.foreground == .track ? style.foreground : .faint, on: .standard)
+        }
+    }
+
     /// Draws a panel over what is there: filled with the surface colour, within a frame.
     public mutating func overlay(_ rect: Rect, _ panel: Panel, _ draw: (inout Canvas) -> Void) {
         fill(rect, .surface)

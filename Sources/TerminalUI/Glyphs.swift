@@ -68,4 +68,27 @@ public struct Glyphs: Hashable, Sendable {
         let rightDots: [UInt32] = [0, 0x80, 0xA0, 0xB0, 0xB8]
         return 0x2800 | leftDots[left] | rightDots[right]
     }
+
+    /// The letter that stands for a scalar where only ASCII may be shown.
+    static func asciiFallback(_ scalar: UInt32) -> UInt32 {
+        let letter: Unicode.Scalar =
+            switch scalar {
+            case 0x2018, 0x2019: "'"
+            case 0x201C, 0x201D: "\""
+            case 0x2010...0x2015, 0x2500: "-"
+            case 0x2026: "~"
+            case 0xB7, 0x2022: "."
+            case 0xD7: "x"
+            case 0xB5: "u"
+            case 0x2191: "^"
+            case 0x2193: "v"
+            case 0x2190: "<"
+            case 0x2192, 0x25B8: ">"
+            case 0x25B2, 0x26A0: "!"
+            case 0x25CF: "o"
+            case 0x2502: "|"
+            default: "?"
+            }
+        return letter.value
+    }
 }

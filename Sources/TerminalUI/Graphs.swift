@@ -137,6 +137,26 @@ extension Canvas {
         }
     }
 
+    /// A gauge as a thin line in half cells, which leaves air between rows: for tables. Where the terminal has no such
+    /// glyphs it is an ordinary gauge.
+    public mutating func lineGauge(
+        _ x: Int, _ y: Int, width: Int, _ fraction: Double, _ gradient: Gradient = .solid(.accent)
+    ) {
+        guard glyphs.ladder >= .eighths else { return gauge(x, y, width: width, fraction, gradient) }
+        guard width > 0 else { return }
+        let share = fraction.isNaN ? 0 : min(1, max(0, fraction))
+        var halves = Int((share * Double(width * 2)).rounded())
+        if share > 0 { halves = max(1, halves) }
+        if share < 1 { halves = min(width * 2 - 1, halves) }
+        for cell in 0..<width {
+            let filled = halves - cell * 2
+            // Heavy line, heavy left half; the track is the same heavy line, nearly in the background's colour.
+            let scalar: UInt32 = filled == 1 ? 0x2578 : 0x2501
+            let ink = filled > 0 ? gradient.ink(Double(cell + 1) / Double(width)) : .track
+            set(x + cell, y, Cluster(scalar: scalar, width: 1), Style(ink))
+        }
+    }
+
     /// A bar whose length is its value's share of a maximum: a gauge without a track.
     public mutating func bar(_ x: Int, _ y: Int, width: Int, _ fraction: Double, _ gradient: Gradient = .solid(.accent))
     {

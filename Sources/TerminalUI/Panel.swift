@@ -48,7 +48,7 @@ public struct Panel: Sendable {
         _ title: String, details: [String] = [], trailing: [[Span]] = [], number: Int? = nil, hints: [Hint] = [],
         isFocused: Bool = false, frame: Role? = nil
     ) {
-        let name = Span(title, Style(isFocused ? .focusBorder : .title, attributes: .bold))
+        let name = Span(title, Style(isFocused ? .role(frame ?? .focusBorder) : .title, attributes: .bold))
         self.title = [[name]] + details.filter { !$0.isEmpty }.map { [Span($0, Style(.dim))] }
         self.trailing = trailing
         self.number = number

@@ -32,6 +32,7 @@ public enum TableCell: Sendable {
     case spans([Span])
     /// History, oldest first; `maximum` nil scales each row by itself.
     case sparkline([Double], maximum: Double? = nil, gradient: Gradient = .between(.accent, .good))
+    /// A share of 0...1 as a thin line.
     case gauge(Double, gradient: Gradient = .solid(.accent))
 }
 
@@ -157,14 +158,15 @@ extension Canvas {
             }
         case .sparkline(let values, let maximum, let gradient):
             sparkline(x, y, width: width, values, maximum: maximum, gradient)
-        case .gauge(let fraction, let gradient): gauge(x, y, width: width, fraction, gradient)
+        case .gauge(let fraction, let gradient): lineGauge(x, y, width: width, fraction, gradient)
         }
     }
 
-    /// Which columns fit, where, how wide. Two cells at the left belong to the cursor, two cells stand between columns.
+    /// Which columns fit, where, how wide. Two cells at the left belong to the cursor, one at the
+    /// right stays free, two stand between columns.
     static func columnPlaces(_ columns: [TableColumn], width: Int) -> [(column: Int, x: Int, width: Int)] {
         var kept = Array(columns.indices)
-        func needed() -> Int { 2 + kept.reduce(0) { $0 + columns[$1].width } + 2 * max(0, kept.count - 1) }
+        func needed() -> Int { 3 + kept.reduce(0) { $0 + columns[$1].width } + 2 * max(0, kept.count - 1) }
         while needed() > width, let worst = kept.max(by: { columns[$0].expendability < columns[$1].expendability }),
             columns[worst].expendability > 0
         {
@@ -177,7 +179,7 @@ extension Canvas {
             columns[index].stretch > 0
                 ? .atLeast(columns[index].width, share: columns[index].stretch) : .fixed(columns[index].width)
         }
-        let parts = Rect(x: 2, width: max(0, width - 2), height: 1).columns(extents, gap: 2)
+        let parts = Rect(x: 2, width: max(0, width - 3), height: 1).columns(extents, gap: 2)
         return zip(kept, parts).filter { $0.1.width > 0 }.map { ($0.0, $0.1.x, $0.1.width) }
     }
 }

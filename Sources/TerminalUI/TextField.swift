@@ -27,10 +27,10 @@ public struct TextField: Hashable, Sendable {
         return value
     }
 
-    /// What is wrong with what was typed, in one line; nil when nothing is.
+    /// What should have been typed, in few words (`1 to 3,600`); nil when nothing is wrong.
     public var problem: String? {
         guard case .number(let range) = kind, number == nil else { return nil }
-        return "a whole number from \(Formats.grouped(range.lowerBound)) to \(Formats.grouped(range.upperBound))"
+        return "\(Formats.grouped(range.lowerBound)) to \(Formats.grouped(range.upperBound))"
     }
 
     /// Takes a key.

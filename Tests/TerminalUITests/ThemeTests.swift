@@ -1,0 +1,135 @@
+import Foundation
+import Testing
+
+@testable import TerminalUI
+
+@Suite struct ThemeTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Themes").path
+
+    private static let digits = (0..<16).map { "base0" + String($0, radix: 16).uppercased() }
+    private static func file(_ change: (inout [String]) -> Void = { _ in }) -> String {
+        var lines = ["system: \"base16\"", "name: \"T\"", "author: \"A\"", "variant: \"dark\"", "palette:"]
+        lines += digits.map { "  \($0): \"#0a0b0c\"" }
+        change(&lines)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    @Test func theBuiltInThemesAreTheFiles() throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder).sorted()
+        #expect(files == EmbeddedThemes.all.keys.sorted().map { $0 + ".yaml" })
+        for (name, text) in EmbeddedThemes.all {
+            #expect(try String(contentsOfFile: Self.folder + "/\(name).yaml", encoding: .utf8) == text)
+        }
+    }
+
+    @Test(arguments: ThemeLibrary().names) func everyThemeIsReadable(name: String) throws {
+        let theme = try ThemeLibrary().load(name)
+        let isLight = EmbeddedThemes.all[name]?.contains("variant: \"light\"") == true
+        #expect(theme.isDark == !isLight)
+        let least: Double = name.hasPrefix("high-contrast") ? 7 : name.hasPrefix("solarized") ? 4 : 4.5
+        #expect(theme[.text].contrast(with: theme[.background]) >= least)
+        #expect(theme[.selectionText].contrast(with: theme[.selection]) >= 3)
+        #expect(theme[.dim].contrast(with: theme[.background]) >= 2.4)
+        for role in [Role.good, .warn, .bad, .accent, .focusBorder] {
+            #expect(theme[role].contrast(with: theme[.background]) >= 2.2, "\(role)")
+        }
+        #expect(theme[.track].contrast(with: theme[.background]) < 1.6)
+        #expect(theme.heat.count == Theme.heatSteps)
+        let steps = theme.heat.map { OKLab($0).lightness }
+        for (before, after) in zip(steps, steps.dropFirst()) {
+            #expect(theme.isDark ? after > before - 0.004 : after < before + 0.004)
+        }
+    }
+
+    @Test func readsWhatOthersWrite() throws {
+        let plain = try BaseScheme(yaml: Self.file(), file: "x.yaml")
+        #expect(plain.name == "T" && plain.palette.count == 16 && plain.palette[3] == RGB(hex: 0x0A0B0C))
+        // No quotes and no hash, digits that YAML could take for a number, and a comment behind.
+        let bare = try BaseScheme(yaml: Self.file { $0[5] = "  base00: 000123 # black" }, file: "x.yaml")
+        #expect(bare.palette[0] == RGB(hex: 0x000123))
+        let old = "scheme: Old\nauthor: A\n" + Self.digits.map { "\($0): \"aabbcc\"\n" }.joined()
+        #expect(try BaseScheme(yaml: old, file: "x.yaml").name == "Old")
+        let nameless = Self.digits.map { "\($0): \"aabbcc\"\n" }.joined()
+        #expect(try BaseScheme(yaml: nameless, file: "a/mine.yaml").name == "mine")
+        let more = (16..<24).map { "  base" + String($0, radix: 16).uppercased() + ": \"#ffffff\"\n" }.joined()
+        #expect(try BaseScheme(yaml: Self.file() + more, file: "x").palette.count == 24)
+        let roles = "roles:\n  bad: base03\n  good: \"#00ff00\"\n  heat: [\"#000000\", base02]\n"
+        let refined = Theme(try BaseScheme(yaml: Self.file() + roles, file: "x"))
+        #expect(refined[.good] == RGB(hex: 0xFF00) && refined[.bad] == RGB(hex: 0x0A0B0C))
+    }
+
+    @Test(arguments: [
+        (file { $0[7] = "  base02: \"#12345\"" }, "t.yaml:8:base02: is “#12345”, not a colour"),
+        (file { $0[7] = "  base02: #123456" }, "t.yaml:8:base02: is empty"),
+        (file { $0[7] = "  base02: [1]" }, "t.yaml:8:base02: is not a colour"),
+        (file { $0.remove(at: 7) }, "base02: is missing"),
+        (file { $0[0] = "system: base99" }, "t.yaml:1:system: is “base99”"),
+        (file { $0[2] = "author: [" }, "t.yaml:"),
+        (file { $0.append("roles:\n  evil: base01") }, ":23:roles.evil: is not a role"),
+        (file { $0.append("roles:\n  bad: base1F") }, ":23:roles.bad: names base1F"),
+        (file { $0.append("roles:\n  heat: base01") }, ":23:roles.heat: needs a list"),
+        (file { $0.append("roles: 3") }, ":22:roles: is not a map"), ("", "t.yaml: is empty"),
+        ("- 1", "t.yaml:1: is not a map"),
+        (file { $0.append("name: again") }, "name: stands there twice"), ("\u{0}\u{1}", "t.yaml"),
+        (String(repeating: "#", count: 70_000), "t.yaml: is larger"),
+    ]) func saysWhereItIsWrong(text: String, expected: String) throws {
+        let error = try #require(throws: ThemeError.self) { try BaseScheme(yaml: text, file: "t.yaml") }
+        #expect(error.description.contains(expected), "\(error)")
+        #expect(!error.description.contains("\n") && error.description.hasPrefix("t.yaml"))
+    }
+
+    @Test func foldersComeBeforeTheBuiltIn() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("themes-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Self.file().write(to: folder.appendingPathComponent("nord.yaml"), atomically: true, encoding: .utf8)
+        let library = ThemeLibrary(folders: ["/dev/null/none", folder.path])
+        #expect(try library.load("nord").name == "T")
+        #expect(try library.load(folder.path + "/nord.yaml").name == "T")
+        #expect(try ThemeLibrary().load("nord").name == "Nord")
+        #expect(ThemeLibrary.standard.name == "Sellout Dark")
+        #expect(throws: ThemeError.self) { try library.load("no-such") }
+        #expect(throws: ThemeError.self) { try library.load("/dev/zero") }
+        #expect(throws: ThemeError.self) { try library.load(folder.path + "/none.yaml") }
+        #expect(library.names.contains("nord") && library.names.count == EmbeddedThemes.all.count)
+    }
+}
+
+@Suite struct ColourTests {
+    @Test func roundTripsThroughOKLab() {
+        var random = SplitMix(seed: 11)
+        for _ in 0..<500 {
+            let colour = RGB(hex: .random(in: 0...0xFFFFFF, using: &random))
+            #expect(OKLab(colour).rgb == colour)
+        }
+        #expect(RGB(hex: 0).mixed(with: RGB(hex: 0xFFFFFF), 0) == RGB(hex: 0))
+        #expect(RGB(hex: 0).mixed(with: RGB(hex: 0xFFFFFF), 1) == RGB(hex: 0xFFFFFF))
+        #expect(RGB(text: "#1E66f5")?.hex == 0x1E66F5)
+        for bad in ["", "#", "12345", "1234567", "+12345", "zzzzzz", "##12345"] { #expect(RGB(text: bad) == nil) }
+    }
+
+    @Test func quantisesToWhatTheTerminalHas() {
+        #expect(Palette.nearest256(RGB(hex: 0xFF0000)) == 196)
+        #expect(Palette.nearest256(RGB(hex: 0x000000)) == 16)
+        #expect(Palette.nearest256(RGB(hex: 0x808080)) == 244)
+        #expect(Palette.nearest16(RGB(hex: 0xF01010)) == 1)
+        for (index, colour) in Palette.xterm.enumerated() {
+            #expect(Palette.xterm[Int(Palette.nearest256(colour)) - 16] == colour, "\(index)")
+        }
+        let theme = ThemeLibrary.standard
+        #expect(theme.terminalColour(.bad, isBackground: false, depth: .mono) == .standard)
+        #expect(theme.terminalColour(.bad, isBackground: false, depth: .sixteen) == .indexed(1))
+        #expect(theme.terminalColour(.bad, isBackground: false, depth: .direct) == .direct(theme[.bad]))
+        #expect(theme.terminalColour(.standard, isBackground: true, depth: .direct) == .direct(theme[.background]))
+        #expect(theme.terminalAttributes(Style(.text, on: .selection), depth: .mono).contains(.reverse))
+    }
+
+    @Test func inksKeepWhatTheyAre() {
+        #expect(Ink.heat(0).kind == .heat(0) && Ink.heat(1).kind == .heat(Theme.heatSteps - 1))
+        #expect(Ink.heat(.nan).kind == .heat(0) && Ink.heat(9).kind == .heat(Theme.heatSteps - 1))
+        #expect(Ink.blend(.good, .bad, 0.5).kind == .blend(.good, .bad, 32))
+        for role in Role.allCases { #expect(Ink.role(role).kind == .role(role)) }
+        #expect(Ink.rgb(RGB(hex: 0xABCDEF)).kind == .rgb(RGB(hex: 0xABCDEF)))
+    }
+}
