@@ -96,6 +96,13 @@ let package = Package(
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
             swiftSettings: strict),
-        .testTarget(name: "ProgramTests", dependencies: ["Lab", "Host"], swiftSettings: strict),
+        // Runs the built program in a terminal: depends on it so that it is built.
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: [
+                "sellout", "Inventory", "Redis", "OrderStore", "Operations", "Lab", "Host",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
     ]
 )
