@@ -86,16 +86,32 @@ let package = Package(
         // Owns a fleet until it is killed: what LabTests kills.
         .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder"], swiftSettings: strict),
+        // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
+        .target(
+            name: "SaleRig", dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            path: "Tests/SaleRig", swiftSettings: strict),
         .testTarget(
-            name: "DeductionTests", dependencies: ["Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            name: "DeductionTests",
+            dependencies: [
+                "Deduction", "Reconciliation", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry", "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
-            dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            dependencies: [
+                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
             swiftSettings: strict),
-        .testTarget(name: "ProgramTests", dependencies: ["Lab", "Host"], swiftSettings: strict),
+        // Runs the built program in a terminal: depends on it so that it is built.
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: [
+                "sellout", "Inventory", "Redis", "OrderStore", "Operations", "Lab", "Host",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
     ]
 )

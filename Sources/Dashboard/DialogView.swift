@@ -124,7 +124,7 @@ extension Model {
         let width = min(sheet.width, canvas.width - 8)
         var lines: [[Span]] = []
         for paragraph in sheet.text {
-            lines += SafeText.wrapped(canvas.own(paragraph.text), width: width).map { [Span($0, paragraph.style)] }
+            lines += canvas.wrapped(paragraph.text, width: width, lines: 6).map { [Span($0, paragraph.style)] }
         }
         if !sheet.lines.isEmpty { lines += [[]] + sheet.lines }
         let fieldRows = sheet.fields.isEmpty ? 0 : sheet.fields.count + 1
@@ -156,7 +156,7 @@ extension Model {
 
     private func drawPlan(_ plan: PlanSummary, _ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
         let width = min(96, canvas.width - 8)
-        var lines = SafeText.wrapped(canvas.own(plan.sentence), width: width).map {
+        var lines = canvas.wrapped(plan.sentence, width: width, lines: 3).map {
             [Span($0, Style(.title, attributes: .bold))]
         }
         let head = lines.count
@@ -164,7 +164,7 @@ extension Model {
         let first = min(scroll, max(0, plan.lines.count - room))
         var body: [[Span]] = []
         for line in plan.lines.dropFirst(first).prefix(room) {
-            for (index, part) in SafeText.wrapped(canvas.own(line), width: width - 2).enumerated()
+            for (index, part) in canvas.wrapped(line, width: width - 2, lines: room).enumerated()
             where body.count < room {
                 body.append([
                     Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text)),

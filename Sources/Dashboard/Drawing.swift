@@ -34,6 +34,12 @@ extension WarRoomSnapshot.Event.Severity {
 }
 
 extension Canvas {
+    /// A sentence from outside on at most so many lines.
+    func wrapped(_ text: String, width: Int, lines: Int) -> [String] {
+        let fitted = SafeText.fitted(own(text), width: width * max(0, lines), ellipsis: glyphs.ellipsis)
+        return Array(SafeText.wrapped(fitted, width: width).prefix(max(0, lines)))
+    }
+
     /// Our own words, for terminals that show only ASCII.
     func own(_ text: String) -> String {
         if glyphs.isUnicode || text.utf8.allSatisfy({ $0 < 0x80 }) { return text }

@@ -41,7 +41,7 @@ extension Model {
             for finding in drift.findings.dropFirst(first) {
                 guard y < canvas.height else { return }
                 canvas.put(0, y, canvas.glyphs.bullet, Style(.warn))
-                let lines = SafeText.wrapped(finding, width: canvas.width - 2)
+                let lines = canvas.wrapped(finding, width: canvas.width - 2, lines: canvas.height + 1)
                 for (index, line) in lines.enumerated() where y < canvas.height {
                     let isCut = y == canvas.height - 1 && index < lines.count - 1
                     let text = isCut ? line + " " + lines[index + 1] : line

@@ -21,7 +21,7 @@ extension Model {
             var used = 0
             for event in events.dropLast(back).reversed() where used < canvas.height {
                 // The newest is told whole; older ones as far as there is room.
-                let lines = Array(SafeText.wrapped(canvas.own(event.text), width: width).prefix(canvas.height))
+                let lines = canvas.wrapped(event.text, width: width, lines: canvas.height)
                 blocks.append((event, lines))
                 used += lines.count
             }

@@ -125,36 +125,29 @@ public struct SafeText: Sequence, IteratorProtocol, Sendable {
             var line = ""
             var used = 0
             for word in paragraph.split(separator: " ", omittingEmptySubsequences: true) {
-                var rest = visible(String(word))
-                var size = self.width(rest)
+                let shown = visible(String(word))
+                let size = self.width(shown)
                 if used > 0 && used + 1 + size > width {
                     lines.append(line)
                     (line, used) = ("", 0)
                 }
-                while size > width {
-                    let head = self.head(rest, width: width)
-                    guard !head.isEmpty else { break }
-                    lines.append(head)
-                    rest = String(rest.unicodeScalars.dropFirst(head.unicodeScalars.count))
-                    size = self.width(rest)
+                if size <= width {
+                    line += (used > 0 ? " " : "") + shown
+                    used += (used > 0 ? 1 : 0) + size
+                    continue
                 }
-                line += (used > 0 ? " " : "") + rest
-                used += (used > 0 ? 1 : 0) + size
+                // Too long for any line: cut in one pass, since a name of 10 kB is one word.
+                for cluster in SafeText(shown) {
+                    if used > 0 && used + Int(cluster.width) > width {
+                        lines.append(line)
+                        (line, used) = ("", 0)
+                    }
+                    cluster.write(to: &line)
+                    used += Int(cluster.width)
+                }
             }
             lines.append(line)
         }
         return lines
-    }
-
-    /// As much of the text as fits, without an ellipsis.
-    static func head(_ text: String, width: Int) -> String {
-        var result = ""
-        var used = 0
-        for cluster in SafeText(text) {
-            if used + Int(cluster.width) > width { break }
-            cluster.write(to: &result)
-            used += Int(cluster.width)
-        }
-        return result
     }
 }

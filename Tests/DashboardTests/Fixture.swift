@@ -89,8 +89,10 @@ enum Fixture {
                 return Float(rate * spike * end * (0.6 + 0.5 * dice.share()))
             }
         }
-        snapshot.skus[4].frozen = true
-        snapshot.skus[4].unitsPerSecond = 0
+        if snapshot.skus.count > 4 {
+            snapshot.skus[4].frozen = true
+            snapshot.skus[4].unitsPerSecond = 0
+        }
         let history = (0..<seconds).map { second in
             Float((second < 8 ? 9_000 + Double(second) * 5_400 : 48_000) * (0.82 + 0.3 * dice.share()))
         }

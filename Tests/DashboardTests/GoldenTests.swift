@@ -1,0 +1,116 @@
+import Foundation
+import Inventory
+import Telemetry
+import TerminalUI
+import Testing
+
+@testable import Dashboard
+
+/// Screens kept as text and style in Golden/. `SELLOUT_RECORD_GOLDEN=1` writes them anew: look at the difference before
+/// committing it.
+@Suite struct GoldenTests {
+    enum Scene: String, CaseIterable {
+        case starting, warmed, open, durable, memory, halted, held, stale, filter, detail, help, flash, watchFlash,
+            freeze
+        case restock, crash, plan, quit, readOnly, notice, zoomHeat, zoomDrift
+
+        func driver(columns: Int, rows: Int, glyphs: Glyphs = .unicode) -> Driver {
+            var permissions = Permissions(canOpenWithBuyers: true, canCrash: true)
+            var snapshot: WarRoomSnapshot
+            switch self {
+            case .starting: snapshot = Fixture.starting()
+            case .warmed, .flash: snapshot = Fixture.warmed()
+            case .watchFlash:
+                snapshot = Fixture.warmed()
+                permissions = Permissions()
+            case .durable: snapshot = Fixture.crashedDurable()
+            case .memory, .plan, .zoomDrift: snapshot = Fixture.crashedMemory()
+            case .halted:
+                snapshot = Fixture.open()
+                snapshot.saleState = .halted
+            case .stale:
+                snapshot = Fixture.open()
+                snapshot.phase = .stale(7)
+            case .readOnly:
+                snapshot = Fixture.open()
+                permissions.isReadOnly = true
+            default: snapshot = Fixture.open()
+            }
+            var driver = Driver(
+                snapshot, columns: columns, rows: rows, permissions: permissions, glyphs: glyphs)
+            switch self {
+            case .held:
+                driver.type("p")
+                driver.send(.tick(seconds: 107))
+            case .filter: driver.type("/camp left<2k")
+            case .detail:
+                driver.press(.down, .enter)
+            case .help: driver.type("?")
+            case .flash, .watchFlash: driver.type("F")
+            case .freeze: driver.type("z")
+            case .restock: driver.type("+-5")
+            case .crash: driver.type("C2")
+            case .plan: driver.send(.planReady(Fixture.plan))
+            case .quit: driver.type("q")
+            case .notice:
+                driver.send(.actDone(ActReport(sentence: "froze 1003 Camp Stove: 1,260 units stay", succeeded: true)))
+            case .zoomHeat: driver.type("33")
+            case .zoomDrift: driver.type("44")
+            default: break
+            }
+            return driver
+        }
+    }
+
+    @Test(arguments: Scene.allCases, [(80, 24), (120, 40)])
+    func screen(_ scene: Scene, _ size: (Int, Int)) throws {
+        let driver = scene.driver(columns: size.0, rows: size.1)
+        try expectGolden(driver.screen, "\(scene.rawValue)-\(size.0)x\(size.1)")
+    }
+
+    @Test(arguments: [Scene.warmed, .open, .durable, .memory, .help, .crash])
+    func asciiScreen(_ scene: Scene) throws {
+        let canvas = scene.driver(columns: 80, rows: 24, glyphs: .ascii).screen
+        try expectGolden(canvas, "\(scene.rawValue)-80x24-ascii")
+    }
+
+    @Test(arguments: [Scene.open, .memory])
+    func otherSizes(_ scene: Scene) throws {
+        for (columns, rows) in [(60, 16), (160, 48), (220, 60)] {
+            let driver = scene.driver(columns: columns, rows: rows)
+            try expectGolden(driver.screen, "\(scene.rawValue)-\(columns)x\(rows)")
+        }
+    }
+
+    @Test func tooSmall() throws {
+        var driver = Driver(columns: 50, rows: 12)
+        #expect(driver.text.contains("sellout needs 60×16; this terminal is 50×12"))
+        try expectGolden(driver.screen, "tooSmall-50x12")
+        driver.type("X")
+        #expect(driver.taken() == [])
+        driver.send(.resized(columns: 80, rows: 24))
+        #expect(driver.text.contains("stock"))
+    }
+
+    /// Compares with the file, or writes it when asked to.
+    private func expectGolden(_ canvas: Canvas, _ name: String, _ location: SourceLocation = #_sourceLocation) throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
+        let file = folder.appendingPathComponent(name + ".txt")
+        let drawn = canvas.styledText + "\n"
+        if ProcessInfo.processInfo.environment["SELLOUT_RECORD_GOLDEN"] == "1" {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try Data(drawn.utf8).write(to: file)
+            return
+        }
+        guard let data = try? Data(contentsOf: file) else {
+            Issue.record("Golden/\(name).txt is not there; run with SELLOUT_RECORD_GOLDEN=1", sourceLocation: location)
+            return
+        }
+        let kept = String(decoding: data, as: UTF8.self)
+        if kept != drawn {
+            let pairs = zip(kept.split(separator: "\n"), drawn.split(separator: "\n"))
+            let first = pairs.first { $0 != $1 }.map { "kept:  \($0.0)\ndrawn: \($0.1)" } ?? "one is longer"
+            Issue.record("Golden/\(name).txt differs:\n\(first)", sourceLocation: location)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Deduction
+import Inventory
+import OrderStore
+
+/// What a bucket must be, said plainly: what the scripts are held against.
+struct BucketModel {
+    struct Entry: Equatable {
+        var quantity: Int64
+        var cancelled: Bool
+        var n: Int64
+        var digest: OrderDigest
+    }
+
+    struct SKU: Equatable {
+        var stock: Int64
+        var allocated: Int64
+        var version: Int64
+        var taken: Int64
+        var frozen: Bool
+        var ledger: [FlowID: Entry] = [:]
+    }
+
+    var skus: [SKUNumber: SKU] = [:]
+    var n: Int64 = 0
+    var state = SaleState.open
+
+    enum Answer: Equatable {
+        case letters(String)
+        case fenced(FenceReason)
+    }
+
+    /// Deducts each order whole or not at all, in order. A call that changes anything is one entry.
+    mutating func deduct(_ orders: [Order]) -> Answer {
+        guard state == .open else { return .fenced(fence) }
+        var letters = ""
+        var done = false
+        var inThisCall: [FlowID: OrderDigest] = [:]
+        for order in orders {
+            if let digest = inThisCall[order.flow] {
+                letters += digest == order.digest ? "d" : "C"
+                continue
+            }
+            switch recorded(order) {
+            case .another: letters += "C"
+            // No call leaves this behind, so the walk ends here.
+            case .partly: return .fenced(.damaged)
+            case .whole(let entry): letters += entry.cancelled ? "X" : "d"
+            case .absent:
+                if let letter = shortfall(order) {
+                    letters += letter
+                } else {
+                    letters += "D"
+                    done = true
+                    inThisCall[order.flow] = order.digest
+                    write(order, cancelled: false)
+                    move(order, by: 1)
+                }
+            }
+        }
+        if done { n += 1 }
+        return .letters(letters)
+    }
+
+    /// Gives each order back, or forbids its flow.
+    mutating func release(_ orders: [Order]) -> Answer {
+        var letters = ""
+        var done = false
+        var inThisCall: [FlowID: OrderDigest] = [:]
+        for order in orders {
+            if let digest = inThisCall[order.flow] {
+                letters += digest == order.digest ? "r" : "C"
+                continue
+            }
+            switch recorded(order) {
+            case .another: letters += "C"
+            // No call leaves this behind, so the walk ends here.
+            case .partly: return .fenced(.damaged)
+            case .whole(let entry) where entry.cancelled: letters += "r"
+            case .whole(let entry):
+                // An over-capacity row holds no units: there is nothing to give back.
+                letters += entry.quantity > 0 ? "R" : "T"
+                if entry.quantity > 0 { move(order, by: -1) }
+                write(order, cancelled: true)
+                inThisCall[order.flow] = order.digest
+                done = true
+            case .absent:
+                letters += "T"
+                write(order, cancelled: true)
+                inThisCall[order.flow] = order.digest
+                done = true
+            }
+        }
+        if done { n += 1 }
+        return .letters(letters)
+    }
+
+    mutating func restock(_ sku: SKUNumber, from version: Int64, units: Int64) -> String {
+        if skus[sku]!.version > version { return "r" }
+        if skus[sku]!.version < version { return "G" }
+        skus[sku]!.version += 1
+        skus[sku]!.allocated += units
+        skus[sku]!.stock += units
+        n += 1
+        return "R"
+    }
+
+    mutating func freeze(_ sku: SKUNumber, _ frozen: Bool) -> String {
+        if skus[sku]!.frozen == frozen { return "r" }
+        skus[sku]!.frozen = frozen
+        n += 1
+        return "R"
+    }
+
+    mutating func setState(_ new: SaleState) -> String {
+        if state == new { return "r" }
+        state = new
+        n += 1
+        return "R"
+    }
+
+    private var fence: FenceReason { state == .closed ? .closed : .halted }
+
+    private enum Recorded {
+        case absent, another, partly
+        case whole(Entry)
+    }
+
+    /// What the ledgers of the order's own SKUs say of its flow: they see no other.
+    private func recorded(_ order: Order) -> Recorded {
+        let entries = order.lines.map { skus[$0.sku]!.ledger[order.flow] }
+        if entries.contains(where: { $0 != nil && $0!.digest != order.digest }) { return .another }
+        guard let first = entries[0] else { return entries.allSatisfy { $0 == nil } ? .absent : .partly }
+        return entries.allSatisfy { $0 != nil } ? .whole(first) : .partly
+    }
+
+    /// The first line that cannot be served decides.
+    private func shortfall(_ order: Order) -> String? {
+        for line in order.lines {
+            if skus[line.sku]!.frozen { return "F" }
+            if Int64(line.quantity) > skus[line.sku]!.stock { return "S" }
+        }
+        return nil
+    }
+
+    private mutating func write(_ order: Order, cancelled: Bool) {
+        for line in order.lines {
+            skus[line.sku]!.ledger[order.flow] = Entry(
+                quantity: Int64(line.quantity), cancelled: cancelled, n: n + 1, digest: order.digest)
+        }
+    }
+
+    private mutating func move(_ order: Order, by sign: Int64) {
+        for line in order.lines {
+            skus[line.sku]!.taken += sign * Int64(line.quantity)
+            skus[line.sku]!.stock -= sign * Int64(line.quantity)
+        }
+    }
+}
