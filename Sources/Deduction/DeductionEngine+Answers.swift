@@ -37,6 +37,7 @@ extension DeductionEngine {
             for ticket in refused { answerRefused(ticket, .unreachable) }
         }
         refuseQueued(lane, .unreachable)
+        pump(lane)
     }
 
     private func stop(_ call: LaneState.Call, reason: FenceReason, epoch: Epoch?, lane: Lane) {
@@ -163,6 +164,7 @@ extension DeductionEngine {
             // Parked tickets are asked again when the lane reopens, so an open lane is looked at once more.
             if state.isOpen { state.stop(.unreachable) }
         }
+        refuseQueued(lane, .unreachable)
     }
 
     private func answerDone(_ tickets: [Ticket], duplicate: Bool) {

@@ -112,7 +112,7 @@ public final class DeductionEngine: Sendable {
         }
     }
 
-    /// Commits and watches stopped buckets until `stop()` or cancellation. What waits then hears `unknown`.
+    /// Commits and watches stopped buckets until cancelled. Who waits then is answered, and whoever asks later is refused.
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
@@ -122,7 +122,7 @@ public final class DeductionEngine: Sendable {
             }
         }
         for lane in lanes {
-            for ticket in lane.state.withLock({ $0.drain() }) { answerUnknown(ticket, .replyLost) }
+            for ticket in lane.state.withLock({ $0.close() }) { answerRefused(ticket, .unreachable) }
         }
     }
 
@@ -184,7 +184,7 @@ public final class DeductionEngine: Sendable {
                 switch state.phase {
                 case .fenced(let reason): fence = reason
                 case .opening: fence = .recovering
-                case .open, .unreachable: break
+                case .open, .unreachable, .closed: break
                 }
                 return LaneStatus(
                     bucket: lane.bucket.number, isOpen: state.isOpen, fence: fence, epoch: state.epoch, n: state.n,

@@ -17,6 +17,15 @@ public final class GroupCommit: Sendable {
         case duplicate(DuplicateSettlement, done: @Sendable (DuplicateResult?) -> Void)
         case payments([Payment], done: @Sendable ([PaymentResult]?) -> Void)
 
+        /// Nobody knows, and nobody will look: the entry is in the outbox, the payment is asked again.
+        func giveUp() {
+            switch self {
+            case .entry(_, _, let done): done(nil)
+            case .duplicate(_, let done): done(nil)
+            case .payments(_, let done): done(nil)
+            }
+        }
+
         var weight: Int {
             switch self {
             case .entry(_, let orders, _): orders
@@ -30,6 +39,7 @@ public final class GroupCommit: Sendable {
         var queue: [Item] = []
         var sleeper: CheckedContinuation<Void, Never>?
         var stopping = false
+        var isOver = false
         var lastError: String?
     }
 
@@ -40,11 +50,13 @@ public final class GroupCommit: Sendable {
 
     /// Queues an item; its `done` is called with `nil` if nobody knows whether it was committed.
     public func add(_ items: [Item]) {
-        let sleeper = state.withLock { state in
+        let (isOver, sleeper) = state.withLock { state in
+            guard !state.isOver else { return (true, nil as CheckedContinuation<Void, Never>?) }
             state.queue.append(contentsOf: items)
             defer { state.sleeper = nil }
-            return state.sleeper
+            return (false, state.sleeper)
         }
+        if isOver { for item in items { item.giveUp() } }
         sleeper?.resume()
     }
 
@@ -56,7 +68,12 @@ public final class GroupCommit: Sendable {
         while true {
             var batch = takeBatch()
             if batch.isEmpty {
-                if state.withLock({ $0.stopping }) { return }
+                // Nobody commits after this: what comes later is answered at once.
+                let isOver = state.withLock { state in
+                    state.isOver = state.stopping && state.queue.isEmpty
+                    return state.isOver
+                }
+                if isOver { return }
                 await withCheckedContinuation { continuation in
                     let wake = state.withLock { state in
                         if state.queue.isEmpty && !state.stopping {

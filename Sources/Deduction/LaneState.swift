@@ -24,6 +24,8 @@ struct LaneState {
         case fenced(FenceReason)
         /// SQL says open under our epoch; Redis has yet to say so.
         case opening
+        /// The engine has ended: nothing is sent any more, everybody is answered.
+        case closed
     }
 
     let limits: Limits
@@ -51,6 +53,7 @@ struct LaneState {
     mutating func admit(_ ticket: Ticket) -> Refusal? {
         switch phase {
         case .open: break
+        case .closed: return .unreachable
         case .unreachable:
             if ticket.purpose == .deduct && ticket.uncertainty == nil { return .unreachable }
             parked.append(ticket)
@@ -62,11 +65,15 @@ struct LaneState {
             return nil
         }
         guard waiting < limits.queueMax || ticket.uncertainty != nil else { return .overloaded }
+        enqueue(ticket)
+        return nil
+    }
+
+    private mutating func enqueue(_ ticket: Ticket) {
         switch ticket.purpose {
         case .deduct: deducts.append(ticket)
         case .release: releases.append(ticket)
         }
-        return nil
     }
 
     struct Call {
@@ -112,19 +119,24 @@ struct LaneState {
     mutating func lost(_ tickets: [Ticket], epoch callEpoch: Epoch) {
         inFlight -= 1
         if callEpoch == epoch { stop(.unreachable) }
-        for ticket in tickets { ticket.uncertainty = .replyLost }
-        parked.append(contentsOf: tickets)
+        for ticket in tickets {
+            ticket.uncertainty = .replyLost
+            park(ticket)
+        }
     }
 
     /// Stops the lane. A fence is not undone by a mere loss of the connection.
     mutating func stop(_ next: Phase) {
         if case .fenced = phase, next == .unreachable { return }
+        if phase == .closed { return }
         phase = next
     }
 
-    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked.
+    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked; in a closed
+    /// lane nobody is left to wait.
     mutating func turnAwayQueued() -> [Ticket] {
         guard !isOpen else { return [] }
+        if phase == .closed { return drain() }
         let queued = Array(releases) + Array(deducts)
         releases.removeAll()
         deducts.removeAll()
@@ -137,30 +149,31 @@ struct LaneState {
             if ticket.uncertainty == nil && ticket.purpose == .deduct {
                 refused.append(ticket)
             } else {
-                parked.append(ticket)
+                park(ticket)
             }
         }
         return refused
     }
 
-    mutating func park(_ ticket: Ticket) { parked.append(ticket) }
+    /// Keeps a ticket to be asked again. The lane may have reopened while its call was under way: then it is asked at once,
+    /// for nobody would look at an open lane's parked tickets.
+    mutating func park(_ ticket: Ticket) {
+        if isOpen { enqueue(ticket) } else { parked.append(ticket) }
+    }
 
     /// The bucket answers under `epoch` again: what was parked is asked once more, with the same flows.
     mutating func reopen(epoch newEpoch: Epoch, n newN: Int64) {
         if newEpoch != epoch { n = newN }
+        guard phase != .closed else { return }
         epoch = newEpoch
         phase = .open
-        for ticket in parked {
-            switch ticket.purpose {
-            case .deduct: deducts.append(ticket)
-            case .release: releases.append(ticket)
-            }
-        }
+        for ticket in parked { enqueue(ticket) }
         parked.removeAll()
     }
 
     /// SQL says that somebody opened the bucket under `epoch`; Redis is asked before anything is sent.
     mutating func expectOpening(epoch newEpoch: Epoch) {
+        guard phase != .closed else { return }
         epoch = newEpoch
         n = 0
         phase = .opening
@@ -174,8 +187,13 @@ struct LaneState {
         return expired
     }
 
-    /// Empties everything: the engine stops.
-    mutating func drain() -> [Ticket] {
+    /// Nothing is sent from now on. Returns everybody who waits.
+    mutating func close() -> [Ticket] {
+        phase = .closed
+        return drain()
+    }
+
+    private mutating func drain() -> [Ticket] {
         defer {
             deducts.removeAll()
             releases.removeAll()

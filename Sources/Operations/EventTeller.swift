@@ -34,7 +34,7 @@ struct EventTeller {
             if wasUp && !node.isUp {
                 events.add(
                     .bad,
-                    "node \(index + 1) (\(node.address)) does not answer: its \(node.buckets) buckets do not sell, and calls "
+                    "node \(index + 1) (\(node.address)) does not answer: its \(node.buckets.counted("bucket")) do not sell, and calls "
                         + "under way have no known outcome")
             } else if !wasUp && node.isUp {
                 events.add(.info, "node \(index + 1) (\(node.address)) answers again")
@@ -57,7 +57,7 @@ struct EventTeller {
         guard let first = soldOutUntold.first, now - soldOutToldAt >= Self.soldOutPauseMilliseconds else { return }
         let names = soldOutUntold.prefix(3).map { "\($0.sku) \($0.name)" }.joined(separator: ", ")
         let others = soldOutUntold.count > 3 ? " and \(soldOutUntold.count - 3) others" : ""
-        let units = soldOutUntold.count == 1 ? ", all \(first.allocated) units" : ""
+        let units = soldOutUntold.count == 1 ? ", all \(first.allocated.counted("unit"))" : ""
         events.add(.info, "\(names)\(others): sold out\(units)")
         soldOutUntold = []
         soldOutToldAt = now
@@ -77,12 +77,12 @@ struct EventTeller {
             if lost > lostOrders {
                 events.add(
                     .bad,
-                    "LOST: \(lost) orders (\(drift.lostUnits ?? 0) units) were told yes and are in neither Redis nor SQL")
+                    "LOST: \(lost.counted("order")) (\((drift.lostUnits ?? 0).counted("unit"))) were told yes and are in neither Redis nor SQL")
             }
             lostOrders = lost
         }
         if drift.units > 0 && driftUnits == 0 {
-            events.add(.bad, "drift: Redis and SQL differ by \(drift.units) units: \(drift.findings.first ?? "")")
+            events.add(.bad, "drift: Redis and SQL differ by \(drift.units.counted("unit")): \(drift.findings.first ?? "")")
         } else if drift.units == 0 && driftUnits > 0 {
             events.add(.good, "drift is 0 again: Redis and SQL agree to the unit")
         }

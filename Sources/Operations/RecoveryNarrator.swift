@@ -64,7 +64,7 @@ final class RecoveryNarrator: Sendable {
             }
             guard let story = finished else { return }
             var sentence =
-                "node \(node): \(story.recovered) buckets rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
+                "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
                 + " after \(story.since.duration(to: .now).formatted)"
             if story.survivors > 0 { sentence += "; \(story.survivors) outbox entries had survived" }
             events.add(story.overCapacity > 0 ? .bad : .good, sentence)

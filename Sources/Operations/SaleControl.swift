@@ -55,8 +55,8 @@ public struct SaleControl: Sendable {
             let took = start.duration(to: .now).formatted
             let sentence =
                 waiting == 0
-                ? "\(done): \(outcomes.count) buckets told in \(took)"
-                : "\(done): \(outcomes.count - waiting) buckets told in \(took); \(waiting) are closed and will open that way"
+                ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
+                : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) are closed and will open that way"
             return (before.state.rawValue, state.rawValue, sentence)
         }
     }
@@ -82,14 +82,14 @@ public struct SaleControl: Sendable {
         return await report(what: "restock", subject: name) {
             guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
             guard (1...Self.restockUnitsMax).contains(units) else {
-                throw ActError("a restock of \(units) units is outside 1 … \(Self.restockUnitsMax)")
+                throw ActError("a restock of \(units.counted("unit")) is outside 1 … \(Self.restockUnitsMax)")
             }
             let before = try await store.skuCounters().first { $0.sku == sku }?.allocated ?? 0
             let restock = try await store.restock(sku, units: units)
             let outcome = await acts.apply(restock, patience: Self.patience)
             return (
                 "\(before) allocated", "\(before + units) allocated",
-                sentence("SKU \(name) has \(units) units more", outcome)
+                sentence("SKU \(name) has \(units.counted("unit")) more", outcome)
             )
         }
     }

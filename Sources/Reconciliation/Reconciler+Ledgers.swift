@@ -116,28 +116,28 @@ extension Reconciler {
                 findings.append(
                     finding(
                         .lostInRedis, onlySQL.units, onlySQL.flows,
-                        "\(onlySQL.flows.count) orders (\(onlySQL.units) units) are in SQL and gone from Redis"))
+                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are in SQL and gone from Redis"))
             } else {
                 findings.append(
                     finding(
                         .missingLedgerEntry, onlySQL.units, onlySQL.flows,
-                        "\(onlySQL.flows.count) orders (\(onlySQL.units) units) are counted in Redis but not in its ledger"))
+                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are counted in Redis but not in its ledger"))
             }
         }
         if !onlyRedis.flows.isEmpty, counter?.kind == .unpersisted {
             findings.append(
                 finding(
                     .unpersisted, onlyRedis.units, onlyRedis.flows,
-                    "\(onlyRedis.flows.count) orders (\(onlyRedis.units) units) are in Redis, drained, and not in SQL"))
+                    "\(onlyRedis.flows.count.counted("order")) (\(onlyRedis.units.counted("unit"))) are in Redis, drained, and not in SQL"))
         } else if !onlyRedis.flows.isEmpty {
             findings.append(
-                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units) units are on their way to SQL"))
+                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units.counted("unit")) are on their way to SQL"))
         }
         if !cancelledInSQL.flows.isEmpty {
             findings.append(
                 finding(
                     .inFlight, cancelledInSQL.units, cancelledInSQL.flows,
-                    "\(cancelledInSQL.units) units are on their way back to Redis"))
+                    "\(cancelledInSQL.units.counted("unit")) are on their way back to Redis"))
         }
         if !conflicts.flows.isEmpty {
             findings.append(
@@ -149,7 +149,7 @@ extension Reconciler {
             findings.append(
                 finding(
                     .lostInRedis, cancelledInRedis.units, cancelledInRedis.flows,
-                    "\(cancelledInRedis.flows.count) orders are cancelled in Redis and not in SQL"))
+                    "\(cancelledInRedis.flows.count.counted("order")) are cancelled in Redis and not in SQL"))
         }
         if let counter {
             let explained = findings.filter { $0.kind == counter.kind }.reduce(Int64(0)) { $0 + $1.units }
@@ -157,7 +157,7 @@ extension Reconciler {
                 findings.append(
                     finding(
                         counter.kind, unexplained - explained, [],
-                        "\(unexplained - explained) units differ and no order explains them"))
+                        "\((unexplained - explained).counted("unit")) differ and no order explains them"))
             }
         }
         return findings

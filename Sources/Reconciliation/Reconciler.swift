@@ -114,10 +114,13 @@ public struct Reconciler: Sendable {
         }
         let members = Set(bucket.skus)
         let counters = try await store.skuCounters().filter { members.contains($0.sku) }
-        let redis = Dictionary(uniqueKeysWithValues: cut.skus.map { ($0.sku, $0.stock) })
+        let redis = Dictionary(uniqueKeysWithValues: cut.skus.map { ($0.sku, $0) })
         let units = counters.reduce(Int64(0)) { sum, counter in
             let should = counter.allocated - counter.sold - counter.reserved
-            return sum + abs(should - (redis[counter.sku].flatMap { $0 } ?? 0))
+            let difference = abs(should - (redis[counter.sku]?.stock ?? 0))
+            // A ledger that is gone has forgotten what was taken.
+            let forgotten = redis[counter.sku]?.control == nil ? counter.sold + counter.reserved : 0
+            return sum + max(difference, forgotten)
         }
         let kind: DriftKind
         switch damage {
@@ -193,7 +196,7 @@ public struct Reconciler: Sendable {
                 findings.append(
                     Finding(
                         kind: .inFlight, bucket: bucket.number, sku: reading.sku, units: units,
-                        sentence: "\(name): \(units) units are on their way to SQL"))
+                        sentence: "\(name): \(units.counted("unit")) are on their way to SQL"))
             }
             if control.allocated != folded.allocated || control.version != folded.version {
                 findings.append(
@@ -201,7 +204,7 @@ public struct Reconciler: Sendable {
                         kind: .unbalanced, bucket: bucket.number, sku: reading.sku,
                         units: max(1, abs(control.allocated - folded.allocated)),
                         sentence: """
-                            \(name): Redis has \(control.allocated) units allocated (version \(control.version)), SQL \
+                            \(name): Redis has \(control.allocated.counted("unit")) allocated (version \(control.version)), SQL \
                             \(folded.allocated) (version \(folded.version))
                             """))
             }
@@ -210,12 +213,12 @@ public struct Reconciler: Sendable {
                 findings.append(
                     Finding(
                         kind: .unpersisted, bucket: bucket.number, sku: reading.sku, units: difference,
-                        sentence: "\(name): Redis has \(difference) units taken that SQL does not know of"))
+                        sentence: "\(name): Redis has \(difference.counted("unit")) taken that SQL does not know of"))
             } else if difference < 0 {
                 findings.append(
                     Finding(
                         kind: .lostInRedis, bucket: bucket.number, sku: reading.sku, units: -difference,
-                        sentence: "\(name): SQL has \(-difference) units taken that Redis would sell again"))
+                        sentence: "\(name): SQL has \((-difference).counted("unit")) taken that Redis would sell again"))
             }
         }
         return findings

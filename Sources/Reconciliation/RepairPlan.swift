@@ -43,12 +43,12 @@ public struct RepairPlan: Sendable {
         let name = finding.sku.flatMap { catalogue[$0]?.sku } ?? "?"
         if finding.kind.needsRecovery { return "rebuild bucket \(tag) from SQL under a new epoch" }
         switch finding.kind {
-        case .missingLedgerEntry: return "\(name): write \(finding.flows.count) orders into Redis's ledger; stock stays"
+        case .missingLedgerEntry: return "\(name): write \(finding.flows.count.counted("order")) into Redis's ledger; stock stays"
         case .unpersisted:
             return finding.flows.isEmpty
-                ? "\(name): put \(finding.units) units that no order explains back on sale"
-                : "\(name): write \(finding.flows.count) orders from Redis's ledger into SQL"
-        case .lostInRedis: return "\(name): take \(finding.units) units off sale in Redis: SQL sold them"
+                ? "\(name): put \(finding.units.counted("unit")) that no order explains back on sale"
+                : "\(name): write \(finding.flows.count.counted("order")) from Redis's ledger into SQL"
+        case .lostInRedis: return "\(name): take \(finding.units.counted("unit")) off sale in Redis: SQL sold them"
         default: return "\(name): \(finding.sentence); for a person to decide"
         }
     }

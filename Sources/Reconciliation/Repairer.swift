@@ -108,7 +108,7 @@ public struct Repairer: Sendable {
             case UInt8(ascii: "r"): return .alreadyApplied
             default:
                 throw Failure(
-                    description: "only \(stocks.first ?? 0) units are left, \(delta) would have to go: rebuild the bucket")
+                    description: "only \((stocks.first ?? 0).counted("unit")) are left, \(delta) would have to go: rebuild the bucket")
             }
         case .fenced(let reason, _): throw Failure(description: "bucket \(bucket.tag): \(reason.sentence)")
         case .unreadable: throw Failure(description: "bucket \(bucket.tag) answered something unreadable")

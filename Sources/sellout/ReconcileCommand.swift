@@ -92,8 +92,8 @@ extension ReconcileCommand: WorkerCommand {
             lines.append("not compared  bucket \(catalogue[bucket]?.tag ?? "?"): \(why)")
         }
         lines.append(
-            "\(comparison.cuts) buckets compared in \(comparison.duration.formatted): "
-                + (comparison.driftUnits == 0 ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits) units of drift"))
+            "\(comparison.cuts.counted("bucket")) compared in \(comparison.duration.formatted): "
+                + (comparison.driftUnits == 0 ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits.counted("unit")) of drift"))
         return lines.map(PlainText.line).joined(separator: "\n")
     }
 }

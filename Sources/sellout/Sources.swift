@@ -21,7 +21,7 @@ struct Sources: ParsableArguments {
         }
         let store = try ordersURL.open(readOnly: readOnly)
         do {
-            let cluster = try await RedisCluster.connect(to: url)
+            let cluster = try await connect(to: url)
             do {
                 let service = try await SaleService(cluster: cluster, store: store, events: events)
                 return (service, "redis://\(url.address)", ordersURL.description)
@@ -34,4 +34,13 @@ struct Sources: ParsableArguments {
             throw error
         }
     }
+
+    private func connect(to url: RedisURL) async throws -> RedisCluster {
+        do { return try await RedisCluster.connect(to: url) } catch {
+            guard error.kind == .noAuth else { throw error }
+            throw ValueError(description: "\(error.message); or set SELLOUT_REDIS_PASSWORD, which no process list shows")
+        }
+    }
+
+    struct ValueError: Error, CustomStringConvertible { let description: String }
 }

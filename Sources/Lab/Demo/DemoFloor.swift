@@ -90,7 +90,7 @@ public final class DemoFloor: Sendable {
         let shoppers = Shoppers(engine: service.engine, book: book, configuration: configuration.shoppers)
         events.add(
             .good,
-            "\(configuration.skus) SKUs in \(buckets) buckets are loaded on \(configuration.masters) Redis "
+            "\(configuration.skus) SKUs in \(buckets.counted("bucket")) are loaded on \(configuration.masters) Redis "
                 + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
         return DemoFloor(
             fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, ordersURL: "sqlite:\(path)",
@@ -202,10 +202,10 @@ public final class DemoFloor: Sendable {
         var lines: [String] = []
         if lost.orders > 0 {
             lines.append(
-                "\(lost.orders) orders (\(lost.units) units) were told yes and are in neither Redis nor SQL: they lay in the outbox"
+                "\(lost.orders.counted("order")) (\(lost.units.counted("unit"))) were told yes and are in neither Redis nor SQL: they lay in the outbox"
                     + " of a node when it was killed, and SQL had not heard of them")
             lines.append(
-                "the rebuild from SQL put their \(lost.units) units back on sale: `memory` says yes before SQL knows")
+                "the rebuild from SQL put their \(lost.units.counted("unit")) back on sale: `memory` says yes before SQL knows")
         }
         if !oversold.isEmpty {
             let worst = oversold.sorted { $0.value > $1.value }.prefix(4)

@@ -102,17 +102,17 @@ final class ActInterpreter: Sendable {
         let inFlight = second.unitsByKind[.inFlight] ?? 0
         var sentence =
             second.driftUnits == 0
-            ? "compared \(second.cuts) buckets in \(second.duration.formatted): Redis and SQL agree to the unit"
-            : "compared \(second.cuts) buckets: \(second.driftUnits) units differ, \(plan.repairs.count) repairs planned"
+            ? "compared \(second.cuts.counted("bucket")) in \(second.duration.formatted): Redis and SQL agree to the unit"
+            : "compared \(second.cuts.counted("bucket")): \(second.driftUnits.counted("unit")) differ, \(plan.repairs.count.counted("repair")) planned"
         if let floor, !floor.explanation.isEmpty {
             sentence += "; the buyers' record does not"
             for line in floor.explanation { service.events.add(.bad, line) }
         }
-        if inFlight > 0 { sentence += "; \(inFlight) units are on their way" }
-        if !second.unread.isEmpty { sentence += "; \(second.unread.count) buckets could not be compared" }
+        if inFlight > 0 { sentence += "; \(inFlight.counted("unit")) are on their way" }
+        if !second.unread.isEmpty { sentence += "; \(second.unread.count.counted("bucket")) could not be compared" }
         service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
         await service.control.record(
-            what: "compare", subject: "sale", before: "", after: "\(second.driftUnits) units of drift")
+            what: "compare", subject: "sale", before: "", after: "\(second.driftUnits.counted("unit")) of drift")
         mailbox.put(.planReady(PlanSummary(id: id, lines: lines, repairs: plan.repairs.count, sentence: sentence)))
     }
 
@@ -125,8 +125,8 @@ final class ActInterpreter: Sendable {
         let failed = applied.repairs.filter { $0.state == .failed }
         let sentence =
             failed.isEmpty
-            ? "\(applied.repairs.count) repairs applied"
-            : "\(applied.repairs.count - failed.count) repairs applied, \(failed.count) not: \(failed[0].failure ?? "")"
+            ? "\(applied.repairs.count.counted("repair")) applied"
+            : "\((applied.repairs.count - failed.count).counted("repair")) applied, \(failed.count) not: \(failed[0].failure ?? "")"
         service.events.add(failed.isEmpty ? .good : .bad, sentence)
         done(SaleControl.Report(sentence: sentence, succeeded: failed.isEmpty))
         _ = await service.compare()
