@@ -31,7 +31,8 @@ final class RecoveryNarrator: Sendable {
         guard let tag = catalogue[bucket]?.tag, let address = cluster.master(ofSlot: HashSlot.of("{\(tag)}")) else {
             return "?"
         }
-        return address.description
+        let number = cluster.status.firstIndex { $0.address == address }.map { "\($0 + 1) " } ?? ""
+        return "\(number)(\(address))"
     }
 
     func hear(_ event: RecoverySupervisor.Event) {
