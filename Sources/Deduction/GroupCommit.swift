@@ -30,6 +30,8 @@ public final class GroupCommit: Sendable {
         var queue: [Item] = []
         var sleeper: CheckedContinuation<Void, Never>?
         var stopping = false
+        /// Nobody commits any more.
+        var ended = false
         var lastError: String?
     }
 
@@ -38,14 +40,16 @@ public final class GroupCommit: Sendable {
 
     public init(store: any OrderStore) { self.store = store }
 
-    /// Queues an item; its `done` is called with `nil` if nobody knows whether it was committed.
+    /// Queues items; their `done` is called with `nil` if nobody knows whether they were committed.
     public func add(_ items: [Item]) {
-        let sleeper = state.withLock { state in
+        let (sleeper, ended) = state.withLock { state in
+            if state.ended { return (CheckedContinuation<Void, Never>?.none, true) }
             state.queue.append(contentsOf: items)
             defer { state.sleeper = nil }
-            return state.sleeper
+            return (state.sleeper, false)
         }
         sleeper?.resume()
+        if ended { answer(items, nil) }
     }
 
     /// What the store said last time it failed; `nil` once it works again.
@@ -56,7 +60,11 @@ public final class GroupCommit: Sendable {
         while true {
             var batch = takeBatch()
             if batch.isEmpty {
-                if state.withLock({ $0.stopping }) { return }
+                let ended = state.withLock { state in
+                    state.ended = state.stopping && state.queue.isEmpty
+                    return state.ended
+                }
+                if ended { return }
                 await withCheckedContinuation { continuation in
                     let wake = state.withLock { state in
                         if state.queue.isEmpty && !state.stopping {
@@ -118,6 +126,10 @@ public final class GroupCommit: Sendable {
                 try? await clock.sleep(for: .milliseconds(20))
             }
         }
+        answer(items, result)
+    }
+
+    private func answer(_ items: [Item], _ result: CommitResult?) {
         var entry = 0
         var duplicate = 0
         var payment = 0

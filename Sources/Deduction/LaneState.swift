@@ -36,6 +36,8 @@ struct LaneState {
     private var releases = Deque<Ticket>()
     /// Attempts of unknown outcome, and releases, that wait for the bucket to answer again.
     private(set) var parked: [Ticket] = []
+    /// The engine has ended: nobody would answer what is taken in.
+    private(set) var isEnded = false
 
     init(limits: Limits, epoch: Epoch, n: Int64, phase: Phase) {
         self.limits = limits
@@ -49,6 +51,7 @@ struct LaneState {
 
     /// Takes a ticket in, or says why not. Only a first attempt can be turned away.
     mutating func admit(_ ticket: Ticket) -> Refusal? {
+        if isEnded { return .unreachable }
         switch phase {
         case .open: break
         case .unreachable:
@@ -78,7 +81,7 @@ struct LaneState {
 
     /// The next call to send, if one may be sent and something waits. Give-backs go first: they free stock.
     mutating func nextCall() -> Call? {
-        guard phase == .open, inFlight < limits.callsInFlightMax else { return nil }
+        guard phase == .open, !isEnded, inFlight < limits.callsInFlightMax else { return nil }
         if let call = take(from: \.releases, purpose: .release) { return call }
         return take(from: \.deducts, purpose: .deduct)
     }
@@ -122,8 +125,10 @@ struct LaneState {
         phase = next
     }
 
-    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked.
+    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked; of a lane
+    /// that has ended, nothing is.
     mutating func turnAwayQueued() -> [Ticket] {
+        if isEnded { return end() }
         guard !isOpen else { return [] }
         let queued = Array(releases) + Array(deducts)
         releases.removeAll()
@@ -160,9 +165,9 @@ struct LaneState {
     }
 
     /// SQL says that somebody opened the bucket under `epoch`; Redis is asked before anything is sent.
-    mutating func expectOpening(epoch newEpoch: Epoch) {
+    mutating func expectOpening(epoch newEpoch: Epoch, n newN: Int64) {
         epoch = newEpoch
-        n = 0
+        n = newN
         phase = .opening
     }
 
@@ -174,8 +179,9 @@ struct LaneState {
         return expired
     }
 
-    /// Empties everything: the engine stops.
-    mutating func drain() -> [Ticket] {
+    /// Empties everything and takes nothing in any more: the engine ends.
+    mutating func end() -> [Ticket] {
+        isEnded = true
         defer {
             deducts.removeAll()
             releases.removeAll()
