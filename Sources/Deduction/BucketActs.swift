@@ -97,12 +97,14 @@ public struct BucketActs: Sendable {
                     call.append(keys.ledgers[position])
                 }
                 call.append(record.epoch.rawValue)
-                call.append(Int64(0))
+                call.append(record.drainedN)
                 arguments(&call)
                 let reply = try await cluster.evaluate(
                     script, call, slot: keys.slot, deadline: min(giveUpAt, clock.now + .milliseconds(500)))
                 switch ScriptAnswer(reply) {
-                case .done: return .applied
+                case .done(_, let results, _, _):
+                    guard results == [UInt8(ascii: "G")] else { return .applied }
+                    obstacle = "bucket \(bucket.tag): an earlier restock has not arrived yet"
                 case .fenced(let reason, _): obstacle = "bucket \(bucket.tag): \(reason.sentence)"
                 case .unreadable: obstacle = "bucket \(bucket.tag) answered something unreadable"
                 }

@@ -40,7 +40,9 @@ extension DeductionEngine {
         pump(lane)
     }
 
-    private func stop(_ call: LaneState.Call, reason: FenceReason, epoch: Epoch?, lane: Lane) {
+    private func stop(_ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane) {
+        // SQL names an epoch open only after Redis was closed under it: an older one in Redis is a rollback.
+        let reason = if told == .epoch, let epoch, epoch < call.epoch { FenceReason.behind } else { told }
         let refusal: Refusal = reason == .halted || reason == .closed ? .halted : .fenced
         if refusal == .halted {
             // The sale's own state, not a fault: answer, and let the next call ask again.
@@ -81,7 +83,12 @@ extension DeductionEngine {
         _ call: LaneState.Call, id: OutboxID, results: [UInt8], duplicates: [Int: Int64], lane: Lane
     ) {
         guard results.count == call.tickets.count else {
-            lane.state.withLock { state in for ticket in call.tickets { ticket.uncertainty = .replyLost; state.park(ticket) } }
+            lane.state.withLock { state in
+                for ticket in call.tickets {
+                    ticket.uncertainty = .replyLost
+                    state.park(ticket)
+                }
+            }
             fence(lane, reason: .scriptFailed)
             return
         }
@@ -108,7 +115,8 @@ extension DeductionEngine {
         var items: [GroupCommit.Item] = []
         if !done.isEmpty {
             let done = done
-            let entry = EntrySettlement(bucket: call.tickets[0].order.bucket, id: id, action: .deduct(done.map(\.order)))
+            let entry = EntrySettlement(
+                bucket: call.tickets[0].order.bucket, id: id, action: .deduct(done.map(\.order)))
             items.append(
                 .entry(entry, orders: done.count) { [self] result in settled(done, result: result, lane: lane) })
         }
@@ -150,7 +158,8 @@ extension DeductionEngine {
         case .cancelled: answerFinally(ticket, .cancelled)
         case .overCapacity:
             answerFinally(ticket, .overCapacity)
-            fence(lane, reason: .unbalanced)
+            // A duplicate's order was found beyond capacity before, and its bucket rebuilt then.
+            if !duplicate { fence(lane, reason: .unbalanced) }
         }
     }
 

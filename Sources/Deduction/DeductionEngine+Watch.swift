@@ -7,6 +7,7 @@ import Synchronization
 /// epoch and for Redis to say that it is open.
 extension DeductionEngine {
     func watchStoppedLanes() async {
+        var closedSince: [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)] = [:]
         while !Task.isCancelled {
             do { try await clock.sleep(for: configuration.probeInterval) } catch { return }
             let stopped = stoppedLanes()
@@ -21,7 +22,28 @@ extension DeductionEngine {
                     group.addTask { await self.probe(lane) }
                 }
             }
+            reportDeadOpenings(stopped, &closedSince)
         }
+    }
+
+    /// A recoverer that died between SQL's word and its last write in Redis leaves a bucket that nobody would open.
+    private func reportDeadOpenings(
+        _ stopped: [Lane], _ closedSince: inout [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)]
+    ) {
+        let now = clock.now
+        var stillClosed: [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)] = [:]
+        for lane in stopped {
+            let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
+            guard phase == .opening else { continue }
+            let before = closedSince[lane.bucket.number]
+            let since = before?.epoch == epoch ? before!.since : now
+            if now - since >= configuration.openingPatience {
+                fence(lane, reason: .recovering)
+            } else {
+                stillClosed[lane.bucket.number] = (epoch, since)
+            }
+        }
+        closedSince = stillClosed
     }
 
     /// A newer epoch that SQL calls open replaces a fence.
@@ -31,7 +53,7 @@ extension DeductionEngine {
         for lane in stopped {
             guard let record = byBucket[lane.bucket.number], record.state == .open else { continue }
             lane.state.withLock { state in
-                if record.epoch > state.epoch { state.expectOpening(epoch: record.epoch) }
+                if record.epoch > state.epoch { state.expectOpening(epoch: record.epoch, n: record.drainedN) }
             }
         }
     }
@@ -48,7 +70,9 @@ extension DeductionEngine {
         switch cut.damage {
         case nil:
             guard let id = cut.id else { return }
-            if id.epoch != epoch {
+            if id.epoch < epoch {
+                fence(lane, reason: .behind)
+            } else if id.epoch != epoch {
                 // Somebody recovered it; SQL will say so.
                 lane.state.withLock { if $0.epoch == epoch { $0.stop(.fenced(.epoch)) } }
             } else if id.n < n {

@@ -1,8 +1,8 @@
 public import Inventory
 public import OrderStore
 public import Redis
-public import Telemetry
 import Synchronization
+public import Telemetry
 
 /// What became of a cancellation.
 public enum CancelOutcome: Hashable, Sendable {
@@ -30,6 +30,9 @@ public final class DeductionEngine: Sendable {
         public var callTimeout = Duration.seconds(1)
         /// How long an order is asked again by itself before its caller hears `unknown`.
         public var orderTimeout = Duration.seconds(3)
+        /// How long a bucket that SQL calls open may stay closed in Redis before its recovery counts as dead. Only one script
+        /// call stands between the two.
+        public var openingPatience = Duration.seconds(2)
         /// How often a stopped bucket is looked at.
         public var probeInterval = Duration.milliseconds(25)
         /// Orders in one script call, at most `OutboxBlob.orderCountMax`.
@@ -108,11 +111,12 @@ public final class DeductionEngine: Sendable {
             return Lane(
                 bucket: bucket, keys: BucketKeys(bucket: bucket, catalogue: catalogue),
                 state: LaneState(
-                    limits: limits, epoch: record?.epoch ?? .none, n: 0, phase: isOpen ? .open : .fenced(.recovering)))
+                    limits: limits, epoch: record?.epoch ?? .none, n: record?.drainedN ?? 0,
+                    phase: isOpen ? .open : .fenced(.recovering)))
         }
     }
 
-    /// Commits and watches stopped buckets until cancelled. Who waits then is answered, and whoever asks later is refused.
+    /// Commits and watches stopped buckets until cancellation. What waits then hears `unknown`; what is asked later is refused.
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
@@ -122,7 +126,7 @@ public final class DeductionEngine: Sendable {
             }
         }
         for lane in lanes {
-            for ticket in lane.state.withLock({ $0.close() }) { answerRefused(ticket, .unreachable) }
+            for ticket in lane.state.withLock({ $0.end() }) { answerUnknown(ticket, .replyLost) }
         }
     }
 
@@ -135,7 +139,9 @@ public final class DeductionEngine: Sendable {
     public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
         await withCheckedContinuation { continuation in
             enqueue(order, purpose: .deduct, isRetry: isRetry) { answer in
-                guard case .deduction(let outcome) = answer else { preconditionFailure("a deduction was answered as a release") }
+                guard case .deduction(let outcome) = answer else {
+                    preconditionFailure("a deduction was answered as a release")
+                }
                 continuation.resume(returning: outcome)
             }
         }
@@ -145,7 +151,9 @@ public final class DeductionEngine: Sendable {
     public func release(_ order: Order) async -> ReleaseOutcome {
         await withCheckedContinuation { continuation in
             enqueue(order, purpose: .release) { answer in
-                guard case .release(let outcome) = answer else { preconditionFailure("a release was answered as a deduction") }
+                guard case .release(let outcome) = answer else {
+                    preconditionFailure("a release was answered as a deduction")
+                }
                 continuation.resume(returning: outcome)
             }
         }
@@ -184,7 +192,7 @@ public final class DeductionEngine: Sendable {
                 switch state.phase {
                 case .fenced(let reason): fence = reason
                 case .opening: fence = .recovering
-                case .open, .unreachable, .closed: break
+                case .open, .unreachable: break
                 }
                 return LaneStatus(
                     bucket: lane.bucket.number, isOpen: state.isOpen, fence: fence, epoch: state.epoch, n: state.n,

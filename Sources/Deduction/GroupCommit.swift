@@ -17,15 +17,6 @@ public final class GroupCommit: Sendable {
         case duplicate(DuplicateSettlement, done: @Sendable (DuplicateResult?) -> Void)
         case payments([Payment], done: @Sendable ([PaymentResult]?) -> Void)
 
-        /// Nobody knows, and nobody will look: the entry is in the outbox, the payment is asked again.
-        func giveUp() {
-            switch self {
-            case .entry(_, _, let done): done(nil)
-            case .duplicate(_, let done): done(nil)
-            case .payments(_, let done): done(nil)
-            }
-        }
-
         var weight: Int {
             switch self {
             case .entry(_, let orders, _): orders
@@ -39,7 +30,8 @@ public final class GroupCommit: Sendable {
         var queue: [Item] = []
         var sleeper: CheckedContinuation<Void, Never>?
         var stopping = false
-        var isOver = false
+        /// Nobody commits any more.
+        var ended = false
         var lastError: String?
     }
 
@@ -48,16 +40,16 @@ public final class GroupCommit: Sendable {
 
     public init(store: any OrderStore) { self.store = store }
 
-    /// Queues an item; its `done` is called with `nil` if nobody knows whether it was committed.
+    /// Queues items; their `done` is called with `nil` if nobody knows whether they were committed.
     public func add(_ items: [Item]) {
-        let (isOver, sleeper) = state.withLock { state in
-            guard !state.isOver else { return (true, nil as CheckedContinuation<Void, Never>?) }
+        let (sleeper, ended) = state.withLock { state in
+            if state.ended { return (CheckedContinuation<Void, Never>?.none, true) }
             state.queue.append(contentsOf: items)
             defer { state.sleeper = nil }
-            return (false, state.sleeper)
+            return (state.sleeper, false)
         }
-        if isOver { for item in items { item.giveUp() } }
         sleeper?.resume()
+        if ended { answer(items, nil) }
     }
 
     /// What the store said last time it failed; `nil` once it works again.
@@ -68,12 +60,11 @@ public final class GroupCommit: Sendable {
         while true {
             var batch = takeBatch()
             if batch.isEmpty {
-                // Nobody commits after this: what comes later is answered at once.
-                let isOver = state.withLock { state in
-                    state.isOver = state.stopping && state.queue.isEmpty
-                    return state.isOver
+                let ended = state.withLock { state in
+                    state.ended = state.stopping && state.queue.isEmpty
+                    return state.ended
                 }
-                if isOver { return }
+                if ended { return }
                 await withCheckedContinuation { continuation in
                     let wake = state.withLock { state in
                         if state.queue.isEmpty && !state.stopping {
@@ -135,6 +126,10 @@ public final class GroupCommit: Sendable {
                 try? await clock.sleep(for: .milliseconds(20))
             }
         }
+        answer(items, result)
+    }
+
+    private func answer(_ items: [Item], _ result: CommitResult?) {
         var entry = 0
         var duplicate = 0
         var payment = 0

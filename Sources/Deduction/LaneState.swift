@@ -24,8 +24,6 @@ struct LaneState {
         case fenced(FenceReason)
         /// SQL says open under our epoch; Redis has yet to say so.
         case opening
-        /// The engine has ended: nothing is sent any more, everybody is answered.
-        case closed
     }
 
     let limits: Limits
@@ -38,6 +36,8 @@ struct LaneState {
     private var releases = Deque<Ticket>()
     /// Attempts of unknown outcome, and releases, that wait for the bucket to answer again.
     private(set) var parked: [Ticket] = []
+    /// The engine has ended: nobody would answer what is taken in.
+    private(set) var isEnded = false
 
     init(limits: Limits, epoch: Epoch, n: Int64, phase: Phase) {
         self.limits = limits
@@ -51,9 +51,9 @@ struct LaneState {
 
     /// Takes a ticket in, or says why not. Only a first attempt can be turned away.
     mutating func admit(_ ticket: Ticket) -> Refusal? {
+        if isEnded { return .unreachable }
         switch phase {
         case .open: break
-        case .closed: return .unreachable
         case .unreachable:
             if ticket.purpose == .deduct && ticket.uncertainty == nil { return .unreachable }
             parked.append(ticket)
@@ -85,7 +85,7 @@ struct LaneState {
 
     /// The next call to send, if one may be sent and something waits. Give-backs go first: they free stock.
     mutating func nextCall() -> Call? {
-        guard phase == .open, inFlight < limits.callsInFlightMax else { return nil }
+        guard phase == .open, !isEnded, inFlight < limits.callsInFlightMax else { return nil }
         if let call = take(from: \.releases, purpose: .release) { return call }
         return take(from: \.deducts, purpose: .deduct)
     }
@@ -128,15 +128,14 @@ struct LaneState {
     /// Stops the lane. A fence is not undone by a mere loss of the connection.
     mutating func stop(_ next: Phase) {
         if case .fenced = phase, next == .unreachable { return }
-        if phase == .closed { return }
         phase = next
     }
 
-    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked; in a closed
-    /// lane nobody is left to wait.
+    /// Everything that still waits in the queues of a stopped lane: first attempts to refuse. The rest is parked; of a lane
+    /// that has ended, nothing is.
     mutating func turnAwayQueued() -> [Ticket] {
+        if isEnded { return end() }
         guard !isOpen else { return [] }
-        if phase == .closed { return drain() }
         let queued = Array(releases) + Array(deducts)
         releases.removeAll()
         deducts.removeAll()
@@ -164,7 +163,6 @@ struct LaneState {
     /// The bucket answers under `epoch` again: what was parked is asked once more, with the same flows.
     mutating func reopen(epoch newEpoch: Epoch, n newN: Int64) {
         if newEpoch != epoch { n = newN }
-        guard phase != .closed else { return }
         epoch = newEpoch
         phase = .open
         for ticket in parked { enqueue(ticket) }
@@ -172,10 +170,9 @@ struct LaneState {
     }
 
     /// SQL says that somebody opened the bucket under `epoch`; Redis is asked before anything is sent.
-    mutating func expectOpening(epoch newEpoch: Epoch) {
-        guard phase != .closed else { return }
+    mutating func expectOpening(epoch newEpoch: Epoch, n newN: Int64) {
         epoch = newEpoch
-        n = 0
+        n = newN
         phase = .opening
     }
 
@@ -187,13 +184,9 @@ struct LaneState {
         return expired
     }
 
-    /// Nothing is sent from now on. Returns everybody who waits.
-    mutating func close() -> [Ticket] {
-        phase = .closed
-        return drain()
-    }
-
-    private mutating func drain() -> [Ticket] {
+    /// Empties everything and takes nothing in any more: the engine ends.
+    mutating func end() -> [Ticket] {
+        isEnded = true
         defer {
             deducts.removeAll()
             releases.removeAll()

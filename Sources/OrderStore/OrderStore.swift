@@ -136,6 +136,8 @@ public struct BucketRecord: Sendable, Hashable {
     public let state: BucketState
     /// SQL holds every id up to this one.
     public let drainedThrough: OutboxID
+    /// The highest n of the present epoch that SQL surely holds: Redis below it has fallen back.
+    public var drainedN: Int64 { drainedThrough.epoch == epoch ? drainedThrough.n : 0 }
     public init(bucket: BucketNumber, epoch: Epoch, state: BucketState, drainedThrough: OutboxID) {
         self.bucket = bucket
         self.epoch = epoch

@@ -12,6 +12,8 @@ public struct Finding: Sendable, Hashable {
     public let flows: [FlowID]
     /// One plain sentence with its numbers.
     public let sentence: String
+    /// How often the very same was found and mended before: what tells a new repair from one applied twice.
+    public var mendedBefore = 0
 
     public static let flowsMax = 10_000
 
@@ -24,6 +26,14 @@ public struct Finding: Sendable, Hashable {
         self.units = units
         self.flows = flows
         self.sentence = sentence
+    }
+
+    /// The name of the next repair of it, the same whoever plans it: FNV-1a over what it says, and its number.
+    public var repairID: String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in identity.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits + "-\(mendedBefore)"
     }
 
     /// What makes two findings of two cuts the same.

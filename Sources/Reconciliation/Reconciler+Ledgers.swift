@@ -22,21 +22,25 @@ extension Reconciler {
         var findings = counters.filter { $0.kind == .inFlight || $0.kind == .unbalanced }
         for (position, sku) in bucket.skus.enumerated() {
             let counter = counters.first { $0.sku == sku && ($0.kind == .unpersisted || $0.kind == .lostInRedis) }
-            var differences = try await differences(sku, keys.ledgers[position], keys)
+            var (differences, marks) = try await differences(sku, keys.ledgers[position], keys)
             if !differences.isEmpty {
                 try await clock.sleep(for: .milliseconds(100))
                 let again = try await self.differences(sku, keys.ledgers[position], keys)
-                differences.formIntersection(again)
+                differences.formIntersection(again.differences)
+                marks = again.marks
             }
-            findings.append(contentsOf: explain(bucket, sku, counter, differences))
+            for var finding in explain(bucket, sku, counter, differences) {
+                while marks.contains(finding.repairID) { finding.mendedBefore += 1 }
+                findings.append(finding)
+            }
         }
         return findings
     }
 
     private func differences(
         _ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys
-    ) async throws -> Set<LedgerDifference> {
-        var redis = try await scan(ledgerKey, keys)
+    ) async throws -> (differences: Set<LedgerDifference>, marks: Set<String>) {
+        var (redis, marks) = try await scan(ledgerKey, keys)
         var result: Set<LedgerDifference> = []
         var after: FlowID?
         while true {
@@ -64,11 +68,15 @@ extension Reconciler {
         for (flow, entry) in redis where !entry.cancelled && entry.quantity > 0 {
             result.insert(LedgerDifference(flow: flow, side: .onlyRedis, units: entry.quantity))
         }
-        return result
+        return (result, marks)
     }
 
-    private func scan(_ ledgerKey: [UInt8], _ keys: BucketKeys) async throws -> [FlowID: LedgerEntry] {
+    /// A ledger's entries, and the marks of repairs.
+    private func scan(
+        _ ledgerKey: [UInt8], _ keys: BucketKeys
+    ) async throws -> (entries: [FlowID: LedgerEntry], marks: Set<String>) {
         var entries: [FlowID: LedgerEntry] = [:]
+        var marks: Set<String> = []
         var cursor = "0"
         repeat {
             var command = RedisCommand("HSCAN")
@@ -80,14 +88,19 @@ extension Reconciler {
             guard let parts = reply.array, parts.count == 2, let next = parts[0].string, let fields = parts[1].array
             else { throw Unreadable(description: "HSCAN answered something unreadable") }
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
-                guard let name = fields[position].bytes, let flow = FlowID(bytes: name),
-                    let value = fields[position + 1].bytes, let entry = LedgerEntry(value)
+                guard let name = fields[position].bytes else { continue }
+                // Longer than any flow, so that none is taken for one.
+                if name.count > 16, name[0] == UInt8(ascii: "!") {
+                    marks.insert(String(decoding: name.dropFirst(), as: UTF8.self))
+                }
+                guard let flow = FlowID(bytes: name), let value = fields[position + 1].bytes,
+                    let entry = LedgerEntry(value)
                 else { continue }
                 entries[flow] = entry
             }
             cursor = next
         } while cursor != "0"
-        return entries
+        return (entries, marks)
     }
 
     /// Turns differences by flow into findings; units that no flow explains stay with the counters' finding.
@@ -121,7 +134,8 @@ extension Reconciler {
                 findings.append(
                     finding(
                         .missingLedgerEntry, onlySQL.units, onlySQL.flows,
-                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are counted in Redis but not in its ledger"))
+                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are counted in Redis but not in its ledger"
+                    ))
             }
         }
         if !onlyRedis.flows.isEmpty, counter?.kind == .unpersisted {
@@ -131,7 +145,8 @@ extension Reconciler {
                     "\(onlyRedis.flows.count.counted("order")) (\(onlyRedis.units.counted("unit"))) are in Redis, drained, and not in SQL"))
         } else if !onlyRedis.flows.isEmpty {
             findings.append(
-                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units.counted("unit")) are on their way to SQL"))
+                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units.counted("unit")) are on their way to SQL")
+            )
         }
         if !cancelledInSQL.flows.isEmpty {
             findings.append(
@@ -146,9 +161,11 @@ extension Reconciler {
                     "\(conflicts.flows.count) flows carry another order in Redis than in SQL"))
         }
         if !cancelledInRedis.flows.isEmpty {
+            // With the counters equal only the ledger is wrong: moving units would make a difference where there is none.
             findings.append(
                 finding(
-                    .lostInRedis, cancelledInRedis.units, cancelledInRedis.flows,
+                    counter?.kind == .lostInRedis ? .lostInRedis : .missingLedgerEntry, cancelledInRedis.units,
+                    cancelledInRedis.flows,
                     "\(cancelledInRedis.flows.count.counted("order")) are cancelled in Redis and not in SQL"))
         }
         if let counter {

@@ -81,11 +81,22 @@ public struct Reconciler: Sendable {
     /// One bucket's findings.
     public func compare(_ bucket: Bucket) async throws -> [Finding] {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        // Read before the cut: what SQL held then, Redis must have now. Less is a rollback, however well it balances.
+        let known = try await drainPosition(bucket)
         for _ in 0..<5 {
             let cut = try await readCut(bucket, keys)
             if let damage = cut.damage { return [try await damaged(bucket, cut, damage)] }
             guard let id = cut.id else { continue }
-            guard let (fold, inFlight) = try await foldThrough(id, bucket, keys) else { continue }
+            if let known, known.state == .open, id < known.drainedThrough {
+                return [try await damaged(bucket, cut, .behind)]
+            }
+            let fold: [SKUNumber: CutFold]
+            let inFlight: [SKUNumber: Int64]
+            switch try await foldThrough(id, bucket, keys) {
+            case .folded(let some, let moving): (fold, inFlight) = (some, moving)
+            case .damaged(let reason): return [try await damaged(bucket, cut, reason)]
+            case .epochMovedOn: continue
+            }
             var findings = compareCounters(bucket, cut, fold, inFlight)
             if configuration.comparesLedgers || findings.contains(where: \.kind.countsAsDrift) {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
@@ -134,20 +145,26 @@ public struct Reconciler: Sendable {
             sentence: "bucket \(bucket.tag): \(damage.sentence); it must be rebuilt from SQL")
     }
 
-    /// SQL's movements up to `id`, the part that SQL does not have yet read from the outbox. `nil`: the epoch moved on.
-    private func foldThrough(
-        _ id: OutboxID, _ bucket: Bucket, _ keys: BucketKeys
-    ) async throws -> (fold: [SKUNumber: CutFold], inFlight: [SKUNumber: Int64])? {
+    private enum Fold {
+        case folded([SKUNumber: CutFold], inFlight: [SKUNumber: Int64])
+        case damaged(FenceReason)
+        case epochMovedOn
+    }
+
+    /// SQL's movements up to `id`, the part that SQL does not have yet read from the outbox.
+    private func foldThrough(_ id: OutboxID, _ bucket: Bucket, _ keys: BucketKeys) async throws -> Fold {
         let giveUpAt = clock.now + configuration.drainPatience
         while true {
-            if let fold = try await store.foldForCut(bucket: bucket.number, through: id) { return (fold, [:]) }
+            if let fold = try await store.foldForCut(bucket: bucket.number, through: id) {
+                return .folded(fold, inFlight: [:])
+            }
             if clock.now >= giveUpAt { break }
             try await clock.sleep(for: .milliseconds(10))
         }
-        guard let record = try await store.buckets().first(where: { $0.bucket == bucket.number }),
-            record.epoch == id.epoch, record.state == .open
-        else { return nil }
-        guard let base = try await store.foldForCut(bucket: bucket.number, through: record.drainedThrough) else { return nil }
+        guard let record = try await drainPosition(bucket), record.state == .open else { return .epochMovedOn }
+        guard record.epoch == id.epoch,
+            let base = try await store.foldForCut(bucket: bucket.number, through: record.drainedThrough)
+        else { return .epochMovedOn }
         var taken: [SKUNumber: Int64] = [:]
         var allocated: [SKUNumber: Int64] = [:]
         var versions: [SKUNumber: Int64] = [:]
@@ -157,9 +174,11 @@ public struct Reconciler: Sendable {
                 keys: keys, after: position, sameEpoch: true, limit: Recoverer.entriesMax)
             let reply = try await cluster.call(slot: keys.slot, command, deadline: clock.now + .seconds(2))
             let entries = OutboxEntry.read(reply, bucket: bucket.number)
-            guard let last = entries.last else {
-                throw Unreadable(
-                    description: "bucket \(bucket.tag): entries after \(position) are gone from the outbox before SQL had them")
+            let isGapless = !entries.isEmpty && zip(entries, (position.n + 1)...).allSatisfy { $0.id.n == $1 }
+            guard isGapless, let last = entries.last else {
+                // Drained and trimmed meanwhile, or gone before SQL had it?
+                guard try await drainPosition(bucket) == record else { return .epochMovedOn }
+                return .damaged(.outboxGap)
             }
             for entry in entries where entry.id <= id {
                 switch entry.settlement.action {
@@ -182,7 +201,11 @@ public struct Reconciler: Sendable {
                 allocated: was.allocated + (allocated[sku] ?? 0), version: versions[sku] ?? was.version,
                 taken: was.taken + (taken[sku] ?? 0), frozen: was.frozen)
         }
-        return (fold, taken.mapValues { abs($0) })
+        return .folded(fold, inFlight: taken.mapValues { abs($0) })
+    }
+
+    private func drainPosition(_ bucket: Bucket) async throws -> BucketRecord? {
+        try await store.buckets().first { $0.bucket == bucket.number }
     }
 
     private func compareCounters(

@@ -25,17 +25,10 @@ public struct RepairPlan: Sendable {
         let seen = Set(first.drifts.map(\.identity))
         repairs = second.drifts.filter { seen.contains($0.identity) }.map { finding in
             Repair(
-                id: Self.id(of: finding), kind: finding.kind, bucket: finding.bucket, sku: finding.sku,
-                units: finding.units, flows: finding.flows, effect: Self.effect(of: finding, catalogue), state: .planned)
+                id: finding.repairID, kind: finding.kind, bucket: finding.bucket, sku: finding.sku,
+                units: finding.units, flows: finding.flows, effect: Self.effect(of: finding, catalogue), state: .planned
+            )
         }
-    }
-
-    /// FNV-1a over what the finding says: the same finding gets the same id, whoever plans.
-    private static func id(of finding: Finding) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in finding.identity.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     private static func effect(of finding: Finding, _ catalogue: Catalogue) -> String {

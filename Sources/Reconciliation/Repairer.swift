@@ -59,7 +59,8 @@ public struct Repairer: Sendable {
         case .missingLedgerEntry:
             return try await run(repair, bucket, sku, blob: mark, delta: 0, fields: try await fields(repair, sku))
         case .lostInRedis:
-            return try await run(repair, bucket, sku, blob: mark, delta: repair.units, fields: try await fields(repair, sku))
+            return try await run(
+                repair, bucket, sku, blob: mark, delta: repair.units, fields: try await fields(repair, sku))
         case .unpersisted where repair.flows.isEmpty:
             return try await run(repair, bucket, sku, blob: mark, delta: -repair.units, fields: [])
         case .unpersisted:
@@ -69,7 +70,8 @@ public struct Repairer: Sendable {
             announced.formUnion(flows)
             let blob = OutboxBlob(milliseconds: WallClock.milliseconds, payload: .deduct(orders)).bytes
             return try await run(
-                repair, bucket, sku, blob: blob, results: String(repeating: "D", count: orders.count), delta: 0, fields: [])
+                repair, bucket, sku, blob: blob, results: String(repeating: "D", count: orders.count), delta: 0,
+                fields: [])
         default:
             throw Failure(description: "\(repair.kind.rawValue) is for a person to decide; nothing was changed")
         }
@@ -89,7 +91,7 @@ public struct Repairer: Sendable {
         call.append(keys.stocks[position])
         call.append(keys.ledgers[position])
         call.append(record.epoch.rawValue)
-        call.append(Int64(0))
+        call.append(record.drainedN)
         call.append(blob)
         call.append(results)
         call.append(repair.id)
@@ -108,7 +110,8 @@ public struct Repairer: Sendable {
             case UInt8(ascii: "r"): return .alreadyApplied
             default:
                 throw Failure(
-                    description: "only \((stocks.first ?? 0).counted("unit")) are left, \(delta) would have to go: rebuild the bucket")
+                    description:
+                        "only \((stocks.first ?? 0).counted("unit")) are left, \(delta) would have to go: rebuild the bucket")
             }
         case .fenced(let reason, _): throw Failure(description: "bucket \(bucket.tag): \(reason.sentence)")
         case .unreadable: throw Failure(description: "bucket \(bucket.tag) answered something unreadable")

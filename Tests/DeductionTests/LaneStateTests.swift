@@ -122,7 +122,7 @@ import Testing
         #expect(lane.admit(Self.ticket(1)) == nil)
         #expect(lane.admit(Self.ticket(2)) == nil)
         let old = try Self.next(&lane)
-        lane.expectOpening(epoch: Epoch(rawValue: 5))
+        lane.expectOpening(epoch: Epoch(rawValue: 5), n: 0)
         #expect(lane.phase == .opening && lane.n == 0)
         lane.reopen(epoch: Epoch(rawValue: 5), n: 3)
         #expect(Self.numbers(lane.stopped(old.tickets, phase: .fenced(.epoch), epoch: Self.epoch)) == [1, 2])
@@ -161,13 +161,17 @@ import Testing
         #expect(lane.waiting == 0)
     }
 
-    @Test("draining empties it")
-    func drain() {
+    @Test("ended, it is empty and takes nothing in any more")
+    func end() {
         var lane = Self.lane()
         #expect(lane.admit(Self.ticket(1)) == nil)
         #expect(lane.admit(Self.ticket(2, .release)) == nil)
         lane.park(Self.ticket(3, uncertain: true))
-        #expect(Set(Self.numbers(lane.drain())) == [1, 2, 3])
+        #expect(Set(Self.numbers(lane.end())) == [1, 2, 3])
         #expect(lane.waiting == 0 && lane.nextCall() == nil)
+        #expect(lane.admit(Self.ticket(4)) == .unreachable)
+        #expect(lane.admit(Self.ticket(5, uncertain: true)) == .unreachable)
+        lane.park(Self.ticket(6, uncertain: true))
+        #expect(Self.numbers(lane.turnAwayQueued()) == [6])
     }
 }

@@ -55,6 +55,8 @@ struct PlantedHoleTests {
                 #expect(await first.sell(rig, 3) == [Self.yes, Self.yes, Self.yes])
                 try await rig.flushAndReload(dump)
                 #expect(try await rig.stock() == 7)
+                let comparison = await rig.compare()
+                #expect(comparison.findings.map(\.kind) == [.lostBucket])
                 let second = try await Watched(rig)
                 try await SaleRig.running([{ await second.engine.run() }]) {
                     for watched in [first, second] {
@@ -145,7 +147,8 @@ struct PlantedHoleTests {
                 #expect(await watched.sell(rig, 1) == [Self.yes])
                 try await rig.redis("DEL", Self.key(which, rig))
                 try await rig.redis("LPUSH", Self.key(which, rig), "x")
-                #expect(await watched.sell(rig, 1) != [Self.yes])
+                // The script raised, so the order is uncertain and asked again: it may well hear its yes after the recovery.
+                _ = await watched.sell(rig, 1)
                 try await eventually("it is recovered") { supervisor.status.recoveries > 0 }
                 try await watched.reopens()
                 #expect(await watched.sell(rig, 1) == [Self.yes])
@@ -174,11 +177,13 @@ struct PlantedHoleTests {
             try await rig.recover()
             #expect(try await rig.deduct([rig.order()]) == "1 D")
             try await rig.drain()
-            try await eventually("the replica has the new epoch") {
-                let n = try await other.call(
-                    slot: rig.keys.slot, RedisCommand("HGET", String(decoding: rig.keys.control, as: UTF8.self), "n"),
+            let epoch = try await rig.record.epoch
+            try await eventually("the replica has what the master has") {
+                let control = try await other.call(
+                    slot: rig.keys.slot,
+                    RedisCommand("HMGET", String(decoding: rig.keys.control, as: UTF8.self), "epoch", "n"),
                     deadline: rig.soon)
-                return n.int == 1
+                return control.array?.map(\.int) == [epoch.rawValue, 1]
             }
             #expect(try await rig.deduct([rig.order()], on: other) == "fenced replica")
             func tell(_ cluster: RedisCluster, _ command: RedisCommand) async throws {

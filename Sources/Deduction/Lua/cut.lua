@@ -2,10 +2,15 @@
 --
 -- Answer: {epoch, state, n, lineage holds, last id of the outbox, then for each pair: stock, control,
 -- ledger entries};
--- what is missing reads ''.
+-- what is missing, or has another type, reads ''.
 local isMaster, lineage = replication()
 if not isMaster then return fenced('replica') end
-local values = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'n', 'lineage')
+local function read(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then return nil end
+  return answer
+end
+local values = read('HMGET', KEYS[1], 'epoch', 'state', 'n', 'lineage') or {}
 local last = ''
 if redis.call('EXISTS', KEYS[2]) == 1 then
   local info = redis.pcall('XINFO', 'STREAM', KEYS[2])
@@ -17,8 +22,8 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
 end
 local answer = {values[1] or '', values[2] or '', values[3] or '', values[4] == lineage and 1 or 0, last}
 for i = 1, #KEYS / 2 - 1 do
-  answer[#answer + 1] = redis.call('GET', KEYS[1 + 2 * i]) or ''
-  answer[#answer + 1] = redis.call('HGET', KEYS[2 + 2 * i], '#') or ''
-  answer[#answer + 1] = redis.call('HLEN', KEYS[2 + 2 * i])
+  answer[#answer + 1] = read('GET', KEYS[1 + 2 * i]) or ''
+  answer[#answer + 1] = read('HGET', KEYS[2 + 2 * i], '#') or ''
+  answer[#answer + 1] = read('HLEN', KEYS[2 + 2 * i]) or 0
 end
 return answer

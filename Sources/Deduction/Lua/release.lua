@@ -2,6 +2,7 @@
 --
 -- Answer: {n, results, '', stock of each pair …}; a letter for each order:
 --   R given back · r cancelled before · T not there: a tombstone now forbids it · C the flow carries another order: untouched
+-- An order beyond capacity stands in the ledger with 0 units: it holds nothing, so it becomes a tombstone.
 if damage then return fenced(damage, ARGV[1]) end
 
 local nextN = n + 1
@@ -34,11 +35,12 @@ for i = 1, orderCount do
   else
     local entry = recorded(i)
     if entry == false then return fenced('damaged', ARGV[1]) end
-    local kind = entry and string.match(entry, '^%d+([tc])')
+    local units, kind
+    if entry then units, kind = string.match(entry, '^(%d+)([tc])') end
     if kind == 'c' then
       result = 'r'
     else
-      result = kind == 't' and 'R' or 'T'
+      result = kind == 't' and units ~= '0' and 'R' or 'T'
       done = true
       seen[flow] = digest
       local back = result == 'R'
