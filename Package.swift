@@ -86,6 +86,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
+            exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(name: "ProgramTests", dependencies: ["Lab", "Host"], swiftSettings: strict),
     ]
