@@ -63,7 +63,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Lab",
-            dependencies: ["Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host"],
+            dependencies: [
+                "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host",
+            ],
             swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
         .executableTarget(
@@ -92,6 +94,22 @@ let package = Package(
         .testTarget(
             name: "ReconciliationTests",
             dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            swiftSettings: strict),
+        // An engine with a process of its own, which EngineTests kill, and the history in which its buyers survive it.
+        .target(name: "EngineHistory", dependencies: ["Inventory"], path: "Tests/EngineHistory", swiftSettings: strict),
+        .executableTarget(
+            name: "EngineProcess",
+            dependencies: [
+                "EngineHistory", "Inventory", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab", "Redis",
+                "Telemetry",
+            ],
+            path: "Tests/EngineProcess", swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "EngineHistory", "EngineProcess", "Inventory", "OrderStore", "Deduction", "Reconciliation",
+                "Operations", "Lab", "Redis", "Host",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "TerminalUI", "Telemetry"], swiftSettings: strict),

@@ -82,8 +82,17 @@ public final class SaleService: Sendable {
     }
 
     /// Loads every bucket that is not open yet: the same walk as a recovery. Returns how many were loaded.
+    ///
+    /// A recoverer that died at its last step has left a bucket open in SQL and closed in Redis: that one is loaded too.
     public func warm() async throws -> Int {
-        let waiting = try await store.buckets().filter { $0.state != .open }
+        var waiting: [BucketRecord] = []
+        for record in try await store.buckets() {
+            if record.state != .open {
+                waiting.append(record)
+            } else if await neverOpened(record.bucket) {
+                waiting.append(record)
+            }
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             var next = 0
             func addOne() {
@@ -96,6 +105,15 @@ public final class SaleService: Sendable {
             while try await group.next() != nil { addOne() }
         }
         return waiting.count
+    }
+
+    /// Whether Redis calls a bucket `recovering`; one that does not answer is left to the engine's probes.
+    private func neverOpened(_ number: BucketNumber) async -> Bool {
+        guard let bucket = catalogue[number] else { return false }
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        let reply = try? await cluster.evaluate(
+            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: .now + .seconds(1))
+        return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
     }
 
     /// Works until cancelled.
