@@ -6,8 +6,8 @@ import Synchronization
 /// Buckets that do not sell are looked at until they do: unreachable ones are probed, fenced ones wait for SQL to name a newer
 /// epoch and for Redis to say that it is open.
 extension DeductionEngine {
-    /// Since when a bucket that does not sell stands under its epoch in SQL. A recovery that lives ends, or gives way to a newer.
-    private typealias Waits = [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)]
+    /// Since when a bucket that does not sell stands like this in SQL. A recovery that lives moves on, or gives way to a newer.
+    private typealias Waits = [BucketNumber: (epoch: Epoch, state: BucketState, since: ContinuousClock.Instant)]
 
     func watchStoppedLanes() async {
         var waits: Waits = [:]
@@ -61,13 +61,15 @@ extension DeductionEngine {
             let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
             let isFenced = phase != .open && phase != .unreachable
             guard isFenced || record.state == .recovering else { continue }
-            let before = waits[lane.bucket.number]
-            var since = before?.epoch == record.epoch ? before!.since : now
+            var since = now
+            if let before = waits[lane.bucket.number], before.epoch == record.epoch, before.state == record.state {
+                since = before.since
+            }
             if now - since >= configuration.recoveryPatience {
                 since = now
                 onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: .recovering))
             }
-            waiting[lane.bucket.number] = (record.epoch, since)
+            waiting[lane.bucket.number] = (record.epoch, record.state, since)
         }
         waits = waiting
     }

@@ -18,7 +18,7 @@ struct AbandonedRecoveryTests {
         let store = try SQLiteOrderStore.open(path: floor.books)
         let cluster = try await RedisCluster.connect(to: RedisURL(floor.fleet.url))
         var options = SaleService.Options()
-        options.engine.recoveryPatience = .milliseconds(200)
+        options.engine.recoveryPatience = .milliseconds(500)
         options.engine.orderTimeout = .seconds(10)
         let service = try await SaleService(cluster: cluster, store: store, options: options, events: EventLog())
         let bucket = service.catalogue.buckets[0]
@@ -29,11 +29,13 @@ struct AbandonedRecoveryTests {
             let order = Order(
                 trustedFlow: FlowID(high: 1 << 16 | 0x7000, low: 1 << 63), bucket: bucket.number,
                 sortedLines: [OrderLine(sku: bucket.skus[0], quantity: 2)])
-            // An order whose outcome is unknown waits until the bucket sells again.
-            #expect(await service.engine.deduct(order, isRetry: true) == .done(duplicate: false))
+            // An order whose outcome is unknown waits until the bucket sells again. Where Redis has not heard of the claim it
+            // takes the order first, and the recovery finds it.
+            let outcome = await service.engine.deduct(order, isRetry: true)
+            #expect(outcome == .done(duplicate: diedAfter == .claim))
             group.cancelAll()
         }
-        #expect(service.supervisor.status.recoveries == 1)
+        #expect(service.supervisor.status.recoveries >= 1)
         cluster.close()
         await store.close()
         await floor.stop()
