@@ -63,7 +63,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Lab",
-            dependencies: ["Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host"],
+            dependencies: [
+                "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host",
+            ],
             swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
         .executableTarget(
@@ -102,8 +104,25 @@ let package = Package(
                 "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
             ],
             swiftSettings: strict),
+        // An engine with a process of its own, which EngineTests kill, and the history in which its buyers survive it.
+        .target(name: "EngineHistory", dependencies: ["Inventory"], path: "Tests/EngineHistory", swiftSettings: strict),
+        .executableTarget(
+            name: "EngineProcess",
+            dependencies: [
+                "EngineHistory", "Inventory", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab", "Redis",
+                "Telemetry",
+            ],
+            path: "Tests/EngineProcess", swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "EngineHistory", "EngineProcess", "Inventory", "OrderStore", "Deduction", "Reconciliation",
+                "Operations", "Lab", "Redis", "Host",
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
+            exclude: ["Golden"],
             swiftSettings: strict),
         // Runs the built program in a terminal: depends on it so that it is built.
         .testTarget(

@@ -85,6 +85,11 @@ extension Canvas {
     }
 }
 
+/// Seconds as a count: never negative, and never a trap for what is no number.
+func wholeSeconds(_ seconds: Double) -> Int {
+    seconds.isNaN ? 0 : Int(max(0, min(seconds, 1e9)))
+}
+
 /// Wall-clock time of day: `12:04:30`.
 func timeOfDay(_ milliseconds: UInt64, offset: Int) -> String {
     let seconds = Int(milliseconds / 1_000 % 86_400) + offset

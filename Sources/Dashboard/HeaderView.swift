@@ -57,10 +57,10 @@ extension Model {
     /// What the screen itself is doing: never a word that could mean the sale.
     private var screenState: Span? {
         if let seconds = heldSeconds {
-            return Span(" SCREEN HELD \(Int(seconds))s ", Style(.onFill, on: .warn, .bold))
+            return Span(" SCREEN HELD \(wholeSeconds(seconds))s ", Style(.onFill, on: .warn, .bold))
         }
         if case .stale(let seconds) = snapshot.phase {
-            return Span(" STALE \(Int(max(0, min(seconds, 1e6))))s ", Style(.onFill, on: .bad, .bold))
+            return Span(" STALE \(wholeSeconds(seconds))s ", Style(.onFill, on: .bad, .bold))
         }
         if case .starting = snapshot.phase { return nil }
         return Span("LIVE", Style(.good, attributes: .bold))
@@ -99,7 +99,7 @@ extension Model {
         let glyphs = canvas.glyphs
         if case .starting(let what) = snapshot.phase {
             let frames = glyphs.isUnicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"] : ["|", "/", "-", "\\"]
-            let frame = frames[Int(max(0, now) * 8) % frames.count]
+            let frame = frames[wholeSeconds(now * 8) % frames.count]
             canvas.put(0, 0, frame, Style(.accent, attributes: .bold))
             canvas.label(2, 0, width: canvas.width - 2, canvas.own(what), Style(.text))
             return
@@ -113,7 +113,8 @@ extension Model {
         }
         if let alert = snapshot.alerts.first {
             let total = snapshot.alerts.count
-            let tally = total > 1 ? "first of \(total) alerts" : ""
+            let isTight = SafeText.width(SafeText.fitted(alert.text, width: canvas.width)) + 24 > canvas.width
+            let tally = total < 2 ? "" : isTight ? "1 of \(total)" : "first of \(total) alerts"
             let room = canvas.width - (tally.isEmpty ? 0 : tally.count + 2)
             canvas.put(0, 0, alert.severity.glyph(glyphs), alert.severity.text.bold)
             canvas.label(2, 0, width: room - 2, canvas.own(alert.text), alert.severity.text.bold)

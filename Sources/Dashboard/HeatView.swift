@@ -54,7 +54,7 @@ extension Model {
         guard node.isUp else {
             let since = canvas.own(Formats.duration(seconds: node.sinceSeconds))
             let fenced = node.fencedBuckets > 0 ? "  \(Formats.grouped(node.fencedBuckets)) fenced" : ""
-            let text = "\(glyphs.down) DOWN \(since)"
+            let text = "\(glyphs.down) DOWN" + (isNarrow ? "" : " " + since)
             let end = canvas.put(start, y, " " + text + " ", Style(.onFill, on: .bad, .bold))
             canvas.label(end, y, width: canvas.width - end, fenced, Style(.warn, attributes: .bold))
             return

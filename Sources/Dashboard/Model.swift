@@ -93,7 +93,7 @@ public struct Model: Sendable {
     }
 
     /// Seconds that the screen has been held; `nil` while it is not.
-    public var heldSeconds: Double? { held == nil ? nil : max(0, now - heldAt) }
+    public var heldSeconds: Double? { held == nil ? nil : now - heldAt }
 
     /// What the footer tells now.
     var currentNotice: Notice? {

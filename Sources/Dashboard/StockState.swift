@@ -52,12 +52,12 @@ public enum StockState: Sendable, Hashable {
     /// The colour of the row's gauge.
     var gauge: Gradient {
         switch self {
-        case .ok: .solid(.blend(.track, .accent, 0.4))
-        case .hot: .solid(.blend(.track, .accent, 0.55))
-        case .low: .solid(.blend(.track, .warn, 0.6))
-        case .soldOut: .solid(.blend(.track, .dim, 0.4))
-        case .frozen: .solid(.blend(.track, .frozen, 0.6))
-        case .fenced: .solid(.blend(.track, .warn, 0.8))
+        case .ok: .solid(.blend(.track, .accent, 0.7))
+        case .hot: .solid(.accent)
+        case .low: .solid(.warn)
+        case .soldOut: .solid(.faint)
+        case .frozen: .solid(.frozen)
+        case .fenced: .solid(.warn)
         case .oversold: .solid(.bad)
         }
     }

@@ -118,14 +118,16 @@ extension DeductionEngine {
             let entry = EntrySettlement(
                 bucket: call.tickets[0].order.bucket, id: id, action: .deduct(done.map(\.order)))
             items.append(
-                .entry(entry, orders: done.count) { [self] result in settled(done, result: result, lane: lane) })
+                .entry(entry, orders: done.count) { [self] result in
+                    settled(done, result: result, epoch: id.epoch, lane: lane)
+                })
         }
         for (ticket, entryID) in repeated {
             items.append(
                 .duplicate(DuplicateSettlement(order: ticket.order, id: entryID)) { [self] result in
                     switch result {
                     case .settled(let settlement): deliver(settlement, to: ticket, duplicate: true, lane: lane)
-                    case .stale: askAgain([ticket], .epochEnded, lane: lane)
+                    case .stale: askAgain([ticket], epoch: call.epoch, lane: lane)
                     case nil: answerUnknown(ticket, .storeFailed)
                     }
                 })
@@ -133,7 +135,7 @@ extension DeductionEngine {
         if !items.isEmpty { commits.add(items) }
     }
 
-    private func settled(_ tickets: [Ticket], result: EntryResult?, lane: Lane) {
+    private func settled(_ tickets: [Ticket], result: EntryResult?, epoch: Epoch, lane: Lane) {
         switch result {
         case .settled(let exceptions), .already(let exceptions):
             guard !exceptions.isEmpty else {
@@ -145,7 +147,7 @@ extension DeductionEngine {
                 guard let exception = exceptions[ticket.order.flow] else { continue }
                 deliver(exception, to: ticket, duplicate: false, lane: lane)
             }
-        case .stale: askAgain(tickets, .epochEnded, lane: lane)
+        case .stale: askAgain(tickets, epoch: epoch, lane: lane)
         case nil: for ticket in tickets { answerUnknown(ticket, .storeFailed) }
         }
     }
@@ -164,14 +166,15 @@ extension DeductionEngine {
     }
 
     /// Taken in Redis, but the epoch ended before SQL heard of it: the recovery may or may not have found it in the outbox.
-    private func askAgain(_ tickets: [Ticket], _ uncertainty: Uncertainty, lane: Lane) {
+    private func askAgain(_ tickets: [Ticket], epoch: Epoch, lane: Lane) {
         lane.state.withLock { state in
             for ticket in tickets {
-                ticket.uncertainty = uncertainty
+                ticket.uncertainty = .epochEnded
                 state.park(ticket)
             }
-            // Parked tickets are asked again when the lane reopens, so an open lane is looked at once more.
-            if state.isOpen { state.stop(.unreachable) }
+            // SQL takes nothing more under this epoch, even if Redis still does: wait for the next one. Where the lane has
+            // moved on meanwhile it is looked at once more, as parked tickets are asked again when it reopens.
+            if state.isOpen { state.stop(state.epoch == epoch ? .fenced(.epoch) : .unreachable) }
         }
         refuseQueued(lane, .unreachable)
     }

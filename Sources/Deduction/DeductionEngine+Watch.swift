@@ -6,17 +6,30 @@ import Synchronization
 /// Buckets that do not sell are looked at until they do: unreachable ones are probed, fenced ones wait for SQL to name a newer
 /// epoch and for Redis to say that it is open.
 extension DeductionEngine {
+    /// Since when a bucket that does not sell stands like this in SQL. A recovery that lives moves on, or gives way to a newer.
+    private typealias Waits = [BucketNumber: (epoch: Epoch, state: BucketState, since: ContinuousClock.Instant)]
+
     func watchStoppedLanes() async {
+<<<<<<< .merge_file_u1oDXE
         var closedSince: [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)] = [:]
+=======
+        var waits: Waits = [:]
+        var lookAtAllAt = clock.now
+>>>>>>> .merge_file_WZJAev
         while !Task.isCancelled {
             do { try await clock.sleep(for: configuration.probeInterval) } catch { return }
             let stopped = stoppedLanes()
-            guard !stopped.isEmpty else { continue }
             let now = clock.now
+            guard !stopped.isEmpty || now >= lookAtAllAt else { continue }
             for lane in stopped {
                 for ticket in lane.state.withLock({ $0.expire(now: now) }) { answerUnknown(ticket, .replyLost) }
             }
-            await followEpochs(of: stopped)
+            if let records = try? await store.buckets() {
+                lookAtAllAt = now + configuration.recoveryPatience / 5
+                let byBucket = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0) })
+                followEpochs(of: stopped, byBucket)
+                reportAbandoned(byBucket, &waits)
+            }
             await withTaskGroup { group in
                 for lane in stopped where lane.state.withLock({ $0.phase == .unreachable || $0.phase == .opening }) {
                     group.addTask { await self.probe(lane) }
@@ -26,6 +39,7 @@ extension DeductionEngine {
         }
     }
 
+<<<<<<< .merge_file_u1oDXE
     /// A recoverer that died between SQL's word and its last write in Redis leaves a bucket that nobody would open.
     private func reportDeadOpenings(
         _ stopped: [Lane], _ closedSince: inout [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)]
@@ -50,12 +64,50 @@ extension DeductionEngine {
     private func followEpochs(of stopped: [Lane]) async {
         guard let records = try? await store.buckets() else { return }
         let byBucket = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0) })
+=======
+    /// A newer epoch that SQL calls open replaces a fence. A bucket that was being recovered when this engine started opens
+    /// under the very epoch that it met.
+    private func followEpochs(of stopped: [Lane], _ records: [BucketNumber: BucketRecord]) {
+>>>>>>> .merge_file_WZJAev
         for lane in stopped {
-            guard let record = byBucket[lane.bucket.number], record.state == .open else { continue }
+            guard let record = records[lane.bucket.number], record.state == .open else { continue }
             lane.state.withLock { state in
+<<<<<<< .merge_file_u1oDXE
                 if record.epoch > state.epoch { state.expectOpening(epoch: record.epoch, n: record.drainedN) }
+=======
+                let isNews =
+                    record.epoch > state.epoch
+                    || (record.epoch == state.epoch && state.phase == .fenced(.recovering))
+                if isNews { state.expectOpening(epoch: record.epoch) }
             }
         }
+    }
+
+    /// Reports a bucket whose recovery makes no progress: whoever took its epoch has died, at whatever step. Redis may not have
+    /// heard of it at all and sell on, while SQL takes nothing more from this bucket.
+    ///
+    /// A report of a bucket that is being recovered here is dropped by whoever hears it; a recoverer elsewhere that is merely
+    /// slow is overtaken, and then writes nowhere.
+    private func reportAbandoned(_ records: [BucketNumber: BucketRecord], _ waits: inout Waits) {
+        let now = clock.now
+        var waiting: Waits = [:]
+        for lane in lanes {
+            guard let record = records[lane.bucket.number] else { continue }
+            let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
+            let isFenced = phase != .open && phase != .unreachable
+            guard isFenced || record.state == .recovering else { continue }
+            var since = now
+            if let before = waits[lane.bucket.number], before.epoch == record.epoch, before.state == record.state {
+                since = before.since
+            }
+            if now - since >= configuration.recoveryPatience {
+                since = now
+                onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: .recovering))
+>>>>>>> .merge_file_WZJAev
+            }
+            waiting[lane.bucket.number] = (record.epoch, record.state, since)
+        }
+        waits = waiting
     }
 
     /// Asks Redis what a bucket looks like; opens the lane if it is fit to sell from.

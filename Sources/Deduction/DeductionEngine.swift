@@ -35,6 +35,8 @@ public final class DeductionEngine: Sendable {
         public var openingPatience = Duration.seconds(2)
         /// How often a stopped bucket is looked at.
         public var probeInterval = Duration.milliseconds(25)
+        /// How long somebody else's recovery of a bucket is waited for before it counts as abandoned and the bucket is reported.
+        public var recoveryPatience = Duration.seconds(5)
         /// Orders in one script call, at most `OutboxBlob.orderCountMax`.
         public var callOrdersMax = 512
         /// Calls of one bucket under way.
@@ -81,7 +83,7 @@ public final class DeductionEngine: Sendable {
     let commits: GroupCommit
     let onFence: @Sendable (Fence) -> Void
     let clock = ContinuousClock()
-    private let lanes: [Lane]
+    let lanes: [Lane]
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
     ///

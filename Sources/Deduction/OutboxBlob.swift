@@ -107,7 +107,8 @@ public struct OutboxBlob: Sendable, Hashable {
             }
             payload = kind == 1 ? .deduct(orders) : .release(orders)
         case 3:
-            guard let sku = reader.sku(), let version = reader.integer(Int64.self), let units = reader.integer(Int64.self)
+            guard let sku = reader.sku(), let version = reader.integer(Int64.self),
+                let units = reader.integer(Int64.self)
             else { return nil }
             payload = .restock(sku: sku, fromVersion: version, units: units)
         case 4:

@@ -37,8 +37,10 @@ public struct OutboxEntry: Sendable {
             return .deduct(Self.pick("D", of: orders, results))
         case .release(let orders):
             guard orders.count == results.count else { return .unreadable(blob: blob) }
-            return .release(givenBack: Self.pick("R", of: orders, results), tombstones: Self.pick("T", of: orders, results))
-        case .restock(let sku, let fromVersion, let units): return .restock(sku: sku, version: fromVersion, units: units)
+            return .release(
+                givenBack: Self.pick("R", of: orders, results), tombstones: Self.pick("T", of: orders, results))
+        case .restock(let sku, let fromVersion, let units):
+            return .restock(sku: sku, version: fromVersion, units: units)
         case .freeze, .state: return .mark
         case .repair(let sku, let delta): return .repair(sku: sku, delta: delta)
         }

@@ -1,8 +1,8 @@
 public import Inventory
 public import OrderStore
 public import Redis
-public import Telemetry
 import Synchronization
+public import Telemetry
 
 /// Writes to SQL what Redis did and no engine committed: reads each bucket's outbox from where SQL stands, settles the entries
 /// (idempotently), and trims below what SQL holds.
@@ -56,7 +56,8 @@ public final class OutboxWorker: Sendable {
     ///   - store: where entries are settled; a decorator may delay it.
     ///   - onGap: called when an entry is gone from the outbox before SQL had it.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, store: any OrderStore, configuration: Configuration = Configuration(),
+        catalogue: Catalogue, cluster: RedisCluster, store: any OrderStore,
+        configuration: Configuration = Configuration(),
         onGap: @escaping @Sendable (BucketNumber, Epoch) -> Void = { _, _ in }
     ) {
         self.catalogue = catalogue

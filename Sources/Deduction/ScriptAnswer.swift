@@ -95,7 +95,8 @@ public enum ScriptAnswer: Sendable {
             guard parts.count == 2, let position = Int(parts[0]), let n = Int64(parts[1]) else { continue }
             duplicates[position - 1] = n
         }
-        self = .done(n: first, results: results, duplicates: duplicates, stocks: values.dropFirst(3).map { $0.int ?? 0 })
+        self = .done(
+            n: first, results: results, duplicates: duplicates, stocks: values.dropFirst(3).map { $0.int ?? 0 })
     }
 }
 

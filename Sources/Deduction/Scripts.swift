@@ -21,10 +21,12 @@ public struct Scripts: Sendable {
         let orders = text(PackageResources.orders_lua)
         let inEveryState = "open = true, halted = true, closed = true"
         return Scripts(
-            deduct: try await load("deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
+            deduct: try await load(
+                "deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
             release: try await load(
                 "release", guarding(inEveryState) + orders + text(PackageResources.release_lua), on: cluster),
-            restock: try await load("restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
+            restock: try await load(
+                "restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
             freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),

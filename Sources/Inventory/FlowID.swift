@@ -101,6 +101,7 @@ public struct FlowIDGenerator: Sendable {
             }
         }
         return FlowID(
-            high: lastMilliseconds << 16 | 0x7000 | sequence, low: random & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
+            high: lastMilliseconds << 16 | 0x7000 | sequence,
+            low: random & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
     }
 }

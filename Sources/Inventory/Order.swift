@@ -73,7 +73,8 @@ public enum OrderError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooManyLines(let count): "the order has \(count) lines; at most \(Order.lineCountMax) are taken"
         case .quantityOutOfRange(let sku, let quantity):
             "SKU number \(sku.rawValue): quantity \(quantity) is outside 1 … \(Order.quantityMax)"
-        case .skuTwice(let sku): "SKU number \(sku.rawValue) stands twice in the order; add its quantities up in one line"
+        case .skuTwice(let sku):
+            "SKU number \(sku.rawValue) stands twice in the order; add its quantities up in one line"
         case .unknownSKU(let sku): "SKU number \(sku.rawValue) is not in this sale"
         case .severalBuckets: "the order's SKUs lie in several buckets; order them bucket by bucket"
         }

@@ -58,7 +58,9 @@ public struct OutboxID: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// Reads `<epoch>-<n>`.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let epoch = Int64(parts[0]), let n = Int64(parts[1]), epoch >= 0, n >= 0 else { return nil }
+        guard parts.count == 2, let epoch = Int64(parts[0]), let n = Int64(parts[1]), epoch >= 0, n >= 0 else {
+            return nil
+        }
         self.init(epoch: Epoch(rawValue: epoch), n: n)
     }
 }

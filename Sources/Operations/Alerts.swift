@@ -15,18 +15,27 @@ enum Alerts {
         if drift.oversoldUnits > 0 {
             let skus = snapshot.skus.filter { $0.oversold > 0 }.sorted { $0.oversold > $1.oversold }
             let names = skus.prefix(3).map { "\($0.sku) by \($0.oversold)" }.joined(separator: ", ")
-            add(.bad, "OVERSOLD: \(drift.oversoldUnits.counted("unit")) more than there are\(names.isEmpty ? "" : ": \(names)")")
+            add(
+                .bad,
+                "OVERSOLD: \(drift.oversoldUnits.counted("unit")) more than there are\(names.isEmpty ? "" : ": \(names)")"
+            )
         }
         if let lost = drift.lostOrders, lost > 0 {
             add(.bad, "LOST: \(lost) acknowledged orders (\((drift.lostUnits ?? 0).counted("unit"))) are in no book")
         }
         for (index, node) in snapshot.nodes.enumerated() where !node.isUp {
-            add(.bad, "node \(index + 1) down \(tenths(node.sinceSeconds)) s: \(node.buckets.counted("bucket")) do not sell")
+            add(
+                .bad,
+                "node \(index + 1) down \(tenths(node.sinceSeconds)) s: \(node.buckets.counted("bucket")) do not sell")
         }
         if snapshot.fencedBuckets > 0 {
-            add(.warning, "\(snapshot.fencedBuckets) of \(snapshot.bucketCount.counted("bucket")) fenced: rebuilding from SQL")
+            add(
+                .warning,
+                "\(snapshot.fencedBuckets) of \(snapshot.bucketCount.counted("bucket")) fenced: rebuilding from SQL")
         }
-        if drift.units > 0 { add(.bad, "DRIFT: Redis and SQL differ by \(drift.units.counted("unit")); R compares and plans") }
+        if drift.units > 0 {
+            add(.bad, "DRIFT: Redis and SQL differ by \(drift.units.counted("unit")); R compares and plans")
+        }
         if let storeError { add(.bad, "SQL: \(storeError)") }
         if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {
             add(
@@ -34,7 +43,9 @@ enum Alerts {
                 "SQL is \(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s behind: "
                     + "\(snapshot.ledger.backlogEntries) outbox entries wait")
         }
-        if snapshot.ledger.deadLetters > 0 { add(.warning, "\(snapshot.ledger.deadLetters) dead letters wait for a person") }
+        if snapshot.ledger.deadLetters > 0 {
+            add(.warning, "\(snapshot.ledger.deadLetters) dead letters wait for a person")
+        }
         return alerts.sorted { $0.severity > $1.severity }
     }
 

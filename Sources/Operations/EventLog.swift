@@ -1,6 +1,6 @@
 import Inventory
-public import Telemetry
 import Synchronization
+public import Telemetry
 
 /// What happened, in plain sentences, newest last; it keeps the last 200.
 public final class EventLog: Sendable {

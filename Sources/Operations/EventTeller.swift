@@ -70,19 +70,22 @@ struct EventTeller {
             events.add(
                 .bad,
                 "OVERSOLD: more is promised than there is"
-                    + (worst.map { ", first of all of \($0.sku) \($0.name): what a crash brought back was sold again" } ?? ""))
+                    + (worst.map { ", first of all of \($0.sku) \($0.name): what a crash brought back was sold again" }
+                        ?? ""))
         }
         oversoldUnits = drift.oversoldUnits
         if let lost = drift.lostOrders {
             if lost > lostOrders {
                 events.add(
                     .bad,
-                    "LOST: \(lost.counted("order")) (\((drift.lostUnits ?? 0).counted("unit"))) were told yes and are in neither Redis nor SQL")
+                    "LOST: \(lost.counted("order")) (\((drift.lostUnits ?? 0).counted("unit"))) were told yes and are in neither Redis nor SQL"
+                )
             }
             lostOrders = lost
         }
         if drift.units > 0 && driftUnits == 0 {
-            events.add(.bad, "drift: Redis and SQL differ by \(drift.units.counted("unit")): \(drift.findings.first ?? "")")
+            events.add(
+                .bad, "drift: Redis and SQL differ by \(drift.units.counted("unit")): \(drift.findings.first ?? "")")
         } else if drift.units == 0 && driftUnits > 0 {
             events.add(.good, "drift is 0 again: Redis and SQL agree to the unit")
         }

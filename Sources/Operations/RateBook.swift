@@ -49,7 +49,8 @@ struct RateBook {
         guard seconds - start.at >= 1 else { return }
         let span = Float(seconds - start.at)
         for position in histories.indices {
-            push(Float(max(0, known[position] - start.taken[position])) / span, &histories[position], Self.skuHistoryMax)
+            push(
+                Float(max(0, known[position] - start.taken[position])) / span, &histories[position], Self.skuHistoryMax)
         }
         push(Float(max(0, accepted - start.accepted)) / span, &acceptedHistory, Self.skuHistoryMax)
         push(Float(max(0, entries - start.entries)) / span, &entriesHistory, Self.entriesHistoryMax)

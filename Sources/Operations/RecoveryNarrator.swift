@@ -2,8 +2,8 @@ import Deduction
 import Inventory
 import Reconciliation
 import Redis
-import Telemetry
 import Synchronization
+import Telemetry
 
 /// Tells recoveries as a person would: one sentence when a node's buckets are fenced, one when the last of them is back.
 final class RecoveryNarrator: Sendable {
@@ -47,12 +47,14 @@ final class RecoveryNarrator: Sendable {
             if isFirst {
                 events.add(
                     .warning,
-                    "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL")
+                    "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL"
+                )
             }
         case .recovered(let report, _):
             let node = node(of: report.bucket)
             let finished = stories.withLock { stories -> Story? in
-                let key = stories[node]?.fenced.contains(report.bucket) == true
+                let key =
+                    stories[node]?.fenced.contains(report.bucket) == true
                     ? node : stories.first { $0.value.fenced.contains(report.bucket) }?.key
                 guard let key, var story = stories[key] else { return nil }
                 story.fenced.remove(report.bucket)

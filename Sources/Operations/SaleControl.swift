@@ -26,7 +26,9 @@ public struct SaleControl: Sendable {
     private let events: EventLog
     private let who: Operator
 
-    public init(catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current) {
+    public init(
+        catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current
+    ) {
         self.catalogue = catalogue
         self.store = store
         self.acts = acts
@@ -108,7 +110,8 @@ public struct SaleControl: Sendable {
 
     private func entry(_ what: String, _ subject: String, _ before: String, _ after: String) -> AuditEntry {
         AuditEntry(
-            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what, subject: subject,
+            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what,
+            subject: subject,
             before: before, after: after)
     }
 

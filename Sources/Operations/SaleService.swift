@@ -41,11 +41,13 @@ public final class SaleService: Sendable {
     /// - Parameters:
     ///   - workerStore: the store that the outbox worker settles in; `store` itself, or a decorator that delays it.
     public init(
-        cluster: RedisCluster, store: any OrderStore, workerStore: (any OrderStore)? = nil, options: Options = Options(),
+        cluster: RedisCluster, store: any OrderStore, workerStore: (any OrderStore)? = nil,
+        options: Options = Options(),
         events: EventLog
     ) async throws {
         guard let sale = try await store.sale() else {
-            throw OrderStoreError(.refused, "the order store holds no sale; `sellout demo --keep DIR` makes one to look at")
+            throw OrderStoreError(
+                .refused, "the order store holds no sale; `sellout demo --keep DIR` makes one to look at")
         }
         self.sale = sale
         self.store = store
@@ -60,7 +62,8 @@ public final class SaleService: Sendable {
         self.scripts = scripts
         let who = Operator.current
         let recoverer = Recoverer(
-            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, claimant: "\(who.who) \(who.origin)")
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, claimant: "\(who.who) \(who.origin)"
+        )
         self.recoverer = recoverer
         let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events)
         let supervisor = RecoverySupervisor(recoverer: recoverer) { narrator.hear($0) }
@@ -82,8 +85,17 @@ public final class SaleService: Sendable {
     }
 
     /// Loads every bucket that is not open yet: the same walk as a recovery. Returns how many were loaded.
+    ///
+    /// A recoverer that died at its last step has left a bucket open in SQL and closed in Redis: that one is loaded too.
     public func warm() async throws -> Int {
-        let waiting = try await store.buckets().filter { $0.state != .open }
+        var waiting: [BucketRecord] = []
+        for record in try await store.buckets() {
+            if record.state != .open {
+                waiting.append(record)
+            } else if await neverOpened(record.bucket) {
+                waiting.append(record)
+            }
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             var next = 0
             func addOne() {
@@ -96,6 +108,15 @@ public final class SaleService: Sendable {
             while try await group.next() != nil { addOne() }
         }
         return waiting.count
+    }
+
+    /// Whether Redis calls a bucket `recovering`; one that does not answer is left to the engine's probes.
+    private func neverOpened(_ number: BucketNumber) async -> Bool {
+        guard let bucket = catalogue[number] else { return false }
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        let reply = try? await cluster.evaluate(
+            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: .now + .seconds(1))
+        return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
     }
 
     /// Works until cancelled.
@@ -160,7 +181,8 @@ public final class SaleService: Sendable {
             // A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
             for finding in comparison.findings where finding.kind.needsRecovery {
                 guard let epoch = epochs[finding.bucket] else { continue }
-                supervisor.report(finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
+                supervisor.report(
+                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
             }
         }
     }

@@ -62,7 +62,8 @@ public actor WarRoomSampler {
         lastAnswerAt = .now
         teller = EventTeller(events: service.events, catalogue: service.catalogue)
         snapshot = WarRoomSnapshot(
-            phase: .live, saleName: service.sale.name, saleState: service.sale.state, durability: service.sale.durability,
+            phase: .live, saleName: service.sale.name, saleState: service.sale.state,
+            durability: service.sale.durability,
             topology: topology, redisURL: redisURL, ordersURL: ordersURL)
     }
 
@@ -165,7 +166,9 @@ public actor WarRoomSampler {
         var fencedPositions = Set<Int>()
         for (position, cut) in cuts.enumerated() {
             let bucket = catalogue.buckets[position]
-            if status.fenced[bucket.number] != nil || lanes[bucket.number]?.fence.map({ $0 != .halted }) == true && witness != nil {
+            if status.fenced[bucket.number] != nil
+                || lanes[bucket.number]?.fence.map({ $0 != .halted }) == true && witness != nil
+            {
                 fencedPositions.insert(position)
             }
             guard let cut else { continue }
@@ -204,7 +207,8 @@ public actor WarRoomSampler {
                     number: entry.number, sku: entry.sku, name: entry.name, tag: catalogue.buckets[position].tag,
                     node: node(ofSlot: keys[position].slot), allocated: allocated[index] ?? counter?.allocated ?? 0,
                     stock: stock[index], taken: taken[index] ?? counter.map { $0.sold + $0.reserved } ?? 0,
-                    unitsPerSecond: rate, history: rates.history(index), frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
+                    unitsPerSecond: rate, history: rates.history(index),
+                    frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
                     fenced: fencedPositions.contains(position),
                     oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0)))
         }
@@ -285,10 +289,14 @@ public actor WarRoomSampler {
             entries: entries, entriesPerSecond: rates.entriesPerSecond, history: rates.entriesHistory,
             persisted: totals.map { $0.reserved + $0.sold + $0.cancelled + $0.void + $0.overCapacity } ?? 0,
             backlogEntries: backlog, backlogMilliseconds: backlog == 0 ? 0 : status.oldestMilliseconds,
-            lagP50Milliseconds: lag.count > 0 ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
-            lagP99Milliseconds: lag.count > 0 ? lag.p99Milliseconds : service.engine.meter.latency.summary.p99Milliseconds,
-            redisBytes: memory.isEmpty ? nil : memory.values.reduce(0, +), pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
-            deadLetters: totals?.deadLetters ?? 0, storeError: storeError ?? service.engine.storeError ?? status.lastError)
+            lagP50Milliseconds: lag.count > 0
+                ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
+            lagP99Milliseconds: lag.count > 0
+                ? lag.p99Milliseconds : service.engine.meter.latency.summary.p99Milliseconds,
+            redisBytes: memory.isEmpty ? nil : memory.values.reduce(0, +),
+            pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
+            deadLetters: totals?.deadLetters ?? 0,
+            storeError: storeError ?? service.engine.storeError ?? status.lastError)
     }
 
     private func assembleDrift(_ reading: BuyersReading?, _ now: ContinuousClock.Instant) {

@@ -129,7 +129,8 @@ extension Reconciler {
                 findings.append(
                     finding(
                         .lostInRedis, onlySQL.units, onlySQL.flows,
-                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are in SQL and gone from Redis"))
+                        "\(onlySQL.flows.count.counted("order")) (\(onlySQL.units.counted("unit"))) are in SQL and gone from Redis"
+                    ))
             } else {
                 findings.append(
                     finding(
@@ -142,10 +143,13 @@ extension Reconciler {
             findings.append(
                 finding(
                     .unpersisted, onlyRedis.units, onlyRedis.flows,
-                    "\(onlyRedis.flows.count.counted("order")) (\(onlyRedis.units.counted("unit"))) are in Redis, drained, and not in SQL"))
+                    "\(onlyRedis.flows.count.counted("order")) (\(onlyRedis.units.counted("unit"))) are in Redis, drained, and not in SQL"
+                ))
         } else if !onlyRedis.flows.isEmpty {
             findings.append(
-                finding(.inFlight, onlyRedis.units, onlyRedis.flows, "\(onlyRedis.units.counted("unit")) are on their way to SQL")
+                finding(
+                    .inFlight, onlyRedis.units, onlyRedis.flows,
+                    "\(onlyRedis.units.counted("unit")) are on their way to SQL")
             )
         }
         if !cancelledInSQL.flows.isEmpty {

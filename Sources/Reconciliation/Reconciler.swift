@@ -241,7 +241,8 @@ public struct Reconciler: Sendable {
                 findings.append(
                     Finding(
                         kind: .lostInRedis, bucket: bucket.number, sku: reading.sku, units: -difference,
-                        sentence: "\(name): SQL has \((-difference).counted("unit")) taken that Redis would sell again"))
+                        sentence: "\(name): SQL has \((-difference).counted("unit")) taken that Redis would sell again")
+                )
             }
         }
         return findings

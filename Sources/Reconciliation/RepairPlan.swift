@@ -36,7 +36,8 @@ public struct RepairPlan: Sendable {
         let name = finding.sku.flatMap { catalogue[$0]?.sku } ?? "?"
         if finding.kind.needsRecovery { return "rebuild bucket \(tag) from SQL under a new epoch" }
         switch finding.kind {
-        case .missingLedgerEntry: return "\(name): write \(finding.flows.count.counted("order")) into Redis's ledger; stock stays"
+        case .missingLedgerEntry:
+            return "\(name): write \(finding.flows.count.counted("order")) into Redis's ledger; stock stays"
         case .unpersisted:
             return finding.flows.isEmpty
                 ? "\(name): put \(finding.units.counted("unit")) that no order explains back on sale"

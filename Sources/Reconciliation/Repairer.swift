@@ -111,7 +111,8 @@ public struct Repairer: Sendable {
             default:
                 throw Failure(
                     description:
-                        "only \((stocks.first ?? 0).counted("unit")) are left, \(delta) would have to go: rebuild the bucket")
+                        "only \((stocks.first ?? 0).counted("unit")) are left, \(delta) would have to go: rebuild the bucket"
+                )
             }
         case .fenced(let reason, _): throw Failure(description: "bucket \(bucket.tag): \(reason.sentence)")
         case .unreadable: throw Failure(description: "bucket \(bucket.tag) answered something unreadable")

@@ -122,7 +122,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public init(
             entries: Int64 = 0, entriesPerSecond: Double = 0, history: [Float] = [], persisted: Int64 = 0,
             backlogEntries: Int64 = 0, backlogMilliseconds: Int64 = 0, lagP50Milliseconds: Double = 0,
-            lagP99Milliseconds: Double = 0, redisBytes: Int64? = nil, pendingGiveBacks: Int64 = 0, deadLetters: Int64 = 0,
+            lagP99Milliseconds: Double = 0, redisBytes: Int64? = nil, pendingGiveBacks: Int64 = 0,
+            deadLetters: Int64 = 0,
             storeError: String? = nil
         ) {
             self.entries = entries

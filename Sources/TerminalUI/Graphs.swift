@@ -150,8 +150,8 @@ extension Canvas {
         if share < 1 { halves = min(width * 2 - 1, halves) }
         for cell in 0..<width {
             let filled = halves - cell * 2
-            // Heavy line, heavy left half; the track is the same heavy line, nearly in the background's colour.
-            let scalar: UInt32 = filled == 1 ? 0x2578 : 0x2501
+            // Heavy line, heavy left half with light right half, light track: told apart without any colour.
+            let scalar: UInt32 = filled > 1 ? 0x2501 : filled == 1 ? 0x257E : 0x2500
             let ink = filled > 0 ? gradient.ink(Double(cell + 1) / Double(width)) : .track
             set(x + cell, y, Cluster(scalar: scalar, width: 1), Style(ink))
         }

@@ -145,6 +145,8 @@ extension Theme {
         } else if depth == .sixteen {
             switch style.foreground.kind {
             case .role(.faint), .role(.border), .role(.track): attributes.insert(.dim)
+            // Bold turns black into a grey that nobody can read on a fill.
+            case .role(.onFill): attributes.remove(.bold)
             default: break
             }
         }

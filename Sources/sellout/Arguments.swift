@@ -13,7 +13,8 @@ struct TimeSpan: ExpressibleByArgument, Sendable {
     init?(argument: String) {
         let units: [(suffix: String, factor: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600), ("", 1)]
         for (suffix, factor) in units where argument.hasSuffix(suffix) {
-            guard let value = Double(argument.dropLast(suffix.count)), value.isFinite, value >= 0, value * factor <= 86_400
+            guard let value = Double(argument.dropLast(suffix.count)), value.isFinite, value >= 0,
+                value * factor <= 86_400
             else { return nil }
             seconds = value * factor
             text = argument

@@ -4,11 +4,26 @@ import Lab
 enum ReportText {
     static func text(of report: DemoRun.Report) -> String {
         let rows: [(String, String)] = [
-            ("sale", "\(report.topology), \(report.masters) masters, \(report.durability), \(rounded(report.durationSeconds)) s, seed \(report.seed)"),
-            ("attempts", "\(report.attempts): \(report.acknowledgedOrders) acknowledged, \(report.refusedOrders) refused, \(report.unknownOrders) unknown"),
-            ("speed", "\(Int(report.deductionsPerSecond)) orders/s, p50 \(rounded(report.p50Milliseconds)) ms, p99 \(rounded(report.p99Milliseconds)) ms"),
-            ("crashes", "\(report.crashes): \(report.fencedBuckets) buckets fenced, \(report.recoveries) recovered in \(rounded(report.recoveryMilliseconds)) ms"),
-            ("units", "\(report.allocatedUnits) allocated = \(report.stockUnits) stock + \(report.soldUnits) sold + \(report.reservedUnits) reserved"),
+            (
+                "sale",
+                "\(report.topology), \(report.masters) masters, \(report.durability), \(rounded(report.durationSeconds)) s, seed \(report.seed)"
+            ),
+            (
+                "attempts",
+                "\(report.attempts): \(report.acknowledgedOrders) acknowledged, \(report.refusedOrders) refused, \(report.unknownOrders) unknown"
+            ),
+            (
+                "speed",
+                "\(Int(report.deductionsPerSecond)) orders/s, p50 \(rounded(report.p50Milliseconds)) ms, p99 \(rounded(report.p99Milliseconds)) ms"
+            ),
+            (
+                "crashes",
+                "\(report.crashes): \(report.fencedBuckets) buckets fenced, \(report.recoveries) recovered in \(rounded(report.recoveryMilliseconds)) ms"
+            ),
+            (
+                "units",
+                "\(report.allocatedUnits) allocated = \(report.stockUnits) stock + \(report.soldUnits) sold + \(report.reservedUnits) reserved"
+            ),
             ("released", "\(report.releasedOrders) orders"),
             ("oversold", "\(report.oversoldUnits) units"),
             ("lost", "\(report.lostOrders) orders"),

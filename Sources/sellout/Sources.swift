@@ -6,17 +6,24 @@ import Redis
 
 /// Where to look: the two addresses that `watch` and `reconcile` take.
 struct Sources: ParsableArguments {
-    @Option(help: "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given.")
+    @Option(
+        help:
+            "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given."
+    )
     var redis: String
 
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
     /// Connects to both, or says in one line why not.
-    func connect(readOnly: Bool, events: EventLog) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
+    func connect(readOnly: Bool, events: EventLog) async throws -> (
+        service: SaleService, redisURL: String, ordersURL: String
+    ) {
         let ordersURL = try OrderStoreURL(orders)
         var url = try RedisURL(redis)
-        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"], !password.isEmpty {
+        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"],
+            !password.isEmpty
+        {
             url = RedisURL(address: url.address, user: url.user, password: password)
         }
         let store = try ordersURL.open(readOnly: readOnly)
@@ -38,7 +45,8 @@ struct Sources: ParsableArguments {
     private func connect(to url: RedisURL) async throws -> RedisCluster {
         do { return try await RedisCluster.connect(to: url) } catch {
             guard error.kind == .noAuth else { throw error }
-            throw ValueError(description: "\(error.message); or set SELLOUT_REDIS_PASSWORD, which no process list shows")
+            throw ValueError(
+                description: "\(error.message); or set SELLOUT_REDIS_PASSWORD, which no process list shows")
         }
     }
 

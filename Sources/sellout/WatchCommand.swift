@@ -52,7 +52,9 @@ extension WatchCommand: ScreenCommand {
         let sampler = WarRoomSampler(
             service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL
         ) { mailbox.put($0) }
-        events.add(.info, "watching \(service.catalogue.entries.count) SKUs in \(service.catalogue.buckets.count.counted("bucket"))")
+        events.add(
+            .info,
+            "watching \(service.catalogue.entries.count) SKUs in \(service.catalogue.buckets.count.counted("bucket"))")
         let work = Task.detached {
             await withDiscardingTaskGroup { group in
                 group.addTask { await sampler.run() }

@@ -85,10 +85,8 @@ import Testing
         #expect(driver.model.list.filter.text == "camp")
     }
 
-    @Test(arguments: 0..<24)
-    func anySizeAndAnyKeysDraw(_ seed: Int) {
-        var dice = Fixture.Dice(UInt64(seed + 1))
-        let scenes = [Self.snapshot(), Fixture.open(), Fixture.starting(), Fixture.crashedDurable(), Fixture.warmed()]
+    /// Numbers that no healthy source gives.
+    static func odd() -> WarRoomSnapshot {
         var odd = Fixture.open(skus: 3)
         odd.skus[0].history = [.nan, .infinity, -1]
         odd.skus[0].unitsPerSecond = .infinity
@@ -106,6 +104,39 @@ import Testing
         odd.drift.cutAgeSeconds = .nan
         odd.openSeconds = .infinity
         odd.phase = .stale(.infinity)
+        odd.nodes[0].ordersPerSecond = .infinity
+        odd.nodes[1].p99Milliseconds = .nan
+        odd.nodes[2].isUp = false
+        odd.nodes[2].sinceSeconds = .nan
+        odd.hottestTags[0].ordersPerSecond = .nan
+        odd.hottestTags[1].node = 77
+        odd.orders.history = [.infinity, .nan]
+        odd.ledger.history = [.nan, .infinity, -5]
+        return odd
+    }
+
+    @Test(arguments: PanelID.allCases, [(60, 16), (80, 24), (150, 50)])
+    func impossibleNumbersDraw(_ panel: PanelID, _ size: (Int, Int)) {
+        for phase in [WarRoomSnapshot.Phase.stale(.nan), .stale(.infinity), .live] {
+            var odd = Self.odd()
+            odd.phase = phase
+            var driver = Driver(odd, columns: size.0, rows: size.1)
+            driver.send(.tick(seconds: .nan))
+            driver.type("\(panel.rawValue)")
+            Self.check(driver.screen, "\(panel) \(size)")
+            driver.type("\(panel.rawValue)ssssSGz")
+            Self.check(driver.screen, "\(panel) \(size)")
+            driver.press(.escape, .enter, .char("p"))
+            driver.send(.tick(seconds: .infinity))
+            Self.check(driver.screen, "\(panel) \(size)")
+        }
+    }
+
+    @Test(arguments: 0..<24)
+    func anySizeAndAnyKeysDraw(_ seed: Int) {
+        var dice = Fixture.Dice(UInt64(seed + 1))
+        let scenes = [Self.snapshot(), Fixture.open(), Fixture.starting(), Fixture.crashedDurable(), Fixture.warmed()]
+        let odd = Self.odd()
         let keys =
             Array("jkhlgGsSpzFXCR+?/12345yq 0x-").map(KeyPress.char)
             + [.enter, .escape, .tab, .backTab, .up, .down, .pageUp, .pageDown, .backspace, .home, .end]

@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func gaugesAsLinesLeaveATrack() {
-        #expect(drawn(4, 1) { $0.lineGauge(0, 0, width: 4, 0.4) } == "━╸━━")
+        #expect(drawn(4, 1) { $0.lineGauge(0, 0, width: 4, 0.4) } == "━╾──")
         #expect(drawn(4, 1, .ascii) { $0.lineGauge(0, 0, width: 4, 0.5) } == "##..")
     }
 

@@ -136,7 +136,8 @@ public final class DemoFloor: Sendable {
             service.events.add(
                 .bad, "node \(node + 1) (\(address)) was killed with SIGKILL; everything it held in memory is gone")
             await service.control.record(
-                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)", after: "killed")
+                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)",
+                after: "killed")
             try? await ContinuousClock().sleep(for: configuration.crashPause)
             try await fleet.restart(node)
             service.events.add(.warning, "node \(node + 1) (\(address)) is back, and empty")
@@ -205,13 +206,15 @@ public final class DemoFloor: Sendable {
                 "\(lost.orders.counted("order")) (\(lost.units.counted("unit"))) were told yes and are in neither Redis nor SQL: they lay in the outbox"
                     + " of a node when it was killed, and SQL had not heard of them")
             lines.append(
-                "the rebuild from SQL put their \(lost.units.counted("unit")) back on sale: `memory` says yes before SQL knows")
+                "the rebuild from SQL put their \(lost.units.counted("unit")) back on sale: `memory` says yes before SQL knows"
+            )
         }
         if !oversold.isEmpty {
             let worst = oversold.sorted { $0.value > $1.value }.prefix(4)
                 .map { "\(service.catalogue[$0.key]?.sku ?? "?") by \($0.value)" }.joined(separator: ", ")
             lines.append(
-                "\(oversold.values.reduce(0, +)) of those units have been sold a second time, beyond what there is: \(worst)")
+                "\(oversold.values.reduce(0, +)) of those units have been sold a second time, beyond what there is: \(worst)"
+            )
         }
         return lines
     }

@@ -8,7 +8,8 @@ public enum DemoSale {
     public static let skusMax = 100_000
 
     private static let adjectives = [
-        "Trail", "Rain", "Camp", "Summit", "River", "Alpine", "Coast", "Forest", "Desert", "Glacier", "Canyon", "Meadow",
+        "Trail", "Rain", "Camp", "Summit", "River", "Alpine", "Coast", "Forest", "Desert", "Glacier", "Canyon",
+        "Meadow",
         "Harbor", "Granite", "Aurora", "Ember", "Cedar", "Comet", "Nomad", "Orbit",
     ]
     private static let things = [
@@ -31,7 +32,8 @@ public enum DemoSale {
     static let unitsPerLine = 1.25
 
     /// A sale of `skus` SKUs; SKU 1001 is the hottest.
-    public static func draft(name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock) -> SaleDraft {
+    public static func draft(name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock) -> SaleDraft
+    {
         let buckets = max(1, min(bucketsMax, skus / 8))
         let units = allocations(skus: skus, stock: stock)
         return SaleDraft(

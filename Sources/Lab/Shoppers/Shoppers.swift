@@ -92,7 +92,9 @@ public final class Shoppers: Sendable {
         }
     }
 
-    private func buyAtRate(_ rate: Double, from start: ContinuousClock.Instant, until end: ContinuousClock.Instant?, round: UInt64)
+    private func buyAtRate(
+        _ rate: Double, from start: ContinuousClock.Instant, until end: ContinuousClock.Instant?, round: UInt64
+    )
         async
     {
         var random = SplitMix64(seed: configuration.seed &+ round << 40)
@@ -140,9 +142,11 @@ public final class Shoppers: Sendable {
         switch outcome {
         case .done:
             book.acknowledge(order)
-            let delay = configuration.paymentDelay.lowerBound
+            let delay =
+                configuration.paymentDelay.lowerBound
                 + person.random.unit() * (configuration.paymentDelay.upperBound - configuration.paymentDelay.lowerBound)
-            checkout.schedule(order, succeeds: person.random.unit() < configuration.paymentSuccess, after: .seconds(delay))
+            checkout.schedule(
+                order, succeeds: person.random.unit() < configuration.paymentSuccess, after: .seconds(delay))
         case .refused(let refusal): book.refuse(refusal)
         case .unknown:
             // The buyer gives up. The order is over only once its cancel was answered.

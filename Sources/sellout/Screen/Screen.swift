@@ -2,8 +2,8 @@ import Dashboard
 import Foundation
 import Host
 import NcursesTerminal
-import TerminalUI
 import Telemetry
+import TerminalUI
 
 /// The war room on a terminal: one thread owns the model and curses, waits for keys, signals, messages and the next frame, and
 /// draws the difference.
@@ -38,7 +38,8 @@ final class Screen {
         snapshot: WarRoomSnapshot, permissions: Permissions, theme: Theme, mailbox: ScreenMailbox, signals: SignalWatch,
         proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
     ) throws {
-        terminal = try NcursesTerminal(capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
+        terminal = try NcursesTerminal(
+            capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
         loop = TerminalLoop(
             terminal: terminal, signals: signals, wakeDescriptor: mailbox.notifier.fileDescriptor)
         self.mailbox = mailbox

@@ -1,0 +1,95 @@
+import Glibc
+import Host
+import Inventory
+import Lab
+import Testing
+
+/// An engine is killed between any two steps; a server and books that others own outlive it. Nothing is lost, nothing doubled.
+@Suite("An engine process that is killed", .timeLimit(.minutes(3)))
+struct EngineKillTests {
+    /// Where it dies while it sells, how often that step was reached by then, and at which durabilities it is reached.
+    static let sellingSteps: [(step: String, durabilities: [Durability])] = [
+        ("asked deduct:3", [.memory, .durable]),
+        ("sent deduct:5", [.memory, .durable]),
+        ("answered deduct:7", [.memory, .durable]),
+        ("answered deduct:30", [.memory, .durable]),
+        ("before deduct commit:2", [.memory, .durable]),
+        ("after deduct commit:3", [.memory, .durable]),
+        ("before payment commit:2", [.memory, .durable]),
+        ("after payment commit:2", [.memory, .durable]),
+        ("before cancel:1", [.memory, .durable]),
+        ("after cancel:2", [.memory, .durable]),
+        ("asked release:1", [.memory, .durable]),
+        ("answered release:2", [.memory, .durable]),
+        ("before release commit:1", [.memory, .durable]),
+        ("after release commit:2", [.memory, .durable]),
+    ]
+
+    @Test("loses and doubles nothing, whatever it was doing", arguments: sellingCases)
+    func killedWhileSelling(_ scenario: Scenario) async throws {
+        let floor = try await EngineFloor(scenario.durability)
+        let dead = try await floor.run(seed: 1, orders: 60, dieAt: scenario.step)
+        #expect(dead.ending == .killed(signal: SIGKILL), "\(dead.text)")
+        let fresh = try await floor.run(seed: 2, orders: 60, settles: true)
+        #expect(fresh.ending == .exited(code: 0), "\(fresh.text)")
+        let last = try await floor.run(seed: 3, orders: 0, settles: true)
+        #expect(last.ending == .exited(code: 0), "\(last.text)")
+        try await floor.check()
+        await floor.stop()
+    }
+
+    @Test("leaves a recovery that the next one ends", arguments: recoveringCases)
+    func killedWhileRecovering(_ scenario: Scenario) async throws {
+        let floor = try await EngineFloor(scenario.durability)
+        // The first one leaves work in the outbox, the fence stops the second.
+        let first = try await floor.run(seed: 1, orders: 60, dieAt: "answered deduct:12")
+        #expect(first.ending == .killed(signal: SIGKILL), "\(first.text)")
+        // What survives in the outbox is drained by whoever comes first; nobody else may while the bucket is claimed.
+        if scenario.step.contains("drain") {
+            try await floor.abandonRecovery()
+        } else {
+            try await floor.breakLineage()
+        }
+        let dead = try await floor.run(seed: 2, orders: 60, dieAt: scenario.step)
+        #expect(dead.ending == .killed(signal: SIGKILL), "\(dead.text)")
+        let fresh = try await floor.run(seed: 3, orders: 40, settles: true)
+        #expect(fresh.ending == .exited(code: 0), "\(fresh.text)")
+        let last = try await floor.run(seed: 4, orders: 0, settles: true)
+        #expect(last.ending == .exited(code: 0), "\(last.text)")
+        try await floor.check()
+        await floor.stop()
+    }
+
+    @Test("loses and doubles nothing when it is killed at random moments", arguments: Durability.allCases)
+    func killedAtRandom(durability: Durability) async throws {
+        let floor = try await EngineFloor(durability)
+        var random = SplitMix64(seed: 7)
+        for round in 1...UInt64(5) {
+            let dead = try await floor.run(
+                seed: round, orders: 40, killAtLine: Int.random(in: 1...60, using: &random))
+            // One that said little may end before the signal comes.
+            #expect(dead.ending == .killed(signal: SIGKILL) || dead.ending == .exited(code: 0), "\(dead.text)")
+        }
+        for round in 6...UInt64(7) {
+            let fresh = try await floor.run(seed: round, orders: round == 6 ? 40 : 0, settles: true)
+            #expect(fresh.ending == .exited(code: 0), "\(fresh.text)")
+        }
+        try await floor.check()
+        await floor.stop()
+    }
+
+    struct Scenario: Sendable, CustomTestStringConvertible {
+        let step: String
+        let durability: Durability
+        var testDescription: String { "\(step) at \(durability.rawValue)" }
+    }
+
+    static let sellingCases = sellingSteps.flatMap { step, durabilities in
+        durabilities.map { Scenario(step: step, durability: $0) }
+    }
+
+    static let recoveringCases = [
+        "before claim", "after claim", "asked close", "answered close", "before drain", "after drain", "before fold",
+        "after fold", "answered rebuild", "before mark opened", "after mark opened", "sent open", "answered open",
+    ].flatMap { step in Durability.allCases.map { Scenario(step: "\(step):1", durability: $0) } }
+}
