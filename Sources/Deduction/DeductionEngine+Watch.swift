@@ -10,12 +10,8 @@ extension DeductionEngine {
     private typealias Waits = [BucketNumber: (epoch: Epoch, state: BucketState, since: ContinuousClock.Instant)]
 
     func watchStoppedLanes() async {
-<<<<<<< .merge_file_u1oDXE
-        var closedSince: [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)] = [:]
-=======
         var waits: Waits = [:]
         var lookAtAllAt = clock.now
->>>>>>> .merge_file_WZJAev
         while !Task.isCancelled {
             do { try await clock.sleep(for: configuration.probeInterval) } catch { return }
             let stopped = stoppedLanes()
@@ -35,50 +31,19 @@ extension DeductionEngine {
                     group.addTask { await self.probe(lane) }
                 }
             }
-            reportDeadOpenings(stopped, &closedSince)
         }
     }
 
-<<<<<<< .merge_file_u1oDXE
-    /// A recoverer that died between SQL's word and its last write in Redis leaves a bucket that nobody would open.
-    private func reportDeadOpenings(
-        _ stopped: [Lane], _ closedSince: inout [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)]
-    ) {
-        let now = clock.now
-        var stillClosed: [BucketNumber: (epoch: Epoch, since: ContinuousClock.Instant)] = [:]
-        for lane in stopped {
-            let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
-            guard phase == .opening else { continue }
-            let before = closedSince[lane.bucket.number]
-            let since = before?.epoch == epoch ? before!.since : now
-            if now - since >= configuration.openingPatience {
-                fence(lane, reason: .recovering)
-            } else {
-                stillClosed[lane.bucket.number] = (epoch, since)
-            }
-        }
-        closedSince = stillClosed
-    }
-
-    /// A newer epoch that SQL calls open replaces a fence.
-    private func followEpochs(of stopped: [Lane]) async {
-        guard let records = try? await store.buckets() else { return }
-        let byBucket = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0) })
-=======
     /// A newer epoch that SQL calls open replaces a fence. A bucket that was being recovered when this engine started opens
     /// under the very epoch that it met.
     private func followEpochs(of stopped: [Lane], _ records: [BucketNumber: BucketRecord]) {
->>>>>>> .merge_file_WZJAev
         for lane in stopped {
             guard let record = records[lane.bucket.number], record.state == .open else { continue }
             lane.state.withLock { state in
-<<<<<<< .merge_file_u1oDXE
-                if record.epoch > state.epoch { state.expectOpening(epoch: record.epoch, n: record.drainedN) }
-=======
                 let isNews =
                     record.epoch > state.epoch
                     || (record.epoch == state.epoch && state.phase == .fenced(.recovering))
-                if isNews { state.expectOpening(epoch: record.epoch) }
+                if isNews { state.expectOpening(epoch: record.epoch, n: record.drainedN) }
             }
         }
     }
@@ -103,7 +68,6 @@ extension DeductionEngine {
             if now - since >= configuration.recoveryPatience {
                 since = now
                 onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: .recovering))
->>>>>>> .merge_file_WZJAev
             }
             waiting[lane.bucket.number] = (record.epoch, record.state, since)
         }

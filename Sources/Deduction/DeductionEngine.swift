@@ -30,9 +30,6 @@ public final class DeductionEngine: Sendable {
         public var callTimeout = Duration.seconds(1)
         /// How long an order is asked again by itself before its caller hears `unknown`.
         public var orderTimeout = Duration.seconds(3)
-        /// How long a bucket that SQL calls open may stay closed in Redis before its recovery counts as dead. Only one script
-        /// call stands between the two.
-        public var openingPatience = Duration.seconds(2)
         /// How often a stopped bucket is looked at.
         public var probeInterval = Duration.milliseconds(25)
         /// How long somebody else's recovery of a bucket is waited for before it counts as abandoned and the bucket is reported.
