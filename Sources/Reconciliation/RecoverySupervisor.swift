@@ -93,6 +93,12 @@ public final class RecoverySupervisor: Sendable {
                 }
                 onEvent(.recovered(report, reason: reason))
                 return
+            } catch let failure as Recoverer.Failure where failure.overtaken {
+                // Somebody else has the bucket. If their recovery dies, the engine reports it again; claiming at once would
+                // only overtake them in turn.
+                state.withLock { _ = $0.status.fenced.removeValue(forKey: bucket) }
+                onEvent(.failed(bucket, failure.description))
+                return
             } catch {
                 let text = "\(error)"
                 if told != text { onEvent(.failed(bucket, text)) }

@@ -34,7 +34,12 @@ final class ActInterpreter: Sendable {
     func interpret(_ effect: Effect) {
         let (service, floor) = state.withLock { ($0.service, $0.floor) }
         guard let service else {
-            mailbox.put(.actDone(ActReport(sentence: "still starting; try again in a moment", succeeded: false)))
+            let sentence = "still starting; try again in a moment"
+            if effect == .compare {
+                mailbox.put(.planReady(PlanSummary(id: 0, lines: [], repairs: 0, sentence: sentence)))
+            } else {
+                mailbox.put(.actDone(ActReport(sentence: sentence, succeeded: false)))
+            }
             return
         }
         Task.detached { [self] in await carryOut(effect, service, floor) }
