@@ -26,7 +26,9 @@ public struct SaleControl: Sendable {
     private let events: EventLog
     private let who: Operator
 
-    public init(catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current) {
+    public init(
+        catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current
+    ) {
         self.catalogue = catalogue
         self.store = store
         self.acts = acts
@@ -55,8 +57,9 @@ public struct SaleControl: Sendable {
             let took = start.duration(to: .now).formatted
             let sentence =
                 waiting == 0
-                ? "\(done): \(outcomes.count) buckets told in \(took)"
-                : "\(done): \(outcomes.count - waiting) buckets told in \(took); \(waiting) are closed and will open that way"
+                ? "\(done): \(counted(outcomes.count, "bucket")) told in \(took)"
+                : "\(done): \(counted(outcomes.count - waiting, "bucket")) told in \(took); "
+                    + "\(counted(waiting, "closed bucket")) will open that way"
             return (before.state.rawValue, state.rawValue, sentence)
         }
     }
@@ -108,7 +111,8 @@ public struct SaleControl: Sendable {
 
     private func entry(_ what: String, _ subject: String, _ before: String, _ after: String) -> AuditEntry {
         AuditEntry(
-            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what, subject: subject,
+            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what,
+            subject: subject,
             before: before, after: after)
     }
 

@@ -86,14 +86,17 @@ extension ReconcileCommand: WorkerCommand {
     private func text(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> String {
         var lines = comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
         for repair in plan.repairs {
-            lines.append("repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)")
+            lines.append(
+                "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)"
+            )
         }
         for (bucket, why) in comparison.unread.sorted(by: { $0.key < $1.key }) {
             lines.append("not compared  bucket \(catalogue[bucket]?.tag ?? "?"): \(why)")
         }
         lines.append(
-            "\(comparison.cuts) buckets compared in \(comparison.duration.formatted): "
-                + (comparison.driftUnits == 0 ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits) units of drift"))
+            "\(counted(comparison.cuts, "bucket")) compared in \(comparison.duration.formatted): "
+                + (comparison.driftUnits == 0
+                    ? "Redis and SQL agree to the unit" : "\(counted(comparison.driftUnits, "unit")) of drift"))
         return lines.map(PlainText.line).joined(separator: "\n")
     }
 }

@@ -6,18 +6,30 @@ import Redis
 
 /// Where to look: the two addresses that `watch` and `reconcile` take.
 struct Sources: ParsableArguments {
-    @Option(help: "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given.")
+    @Option(
+        help:
+            "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given."
+    )
     var redis: String
 
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
     /// Connects to both, or says in one line why not.
-    func connect(readOnly: Bool, events: EventLog) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
+    func connect(readOnly: Bool, events: EventLog) async throws -> (
+        service: SaleService, redisURL: String, ordersURL: String
+    ) {
         let ordersURL = try OrderStoreURL(orders)
         var url = try RedisURL(redis)
-        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"], !password.isEmpty {
+        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"],
+            !password.isEmpty
+        {
             url = RedisURL(address: url.address, user: url.user, password: password)
+        }
+        // Opening for writing would make a store that is not there: a mistyped path must not leave a file behind.
+        if case .sqlite(let path) = ordersURL, !FileManager.default.fileExists(atPath: path) {
+            throw OrderStoreError(
+                .refused, "there is no order store at \(PlainText.line(path)); name a file that a sale has written")
         }
         let store = try ordersURL.open(readOnly: readOnly)
         do {

@@ -50,7 +50,9 @@ extension ScreenTests {
         try await terminal.press("X")
         // Within a second everywhere; the rest is for this machine's other work.
         try await terminal.expect(" HALTED ", within: .seconds(2))
-        try await terminal.expect("nothing is sold") { ($0.split(separator: "\n").dropFirst(2).first ?? "").contains("│ 0/s") }
+        try await terminal.expect("nothing is sold") {
+            ($0.split(separator: "\n").dropFirst(2).first ?? "").contains("│ 0/s")
+        }
         let sold = try await terminal.figure("accepted")
         try await terminal.press("?")
         try await terminal.expect("kill -9")
@@ -77,7 +79,9 @@ extension ScreenTests {
         try await terminal.press("+")
         try await terminal.expect("on sale, in SQL first")
         let sku = try #require(try await named(terminal))
-        for (typed, answer) in [("-5", "cannot be negative"), ("0", "cannot be zero"), ("99999999999", "at most 1,000,000")] {
+        for (typed, answer) in [
+            ("-5", "cannot be negative"), ("0", "cannot be zero"), ("99999999999", "at most 1,000,000"),
+        ] {
             try await terminal.type(typed)
             try await terminal.expect(answer)
             // A wrong number is not confirmed.

@@ -90,7 +90,7 @@ public final class DemoFloor: Sendable {
         let shoppers = Shoppers(engine: service.engine, book: book, configuration: configuration.shoppers)
         events.add(
             .good,
-            "\(configuration.skus) SKUs in \(buckets) buckets are loaded on \(configuration.masters) Redis "
+            "\(counted(configuration.skus, "SKU")) in \(counted(buckets, "bucket")) loaded on \(configuration.masters) Redis "
                 + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
         return DemoFloor(
             fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, ordersURL: "sqlite:\(path)",
@@ -136,7 +136,8 @@ public final class DemoFloor: Sendable {
             service.events.add(
                 .bad, "node \(node + 1) (\(address)) was killed with SIGKILL; everything it held in memory is gone")
             await service.control.record(
-                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)", after: "killed")
+                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)",
+                after: "killed")
             try? await ContinuousClock().sleep(for: configuration.crashPause)
             try await fleet.restart(node)
             service.events.add(.warning, "node \(node + 1) (\(address)) is back, and empty")

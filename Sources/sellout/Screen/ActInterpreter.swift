@@ -58,7 +58,8 @@ final class ActInterpreter: Sendable {
             }
             // The screen's order is that of the slots; the fleet has its own.
             let addresses = service.cluster.status.map(\.address)
-            let index = addresses.indices.contains(node)
+            let index =
+                addresses.indices.contains(node)
                 ? floor.fleet.nodes.firstIndex { $0.address == addresses[node] } : nil
             done(await floor.crash(index ?? node))
         case .compare: await compare(service)
@@ -107,7 +108,7 @@ final class ActInterpreter: Sendable {
         if !second.unread.isEmpty { sentence += "; \(second.unread.count) buckets could not be compared" }
         service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
         await service.control.record(
-            what: "compare", subject: "sale", before: "", after: "\(second.driftUnits) units of drift")
+            what: "compare", subject: "sale", before: "", after: "\(counted(second.driftUnits, "unit")) of drift")
         mailbox.put(.planReady(PlanSummary(id: id, lines: lines, repairs: plan.repairs.count, sentence: sentence)))
     }
 

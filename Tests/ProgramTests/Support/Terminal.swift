@@ -99,6 +99,11 @@ final class Terminal: Sendable {
         get async throws { try await tmux("capture-pane", "-p", "-t", "main") }
     }
 
+    /// The same with the escape codes of its colours and attributes.
+    var textWithStyles: String {
+        get async throws { try await tmux("capture-pane", "-p", "-e", "-t", "main") }
+    }
+
     var lines: [String] {
         get async throws { try await text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
     }
