@@ -23,7 +23,8 @@ enum Main {
             exit(error.rawValue)
         } catch let error where Sellout.exitCode(for: error) == .validationFailure {
             // What is wrong, in one line; the usage is a page of its own.
-            let message = Sellout.message(for: error)
+            var message = Sellout.message(for: error)
+            if message.hasSuffix(".") { message.removeLast() }
             let help = CommandLine.arguments.dropFirst().first.map {
                 ["demo", "watch", "reconcile"].contains($0) ? " \($0)" : ""
             }

@@ -114,6 +114,9 @@ public struct DemoRun: Sendable {
         return try await count(floor, seconds: seconds)
     }
 
+    /// How long SQL may refuse everything after the sale before the run gives up on the drain.
+    private static let refusalPatience = Duration.seconds(5)
+
     struct RunError: Error, CustomStringConvertible { let description: String }
 
     /// Drains, waits for what is under way, compares, and reads every book.
@@ -123,15 +126,25 @@ public struct DemoRun: Sendable {
         let drainStart = clock.now
         let patience = clock.now + .seconds(60)
         var quiet = false
+        var refusal: String?
+        var refusedSince = clock.now
         while !quiet, clock.now < patience {
+            refusal = floor.service.engine.storeError ?? floor.service.worker.status.lastError
+            if refusal == nil { refusedSince = clock.now }
+            // A full disk does not empty itself while everybody waits.
+            if clock.now - refusedSince > Self.refusalPatience { break }
             let totals = try await floor.store.orderTotals()
             quiet =
                 floor.shoppers.paymentsWaiting == 0 && totals.pendingGiveBacks == 0
                 && floor.service.supervisor.status.fenced.isEmpty
-            if quiet { quiet = await floor.drained(patience: .seconds(30)) }
+            if quiet { quiet = await floor.drained(patience: refusal == nil ? .seconds(30) : .seconds(1)) }
             if !quiet { try? await clock.sleep(for: .milliseconds(50)) }
         }
-        if !quiet { unchecked.append("payments, give-backs or recoveries were still under way after 60 s") }
+        if !quiet {
+            unchecked.append(
+                refusal.map { "SQL takes nothing: \($0)" }
+                    ?? "payments, give-backs or recoveries were still under way after 60 s")
+        }
         let drain = drainStart.duration(to: clock.now)
         let comparison = await floor.service.compare(ledgers: true)
         for (_, why) in comparison.unread { unchecked.append(why) }
