@@ -197,7 +197,7 @@ extension ScreenTests {
         }
         return lines[..<(rows - 1)].allSatisfy { line in
             guard let first = line.first, "│╭╰".contains(first) else { return true }
-            return line.last.map { "│╮╯".contains($0) } ?? false
+            return line.last.map { "│┃╮╯".contains($0) } ?? false
         }
     }
 }
