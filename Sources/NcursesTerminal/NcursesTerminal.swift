@@ -47,7 +47,7 @@ public final class NcursesTerminal {
     /// - Throws: ``TerminalError`` when there is no terminal, or none that can be drawn on.
     public init(capabilities wanted: TerminalCapabilities, errorLog: String? = nil) throws(TerminalError) {
         for (descriptor, name) in [(Int32(1), "standard output"), (0, "standard input")] where isatty(descriptor) == 0 {
-            throw TerminalError(description: "\(name) is not a terminal; use --no-ui")
+            throw TerminalError(description: "\(name) is not a terminal; open the screen in one, or run `sellout demo --no-ui`")
         }
         guard !Emergency.isArmed else { throw TerminalError(description: "the screen is open already") }
         var modes = termios()
@@ -78,7 +78,7 @@ public final class NcursesTerminal {
             Emergency.disarm()
             throw TerminalError(
                 description: "no terminal description for TERM=\(SafeText.visible(wanted.term)) is installed; "
-                    + "set TERM=xterm-256color, or use --no-ui")
+                    + "set TERM=xterm-256color, or run `sellout demo --no-ui`")
         }
         screen = opened
         setUpScreen()

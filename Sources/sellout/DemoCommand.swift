@@ -120,6 +120,9 @@ extension DemoCommand: WorkerCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
             print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            for line in report.unchecked {
+                FileHandle.standardError.write(Data("not checked: \(PlainText.line(line))\n".utf8))
+            }
         } else {
             print(ReportText.text(of: report))
         }

@@ -21,6 +21,16 @@ enum Main {
             }
         } catch let error as ExitCode {
             exit(error.rawValue)
+        } catch let error where Sellout.exitCode(for: error) == .validationFailure {
+            // What is wrong, in one line; the usage is a page of its own.
+            var message = Sellout.message(for: error)
+            if message.hasSuffix(".") { message.removeLast() }
+            let help = CommandLine.arguments.dropFirst().first.map {
+                ["demo", "watch", "reconcile"].contains($0) ? " \($0)" : ""
+            }
+            FileHandle.standardError.write(
+                Data("sellout: \(oneLine(message)); see `sellout\(help ?? "") --help`\n".utf8))
+            exit(ExitCode.validationFailure.rawValue)
         } catch let error where Sellout.exitCode(for: error) != .failure || error is CleanExit {
             Sellout.exit(withError: error)
         } catch {

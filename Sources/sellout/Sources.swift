@@ -26,6 +26,11 @@ struct Sources: ParsableArguments {
         {
             url = RedisURL(address: url.address, user: url.user, password: password)
         }
+        // Opening for writing would make a store that is not there: a mistyped path must not leave a file behind.
+        if case .sqlite(let path) = ordersURL, !FileManager.default.fileExists(atPath: path) {
+            throw OrderStoreError(
+                .refused, "there is no order store at \(PlainText.line(path)); name a file that a sale has written")
+        }
         let store = try ordersURL.open(readOnly: readOnly)
         do {
             let cluster = try await connect(to: url)

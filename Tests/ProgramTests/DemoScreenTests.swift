@@ -118,7 +118,7 @@ extension ScreenTests {
 
     /// The SKU that the dialog names.
     private func named(_ terminal: Terminal) async throws -> String? {
-        try await terminal.text.firstMatch(of: #/SKU (\d+)  /#).map { String($0.1) }
+        try await terminal.text.firstMatch(of: #/SKU (\d+) /#).map { String($0.1) }
     }
 
     @Test("at memory a crash is told in words: OVERSOLD and LOST, then the comparison")

@@ -45,7 +45,7 @@ extension ScreenTests {
             try await terminal.expect("status=137")
             // Nobody could give the terminal back; `reset` does.
             try await terminal.type("stty sane; tput rmcup; clear; echo he\"\"re")
-            try await terminal.press("Enter")
+            try await terminal.press("C-j")
             try await terminal.expect("here")
             try await terminal.run(Self.quick)
             try await terminal.expect("press F")

@@ -90,7 +90,7 @@ public final class DemoFloor: Sendable {
         let shoppers = Shoppers(engine: service.engine, book: book, configuration: configuration.shoppers)
         events.add(
             .good,
-            "\(configuration.skus) SKUs in \(buckets.counted("bucket")) are loaded on \(configuration.masters) Redis "
+            "\(configuration.skus.counted("SKU")) in \(buckets.counted("bucket")) loaded on \(configuration.masters) Redis "
                 + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
         return DemoFloor(
             fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, ordersURL: "sqlite:\(path)",

@@ -12,6 +12,8 @@ final class Scratch: Sendable {
         let made = try #require(mkdtemp(&template))
         path = String(cString: made)
         mkdir(temporary, 0o700)
+        // What its shells read when they start: a prompt that the root user has as well.
+        _ = try write("PS1='ready> '\n", to: "shell")
     }
 
     deinit {
@@ -27,7 +29,7 @@ final class Scratch: Sendable {
     func environment(_ extra: [String: String?] = [:]) throws -> [String] {
         var all: [String: String] = [
             "PATH": "\(try Program.folder):/usr/bin:/bin", "HOME": path, "TMPDIR": temporary, "LANG": "C.UTF-8",
-            "COLORTERM": "truecolor", "TZ": "UTC", "PS1": "ready> ", "USER": "tester",
+            "COLORTERM": "truecolor", "TZ": "UTC", "ENV": "\(path)/shell", "USER": "tester",
         ]
         for (name, value) in extra { all[name] = value }
         return all.map { "\($0.key)=\($0.value)" }

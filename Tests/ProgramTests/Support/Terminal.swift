@@ -10,6 +10,8 @@ final class Terminal: Sendable {
     let scratch: Scratch
     private let server: ChildProcess
     private let socket: String
+    /// Of the shell: tmux gives a new one what its *client* has.
+    private let environment: [String]
 
     /// What was expected did not come; says what stood there instead.
     struct Missing: Error, CustomStringConvertible {
@@ -24,10 +26,11 @@ final class Terminal: Sendable {
         static let ofAShell = State(alternateScreen: false, cursorShown: true, mouse: false)
     }
 
-    private init(scratch: Scratch, server: ChildProcess, socket: String) {
+    private init(scratch: Scratch, server: ChildProcess, socket: String, environment: [String]) {
         self.scratch = scratch
         self.server = server
         self.socket = socket
+        self.environment = environment
     }
 
     /// Opens a terminal of this size, plays the scenario, and closes it, also when the scenario fails.
@@ -37,14 +40,15 @@ final class Terminal: Sendable {
     ) async throws {
         let scratch = try scratch ?? Scratch()
         let socket = "\(scratch.path)/tmux-\(UInt16.random(in: 0 ... .max))"
+        let shell = try scratch.environment(environment)
         let null = Glibc.open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { Glibc.close(null) }
         // In the foreground (-D) it ends with this process, whatever ends that.
         let server = try await ChildProcess.start(
             .init(
                 executable: "/usr/bin/tmux", arguments: ["-D", "-u", "-S", socket, "-f", "/dev/null"],
-                environment: try scratch.environment(environment), directory: scratch.path, output: null))
-        let terminal = Terminal(scratch: scratch, server: server, socket: socket)
+                environment: shell, directory: scratch.path, output: null))
+        let terminal = Terminal(scratch: scratch, server: server, socket: socket, environment: shell)
         do {
             try await terminal.start(columns, rows)
             try await scenario(terminal)
@@ -97,6 +101,11 @@ final class Terminal: Sendable {
     /// Everything on the screen.
     var text: String {
         get async throws { try await tmux("capture-pane", "-p", "-t", "main") }
+    }
+
+    /// The same with the escape codes of its colours and attributes.
+    var textWithStyles: String {
+        get async throws { try await tmux("capture-pane", "-p", "-e", "-t", "main") }
     }
 
     var lines: [String] {
@@ -173,7 +182,7 @@ final class Terminal: Sendable {
             client = try await ChildProcess.start(
                 .init(
                     executable: "/usr/bin/tmux", arguments: ["-u", "-S", socket, "-f", "/dev/null"] + arguments,
-                    environment: ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"], directory: "/", output: ends[1]))
+                    environment: environment, directory: scratch.path, output: ends[1]))
         }
         let ending = await client.waitForEnd()
         var bytes: [UInt8] = []
