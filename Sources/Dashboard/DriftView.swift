@@ -71,13 +71,21 @@ extension Model {
         let isCalm = y == 0
         if isCalm && drift.units == 0 {
             let isCut = drift.cutAgeSeconds != nil
-            let text = isCut ? "the books agree" : "not compared yet"
-            canvas.put(
-                0, y,
-                [
-                    Span((isCut ? canvas.glyphs.calm : canvas.glyphs.bullet) + " ", Style(isCut ? .good : .dim)),
-                    Span(text, Style(isCut ? .good : .text, attributes: isCut ? .bold : [])),
-                ])
+            let verdict =
+                if !isCut {
+                    [Span(canvas.glyphs.bullet + " ", Style(.dim)), Span("not compared yet", Style(.text))]
+                } else if drift.unread > 0 {
+                    [
+                        Span(canvas.glyphs.alert + " ", Style(.warn)),
+                        Span("what could be read agrees", Style(.warn, attributes: .bold)),
+                    ]
+                } else {
+                    [
+                        Span(canvas.glyphs.calm + " ", Style(.good)),
+                        Span("the books agree", Style(.good, attributes: .bold)),
+                    ]
+                }
+            canvas.put(0, y, verdict)
             y += 1
             let lost = drift.lostOrders.map { "lost \($0)  " } ?? ""
             let calm = lost + "oversold 0"

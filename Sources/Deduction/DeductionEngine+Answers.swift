@@ -27,7 +27,7 @@ extension DeductionEngine {
         case (.unknown, .scriptFailed):
             // Something in the bucket made the script raise. It may have written its outbox entry before.
             lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
-            fence(lane, reason: .scriptFailed)
+            fence(lane, reason: .scriptFailed, seenUnder: call.epoch)
         case (.unknown, _):
             lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
         case (.refused, .wrongType):
@@ -60,7 +60,7 @@ extension DeductionEngine {
         let refused = lane.state.withLock { $0.stopped(call.tickets, phase: next, epoch: call.epoch) }
         for ticket in refused { answerRefused(ticket, refusal) }
         refuseQueued(lane, refusal)
-        if reason.needsRecovery { fence(lane, reason: reason) }
+        if reason.needsRecovery { fence(lane, reason: reason, seenUnder: call.epoch) }
         pump(lane)
     }
 
@@ -68,11 +68,15 @@ extension DeductionEngine {
         for ticket in lane.state.withLock({ $0.turnAwayQueued() }) { answerRefused(ticket, refusal) }
     }
 
-    func fence(_ lane: Lane, reason: FenceReason) {
-        let epoch = lane.state.withLock { state in
+    /// Stops a lane and reports its bucket, unless the bucket has a newer epoch than what was seen of it: an answer that comes
+    /// late says nothing about what was rebuilt since.
+    func fence(_ lane: Lane, reason: FenceReason, seenUnder epoch: Epoch) {
+        let isCurrent = lane.state.withLock { state in
+            guard state.epoch == epoch else { return false }
             state.stop(.fenced(reason))
-            return state.epoch
+            return true
         }
+        guard isCurrent else { return }
         meter.add { $0.fences += 1 }
         onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: reason))
     }
@@ -89,7 +93,7 @@ extension DeductionEngine {
                     state.park(ticket)
                 }
             }
-            fence(lane, reason: .scriptFailed)
+            fence(lane, reason: .scriptFailed, seenUnder: call.epoch)
             return
         }
         var done: [Ticket] = []
@@ -161,7 +165,7 @@ extension DeductionEngine {
         case .overCapacity:
             answerFinally(ticket, .overCapacity)
             // A duplicate's order was found beyond capacity before, and its bucket rebuilt then.
-            if !duplicate { fence(lane, reason: .unbalanced) }
+            if !duplicate { fence(lane, reason: .unbalanced, seenUnder: lane.state.withLock { $0.epoch }) }
         }
     }
 

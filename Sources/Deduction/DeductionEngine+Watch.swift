@@ -87,19 +87,19 @@ extension DeductionEngine {
         case nil:
             guard let id = cut.id else { return }
             if id.epoch < epoch {
-                fence(lane, reason: .behind)
+                fence(lane, reason: .behind, seenUnder: epoch)
             } else if id.epoch != epoch {
                 // Somebody recovered it; SQL will say so.
                 lane.state.withLock { if $0.epoch == epoch { $0.stop(.fenced(.epoch)) } }
             } else if id.n < n {
-                fence(lane, reason: .behind)
+                fence(lane, reason: .behind, seenUnder: epoch)
             } else {
                 lane.state.withLock { if $0.epoch == epoch { $0.reopen(epoch: epoch, n: n) } }
                 pump(lane)
             }
         case .recovering: return
         case let damage?:
-            fence(lane, reason: damage)
+            fence(lane, reason: damage, seenUnder: epoch)
         }
     }
 }

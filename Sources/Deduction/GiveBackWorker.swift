@@ -30,7 +30,9 @@ public final class GiveBackWorker: Sendable {
                     let isNew = underWay.withLock { $0.count < Self.underWayMax && $0.insert(flow).inserted }
                     guard isNew else { continue }
                     group.addTask { [self] in
-                        _ = await engine.release(giveBack.order)
+                        // Where Redis holds another order under the flow there is nothing to give back: it stays pending,
+                        // where it is counted and seen, and is not sent again.
+                        if await engine.release(giveBack.order) == .conflict { return }
                         _ = underWay.withLock { $0.remove(flow) }
                     }
                 }

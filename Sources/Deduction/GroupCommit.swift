@@ -122,7 +122,8 @@ public final class GroupCommit: Sendable {
                 state.withLock { $0.lastError = nil }
             } catch {
                 state.withLock { $0.lastError = "\(error)" }
-                if clock.now >= giveUpAt { break }
+                // Cancelled, the pause below would be none: the engine ends, and the outbox keeps what was taken.
+                if clock.now >= giveUpAt || Task.isCancelled { break }
                 try? await clock.sleep(for: .milliseconds(20))
             }
         }

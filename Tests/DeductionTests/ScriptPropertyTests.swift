@@ -9,7 +9,7 @@ import Testing
 /// The scripts on a real server beside a plain model, at random, with keys lost and recovered in between.
 @Suite("The scripts beside a model") struct ScriptPropertyTests {
     @Test(
-        "answer, count and remember as the model does", .timeLimit(.minutes(2)),
+        "answer, count and remember as the model does", .timeLimit(.minutes(10)),
         arguments: [1, 7, 20_260_728] as [UInt64])
     func walk(seed: UInt64) async throws {
         try await SaleRig.with(units: [60, 200, 5, 1_000, 0]) { rig async throws in
