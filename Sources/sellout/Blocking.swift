@@ -32,9 +32,12 @@ enum Blocking {
         while !done.isSet {
             let left = ContinuousClock.now.duration(to: giveUpAt) / .milliseconds(1)
             let ready = poller.wait(timeoutMilliseconds: Int(max(0, left)))
-            if ready.contains(.signal), let signal = signals.drain().first(where: \.asksToEnd) { _exit(signal.exitStatus) }
+            if ready.contains(.signal), let signal = signals.drain().first(where: \.asksToEnd) {
+                _exit(signal.exitStatus)
+            }
             if ready.contains(.deadline), !done.isSet {
-                FileHandle.standardError.write(Data("sellout: what worked behind the screen did not end; leaving it\n".utf8))
+                let text = "sellout: what worked behind the screen did not end; leaving it\n"
+                FileHandle.standardError.write(Data(text.utf8))
                 _exit(2)
             }
         }

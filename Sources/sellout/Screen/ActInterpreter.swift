@@ -102,9 +102,8 @@ final class ActInterpreter: Sendable {
         let inFlight = second.unitsByKind[.inFlight] ?? 0
         var sentence =
             second.driftUnits == 0
-            ? "compared \(counted(second.cuts, "bucket")) in \(second.duration.formatted): Redis and SQL agree to the unit"
-            : "compared \(counted(second.cuts, "bucket")): \(counted(second.driftUnits, "unit")) differ, "
-                + "\(counted(plan.repairs.count, "repair")) planned"
+            ? "compared \(second.cuts) buckets in \(second.duration.formatted): Redis and SQL agree to the unit"
+            : "compared \(second.cuts) buckets: \(second.driftUnits) units differ, \(plan.repairs.count) repairs planned"
         if inFlight > 0 { sentence += "; \(inFlight) units are on their way" }
         if !second.unread.isEmpty { sentence += "; \(second.unread.count) buckets could not be compared" }
         service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
@@ -122,8 +121,8 @@ final class ActInterpreter: Sendable {
         let failed = applied.repairs.filter { $0.state == .failed }
         let sentence =
             failed.isEmpty
-            ? "\(counted(applied.repairs.count, "repair")) applied"
-            : "\(counted(applied.repairs.count - failed.count, "repair")) applied, \(failed.count) not: \(failed[0].failure ?? "")"
+            ? "\(applied.repairs.count) repairs applied"
+            : "\(applied.repairs.count - failed.count) repairs applied, \(failed.count) not: \(failed[0].failure ?? "")"
         service.events.add(failed.isEmpty ? .good : .bad, sentence)
         done(SaleControl.Report(sentence: sentence, succeeded: failed.isEmpty))
         _ = await service.compare()
