@@ -165,7 +165,7 @@ extension DemoCommand: ScreenCommand {
         let work = Task.detached { await stage.run() }
         let ending = screen.run { interpreter.interpret($0) }
         work.cancel()
-        Blocking.wait { await work.value }
+        Blocking.end(signals: signals) { await work.value }
         if let failure = stage.failure {
             FileHandle.standardError.write(Data("sellout: \(PlainText.line(failure))\n".utf8))
             return 2

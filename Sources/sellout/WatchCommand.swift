@@ -63,7 +63,7 @@ extension WatchCommand: ScreenCommand {
         }
         let ending = screen.run { interpreter.interpret($0) }
         work.cancel()
-        Blocking.wait {
+        Blocking.end(signals: signals) {
             await work.value
             service.cluster.close()
             await service.store.close()

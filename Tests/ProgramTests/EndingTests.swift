@@ -94,3 +94,21 @@ extension ScreenTests {
         try await scratch.expectNothingLeft()
     }
 }
+
+extension ScreenTests {
+    @Test("an end in the middle of a crash, a recovery and payments waits for none of them", arguments: ["C-c", "HUP"])
+    func endsInTheMiddle(how: String) async throws {
+        try await Terminal.open(80, 24) { terminal in
+            try await terminal.open(
+                "sellout demo --masters 1 --skus 3 --units 2000 --rate 300 --durability memory --outbox-delay 500ms")
+            try await terminal.expect("press F")
+            try await terminal.press("F", "y")
+            try await terminal.expect("orders") { (Terminal.figure("accepted", in: $0) ?? "0") != "0" }
+            try await terminal.press("C", "y")
+            try await terminal.expect("a node that is down") { $0.contains("down") }
+            try await terminal.press("R")
+            if how == "C-c" { try await terminal.press("C-c") } else { try await terminal.signal(SIGHUP) }
+            try await terminal.expectClosed(status: how == "C-c" ? 130 : 129, within: .seconds(5))
+        }
+    }
+}

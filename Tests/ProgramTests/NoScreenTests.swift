@@ -44,9 +44,11 @@ struct CommandTests {
             "demo", "--no-ui", "--masters", "1", "--skus", "24", "--rate", "100", "--duration", "60s", in: scratch)
         try await eventually(within: .seconds(10)) { program.error.contains("the sale is open") }
         #expect(scratch.servers.count == 1)
+        let asked = ContinuousClock.now
         program.process.kill(signal)
         let result = await program.result()
         #expect(result.status == 128 + signal, "\(result)")
+        #expect(ContinuousClock.now - asked < .seconds(10), "somebody waits for it")
         try await scratch.expectNothingLeft()
     }
 

@@ -121,7 +121,10 @@ extension ScreenTests {
             try await terminal.expect(" OPEN ")
             try await terminal.press("q")
             try await terminal.expect("It goes on without this screen")
-            try await terminal.press("Escape", "X")
+            // One after the other: Escape and a letter in one breath are Alt and that letter.
+            try await terminal.press("Escape")
+            try await terminal.expectGone("It goes on without this screen")
+            try await terminal.press("X")
             try await terminal.expect(" HALTED ", within: .seconds(2))
 
             // A stranger's hand in Redis shows by itself, and R plans what y applies.
@@ -130,7 +133,7 @@ extension ScreenTests {
             try await terminal.press("R")
             try await terminal.expect("y applies it", within: .seconds(15))
             try await terminal.press("y")
-            try await terminal.expect("1 repairs applied", within: .seconds(15))
+            try await terminal.expect("1 repair applied", within: .seconds(15))
             try await terminal.expectGone("DRIFT: Redis", within: .seconds(15))
 
             // Its Redis dies under it: told, not crashed.
@@ -172,9 +175,11 @@ extension ScreenTests {
             try await terminal.resize(120, 40)
             // The cursor over every one, its detail, its dialogs.
             for _ in names {
-                try await terminal.press("Enter", "Escape", "z")
-                try await terminal.expect("freeze")
-                try await terminal.press("Escape", "j")
+                try await terminal.press("Enter", "z")
+                try await terminal.expect("Nobody can buy it")
+                try await terminal.press("Escape")
+                try await terminal.expectGone("Nobody can buy it")
+                try await terminal.press("Enter", "j")
             }
             try await terminal.expect("a whole screen") { Self.isWhole($0, rows: 40) }
             #expect(try await terminal.ask("#{pane_title}") == title)

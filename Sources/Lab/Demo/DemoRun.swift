@@ -111,24 +111,30 @@ public struct DemoRun: Sendable {
         }
         let seconds = start.duration(to: clock.now).milliseconds / 1_000
         _ = await floor.service.control.halt()
-        return try await count(floor, seconds: seconds)
+        // Counting is not cancelled with the sale: cancelled, every wait in it would end at once and spin.
+        let patience = Task.isCancelled ? Self.cancelledPatience : Self.drainPatience
+        return try await Task { try await count(floor, seconds: seconds, patience: patience) }.value
     }
 
+    /// How long payments, give-backs, recoveries and the outbox may take after the sale.
+    private static let drainPatience = Duration.seconds(60)
+    /// The same after somebody asked the run to end.
+    private static let cancelledPatience = Duration.seconds(5)
     /// How long SQL may refuse everything after the sale before the run gives up on the drain.
     private static let refusalPatience = Duration.seconds(5)
 
     struct RunError: Error, CustomStringConvertible { let description: String }
 
     /// Drains, waits for what is under way, compares, and reads every book.
-    private func count(_ floor: DemoFloor, seconds: Double) async throws -> Report {
+    private func count(_ floor: DemoFloor, seconds: Double, patience: Duration) async throws -> Report {
         let clock = ContinuousClock()
         var unchecked: [String] = []
         let drainStart = clock.now
-        let patience = clock.now + .seconds(60)
+        let giveUpAt = clock.now + patience
         var quiet = false
         var refusal: String?
         var refusedSince = clock.now
-        while !quiet, clock.now < patience {
+        while !quiet, clock.now < giveUpAt {
             refusal = floor.service.engine.storeError ?? floor.service.worker.status.lastError
             if refusal == nil { refusedSince = clock.now }
             // A full disk does not empty itself while everybody waits.
@@ -143,7 +149,7 @@ public struct DemoRun: Sendable {
         if !quiet {
             unchecked.append(
                 refusal.map { "SQL takes nothing: \($0)" }
-                    ?? "payments, give-backs or recoveries were still under way after 60 s")
+                    ?? "payments, give-backs or recoveries were still under way after \(patience.formatted)")
         }
         let drain = drainStart.duration(to: clock.now)
         let comparison = await floor.service.compare(ledgers: true)

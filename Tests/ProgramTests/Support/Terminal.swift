@@ -75,7 +75,7 @@ final class Terminal: Sendable {
     // MARK: Hands
 
     /// Types text as it is.
-    func type(_ text: String) async throws { try await tmux("send-keys", "-t", "main", "-l", text) }
+    func type(_ text: String) async throws { try await tmux("send-keys", "-t", "main", "-l", "--", text) }
 
     /// Presses keys by tmux's names: `F`, `Enter`, `C-c`, `Escape`.
     func press(_ keys: String...) async throws { try await tmux(["send-keys", "-t", "main"] + keys) }
