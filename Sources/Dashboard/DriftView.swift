@@ -11,6 +11,7 @@ extension DriftKind {
         case .lostInRedis: "lost in Redis"
         case .lostBucket: "lost bucket"
         case .missingLedgerEntry: "missing ledger entry"
+        case .missingRow: "missing SQL row"
         case .halfDone: "half-done order"
         case .conflict: "conflict"
         case .deadLetter: "dead letter"

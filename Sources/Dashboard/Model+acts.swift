@@ -36,7 +36,8 @@ extension Model {
                 return []
             }
             let node = focus == .stock ? subject?.node : nil
-            dialogs.append(.crash(node: node.flatMap { snapshot.nodes.indices.contains($0) ? $0 : nil } ?? 0))
+            let wanted = node.flatMap { snapshot.nodes.indices.contains($0) && snapshot.nodes[$0].isUp ? $0 : nil }
+            dialogs.append(.crash(node: wanted ?? snapshot.nodes.firstIndex(where: \.isUp) ?? 0))
         case .compare:
             if let plan = waitingPlan {
                 waitingPlan = nil

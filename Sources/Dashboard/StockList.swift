@@ -32,7 +32,7 @@ enum SortColumn: Int, Sendable, CaseIterable, Hashable {
 /// Rows are positions in the snapshot's `skus`. They are sorted and filtered when the hand changes something, and otherwise at
 /// most once a second: rows that jump ten times a second cannot be read, and 100,000 of them cost.
 struct StockList: Sendable {
-    static let secondsBetweenSorts = 1.0
+    static let secondsBetweenSorts = 0.5
 
     private(set) var order: [Int32] = []
     private(set) var sort: SortColumn = .rate

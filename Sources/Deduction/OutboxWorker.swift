@@ -27,6 +27,8 @@ public final class OutboxWorker: Sendable {
     public struct Status: Sendable, Hashable {
         /// Age of the oldest entry that was read and is not in SQL yet; zero when there is none.
         public var oldestMilliseconds: Int64 = 0
+        /// When that entry was made, in Unix milliseconds.
+        var oldestMadeAt: UInt64?
         /// Entries settled since start.
         public var settledEntries: Int64 = 0
         /// Orders beyond capacity or under a used flow that were drained since start.
@@ -68,7 +70,12 @@ public final class OutboxWorker: Sendable {
         keys = catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: catalogue) }
     }
 
-    public var status: Status { state.withLock { $0 } }
+    public var status: Status {
+        var status = state.withLock { $0 }
+        // The age grows while a slow store settles what was read.
+        status.oldestMilliseconds = status.oldestMadeAt.map { Int64(WallClock.milliseconds) - Int64($0) } ?? 0
+        return status
+    }
 
     /// Drains until cancelled.
     public func run() async {
@@ -104,12 +111,12 @@ public final class OutboxWorker: Sendable {
         let entries = await read(wanted)
         reportGaps(wanted, entries, &progress)
         guard !entries.isEmpty else {
-            state.withLock { $0.oldestMilliseconds = 0 }
+            state.withLock { $0.oldestMadeAt = nil }
             return
         }
         let now = WallClock.milliseconds
         if let oldest = entries.compactMap(\.milliseconds).min() {
-            state.withLock { $0.oldestMilliseconds = Int64(now) - Int64(min(oldest, now)) }
+            state.withLock { $0.oldestMadeAt = min(oldest, now) }
         }
         await settle(entries)
     }

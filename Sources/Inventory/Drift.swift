@@ -13,6 +13,8 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     case lostBucket
     /// In SQL, counted in Redis's stock, absent from the ledger.
     case missingLedgerEntry
+    /// In Redis's ledger, its entry settled in SQL, and yet without a row there: somebody took the row away.
+    case missingRow
     /// A multi-bucket order of which only some groups were taken.
     case halfDone
     /// The same flow with another payload.

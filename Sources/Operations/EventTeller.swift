@@ -56,7 +56,7 @@ struct EventTeller {
         let now = WallClock.milliseconds
         guard let first = soldOutUntold.first, now - soldOutToldAt >= Self.soldOutPauseMilliseconds else { return }
         let names = soldOutUntold.prefix(3).map { "\($0.sku) \($0.name)" }.joined(separator: ", ")
-        let others = soldOutUntold.count > 3 ? " and \(soldOutUntold.count - 3) others" : ""
+        let others = soldOutUntold.count > 3 ? " and \((soldOutUntold.count - 3).counted("other"))" : ""
         let units = soldOutUntold.count == 1 ? ", all \(first.allocated.counted("unit"))" : ""
         events.add(.info, "\(names)\(others): sold out\(units)")
         soldOutUntold = []

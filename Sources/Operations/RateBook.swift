@@ -36,17 +36,18 @@ struct RateBook {
         let sample = Sample(at: seconds, taken: known, accepted: accepted, entries: entries)
         samples.append(sample)
         while samples.count > 2, seconds - samples[1].at >= Self.windowSeconds { samples.removeFirst() }
+        guard let start = secondStart else {
+            secondStart = sample
+            return
+        }
+        guard seconds - start.at >= 1 else { return }
+        // Once a second, so that rows sorted by rate stay sorted by the rate they show.
         if let first = samples.first, seconds > first.at {
             let span = seconds - first.at
             for position in rates.indices {
                 rates[position] = Double(max(0, known[position] - first.taken[position])) / span
             }
         }
-        guard let start = secondStart else {
-            secondStart = sample
-            return
-        }
-        guard seconds - start.at >= 1 else { return }
         let span = Float(seconds - start.at)
         for position in histories.indices {
             push(

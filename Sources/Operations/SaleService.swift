@@ -37,6 +37,7 @@ public final class SaleService: Sendable {
     private let giveBacks: GiveBackWorker
     private let options: Options
     private let comparisons = Mutex(Comparisons())
+    private let isWorking = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - workerStore: the store that the outbox worker settles in; `store` itself, or a decorator that delays it.
@@ -121,6 +122,8 @@ public final class SaleService: Sendable {
 
     /// Works until cancelled.
     public func run() async {
+        isWorking.store(true, ordering: .relaxed)
+        defer { isWorking.store(false, ordering: .relaxed) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.engine.run() }
             group.addTask { await self.worker.run() }
@@ -143,18 +146,38 @@ public final class SaleService: Sendable {
     public var lastComparisons: Comparisons { comparisons.withLock { $0 } }
 
     /// Compares now; with `ledgers`, flow by flow.
+    ///
+    /// While this service works, a bucket that must be rebuilt is reported to the supervisor, which rebuilds it; until it has,
+    /// the bucket is not compared, for it is known to hold nothing that could agree.
     public func compare(ledgers: Bool = false) async -> Comparison {
         var configuration = Reconciler.Configuration()
         configuration.comparesLedgers = ledgers
-        let comparison = await Reconciler(
+        // Epochs first: what was recovered while it was compared must not be judged, or reported, by what it was before.
+        let laneEpochs = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
+        let (epochs, fenced) = (await sqlEpochs(), supervisor.status.fenced.keys)
+        let raw = await Reconciler(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: configuration
         ).compare()
+        if isWorking.load(ordering: .relaxed) {
+            for finding in raw.findings where finding.kind.needsRecovery {
+                guard let epoch = laneEpochs[finding.bucket] else { continue }
+                supervisor.report(
+                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
+            }
+        }
+        let epochsNow = await sqlEpochs()
+        let moved = epochs.keys.filter { epochs[$0] != epochsNow[$0] }
+        let comparison = raw.leavingOut(Set(fenced).union(supervisor.status.fenced.keys).union(moved))
         comparisons.withLock {
             $0.last = comparison
             $0.count += comparison.cuts
             $0.driftUnitsPeak = max($0.driftUnitsPeak, comparison.driftUnits)
         }
         return comparison
+    }
+
+    private func sqlEpochs() async -> [BucketNumber: Epoch] {
+        Dictionary(uniqueKeysWithValues: ((try? await store.buckets()) ?? []).map { ($0.bucket, $0.epoch) })
     }
 
     /// Applies a plan; rebuilding goes through the supervisor's walk.
@@ -171,19 +194,12 @@ public final class SaleService: Sendable {
         return done
     }
 
+    /// A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
     private func compareOnPeriod() async {
         while !Task.isCancelled {
             try? await ContinuousClock().sleep(for: options.comparePeriod)
             if Task.isCancelled { return }
-            // Epochs first: a bucket that was recovered while it was compared must not be reported under its new epoch.
-            let epochs = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
-            let comparison = await compare()
-            // A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
-            for finding in comparison.findings where finding.kind.needsRecovery {
-                guard let epoch = epochs[finding.bucket] else { continue }
-                supervisor.report(
-                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
-            }
+            _ = await compare()
         }
     }
 }

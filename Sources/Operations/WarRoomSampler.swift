@@ -215,7 +215,10 @@ public actor WarRoomSampler {
 
         snapshot.skus = skus
         snapshot.saleState = sale.state
-        snapshot.openSeconds = sale.openedAtMilliseconds.map { (Double(WallClock.milliseconds) - Double($0)) / 1_000 }
+        // Time goes on for a sale that is open; how long a halted one was open, SQL does not know.
+        snapshot.openSeconds =
+            sale.state != .open
+            ? nil : sale.openedAtMilliseconds.map { (Double(WallClock.milliseconds) - Double($0)) / 1_000 }
         snapshot.bucketCount = catalogue.buckets.count
         snapshot.fencedBuckets = fencedPositions.count
         snapshot.recoveries = status.recoveries

@@ -73,5 +73,18 @@ public struct Comparison: Sendable {
         return result
     }
 
+    /// The same without what it says of `buckets`: they are being rebuilt.
+    public func leavingOut(_ buckets: Set<BucketNumber>) -> Comparison {
+        guard !buckets.isEmpty else { return self }
+        var unread = unread
+        for finding in findings where buckets.contains(finding.bucket) {
+            unread[finding.bucket] = "it is being rebuilt"
+        }
+        let kept = findings.filter { !buckets.contains($0.bucket) }
+        return Comparison(
+            findings: kept, cuts: cuts - (unread.count - self.unread.count), unread: unread,
+            atMilliseconds: atMilliseconds, duration: duration)
+    }
+
     public var drifts: [Finding] { findings.filter(\.kind.countsAsDrift) }
 }

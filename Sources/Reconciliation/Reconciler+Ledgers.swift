@@ -12,7 +12,9 @@ extension Reconciler {
     static let pageRows = 5_000
 
     struct LedgerDifference: Hashable {
-        enum Side: Hashable { case onlyRedis, onlySQL, cancelledInSQL, cancelledInRedis, otherDigest }
+        enum Side: Hashable {
+            case onlyRedis, settledWithoutRow, onlySQL, cancelledInSQL, cancelledInRedis, otherDigest
+        }
         let flow: FlowID
         let side: Side
         let units: Int64
@@ -40,6 +42,9 @@ extension Reconciler {
     private func differences(
         _ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys
     ) async throws -> (differences: Set<LedgerDifference>, marks: Set<String>) {
+        // Before the ledger is read: what SQL had settled by then must have its rows now.
+        let bucket = catalogue[sku]?.bucket
+        let drained = try await store.buckets().first { $0.bucket == bucket }?.drainedN ?? 0
         var (redis, marks) = try await scan(ledgerKey, keys)
         var result: Set<LedgerDifference> = []
         var after: FlowID?
@@ -66,7 +71,8 @@ extension Reconciler {
             after = last.flow
         }
         for (flow, entry) in redis where !entry.cancelled && entry.quantity > 0 {
-            result.insert(LedgerDifference(flow: flow, side: .onlyRedis, units: entry.quantity))
+            let side: LedgerDifference.Side = entry.n <= drained ? .settledWithoutRow : .onlyRedis
+            result.insert(LedgerDifference(flow: flow, side: side, units: entry.quantity))
         }
         return (result, marks)
     }
@@ -119,7 +125,17 @@ extension Reconciler {
         }
         var findings: [Finding] = []
         let onlySQL = part(.onlySQL)
-        let onlyRedis = part(.onlyRedis)
+        let rowless = part(.settledWithoutRow)
+        var onlyRedis = part(.onlyRedis)
+        if counter?.kind == .unpersisted {
+            onlyRedis = ((onlyRedis.flows + rowless.flows).sorted(), onlyRedis.units + rowless.units)
+        } else if !rowless.flows.isEmpty {
+            findings.append(
+                finding(
+                    .missingRow, rowless.units, rowless.flows,
+                    "\(rowless.flows.count.counted("order")) (\(rowless.units.counted("unit"))) settled in SQL without a row there"
+                ))
+        }
         let cancelledInSQL = part(.cancelledInSQL)
         let conflicts = part(.otherDigest)
         let cancelledInRedis = part(.cancelledInRedis)

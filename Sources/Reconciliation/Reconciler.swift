@@ -142,13 +142,27 @@ public struct Reconciler: Sendable {
         }
         return Finding(
             kind: kind, bucket: bucket.number, sku: nil, units: max(units, 1),
-            sentence: "bucket \(bucket.tag): \(damage.sentence); it must be rebuilt from SQL")
+            sentence: "bucket \(bucket.tag): \(evidence(cut) ?? damage.sentence); it must be rebuilt from SQL")
     }
 
     private enum Fold {
         case folded([SKUNumber: CutFold], inFlight: [SKUNumber: Int64])
         case damaged(FenceReason)
         case epochMovedOn
+    }
+
+    /// Which SKU of a damaged bucket gives it away, with its numbers.
+    private func evidence(_ cut: BucketCut) -> String? {
+        guard cut.id != nil, cut.lineageHolds else { return nil }
+        for reading in cut.skus {
+            let name = catalogue[reading.sku]?.sku ?? "?"
+            guard let stock = reading.stock else { return "the stock of \(name) is gone or no number" }
+            guard let control = reading.control else { return "the ledger of \(name) is gone" }
+            if stock < 0 || stock + control.taken != control.allocated {
+                return "\(name): \(stock) in stock + \(control.taken) taken ≠ \(control.allocated) allocated"
+            }
+        }
+        return nil
     }
 
     /// SQL's movements up to `id`, the part that SQL does not have yet read from the outbox.

@@ -90,13 +90,19 @@ extension ReconcileCommand: WorkerCommand {
                 "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)"
             )
         }
-        for (bucket, why) in comparison.unread.sorted(by: { $0.key < $1.key }) {
-            lines.append("not compared  bucket \(catalogue[bucket]?.tag ?? "?"): \(why)")
+        for (why, buckets) in Dictionary(grouping: comparison.unread.keys.sorted(), by: { comparison.unread[$0]! })
+            .sorted(by: { $0.key < $1.key })
+        {
+            let tags = buckets.prefix(4).map { catalogue[$0]?.tag ?? "?" }.joined(separator: " ")
+            lines.append(
+                "not compared  \(buckets.count.counted("bucket")) (\(tags)\(buckets.count > 4 ? " …" : "")): \(why)")
         }
+        let unread =
+            comparison.unread.isEmpty ? "" : "; \(comparison.unread.count.counted("bucket")) could not be compared"
         lines.append(
             "\(comparison.cuts.counted("bucket")) compared in \(comparison.duration.formatted): "
                 + (comparison.driftUnits == 0
-                    ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits.counted("unit")) of drift"))
+                    ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits.counted("unit")) of drift") + unread)
         return lines.map(PlainText.line).joined(separator: "\n")
     }
 }

@@ -36,6 +36,7 @@ public final class DemoFloor: Sendable {
     public let topology: String
     private let configuration: Configuration
     private let crashCount = Atomic<Int>(0)
+    private let crashing = Mutex<Set<Int>>([])
     private let rounds = Atomic<UInt64>(0)
     private let loss = Mutex<(orders: Int64, units: Int64)>((0, 0))
 
@@ -116,9 +117,12 @@ public final class DemoFloor: Sendable {
     // MARK: Acts
 
     /// Opens the sale and lets buyers in for `seconds`; returns when they have gone.
-    public func sell(buyersPerSecond: Double?, seconds: Double?) async {
+    ///
+    /// Returns whether they stayed to the end: not if another crowd came or everybody was sent home.
+    @discardableResult
+    public func sell(buyersPerSecond: Double?, seconds: Double?) async -> Bool {
         let round = rounds.add(1, ordering: .relaxed).newValue
-        await shoppers.buy(ratePerSecond: buyersPerSecond, seconds: seconds, round: round)
+        return await shoppers.buy(ratePerSecond: buyersPerSecond, seconds: seconds, round: round)
     }
 
     public var crashes: Int { crashCount.load(ordering: .relaxed) }
@@ -126,9 +130,13 @@ public final class DemoFloor: Sendable {
     /// Kills a node with SIGKILL; it comes back empty after a pause.
     public func crash(_ node: Int) async -> SaleControl.Report {
         let nodes = fleet.nodes
-        guard nodes.indices.contains(node), nodes[node].isUp else {
-            return SaleControl.Report(sentence: "node \(node + 1) is not up; nothing was crashed", succeeded: false)
+        guard nodes.indices.contains(node), nodes[node].isUp,
+            crashing.withLock({ $0.insert(node).inserted })
+        else {
+            return SaleControl.Report(
+                sentence: "node \(node + 1) is down already; nothing was crashed", succeeded: false)
         }
+        defer { crashing.withLock { _ = $0.remove(node) } }
         let address = nodes[node].address
         do {
             crashCount.add(1, ordering: .relaxed)

@@ -97,7 +97,7 @@ public struct DemoRun: Sendable {
         let start = clock.now
         await withTaskGroup { group in
             group.addTask {
-                await floor.sell(buyersPerSecond: configuration.buyersPerSecond, seconds: configuration.seconds)
+                _ = await floor.sell(buyersPerSecond: configuration.buyersPerSecond, seconds: configuration.seconds)
             }
             if let crashAt = configuration.crashAt {
                 group.addTask {

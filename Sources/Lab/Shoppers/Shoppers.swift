@@ -35,6 +35,8 @@ public final class Shoppers: Sendable {
     private let checkout: Checkout
     private let wantedRate: Mutex<Double?>
     private let underWay = Atomic<Int>(0)
+    /// The crowd that buys now; an older one goes home.
+    private let crowd = Atomic<UInt64>(0)
     private let clock = ContinuousClock()
 
     /// - Parameter book: where every answer is kept.
@@ -57,30 +59,41 @@ public final class Shoppers: Sendable {
     /// Records payments until cancelled: buyers pay after the doors are closed, too.
     public func runCheckout() async { await checkout.run() }
 
-    /// Buys until `stop` or for `seconds`, then waits for every answer.
-    public func buy(ratePerSecond: Double?, seconds: Double?, round: UInt64 = 0) async {
+    /// Sends everybody home; who asked already still hears an answer.
+    public func leave() {
+        crowd.add(1, ordering: .relaxed)
+        wantedRate.withLock { $0 = 0 }
+    }
+
+    /// Buys for `seconds`, or until `leave` or another crowd, then waits for every answer. A crowd that is still there goes
+    /// home first. Returns whether this one stayed to its end.
+    @discardableResult
+    public func buy(ratePerSecond: Double?, seconds: Double?, round: UInt64 = 0) async -> Bool {
+        let crowd = crowd.add(1, ordering: .relaxed).newValue
         wantedRate.withLock { $0 = ratePerSecond }
         let start = clock.now
         let end = seconds.map { start + .seconds($0) }
         if let ratePerSecond {
-            await buyAtRate(ratePerSecond, from: start, until: end, round: round)
+            await buyAtRate(ratePerSecond, from: start, until: end, crowd: crowd, round: round)
         } else {
-            await buyAtFullSpeed(until: end, round: round)
+            await buyAtFullSpeed(until: end, crowd: crowd, round: round)
         }
-        wantedRate.withLock { $0 = 0 }
+        let isLast = self.crowd.load(ordering: .relaxed) == crowd
+        if isLast { wantedRate.withLock { $0 = 0 } }
+        return isLast
     }
 
-    private func isOver(_ end: ContinuousClock.Instant?) -> Bool {
-        Task.isCancelled || end.map { clock.now >= $0 } == true
+    private func isOver(_ end: ContinuousClock.Instant?, _ crowd: UInt64) -> Bool {
+        Task.isCancelled || self.crowd.load(ordering: .relaxed) != crowd || end.map { clock.now >= $0 } == true
     }
 
-    private func buyAtFullSpeed(until end: ContinuousClock.Instant?, round: UInt64) async {
+    private func buyAtFullSpeed(until end: ContinuousClock.Instant?, crowd: UInt64, round: UInt64) async {
         await withDiscardingTaskGroup { group in
             for buyer in 0..<configuration.concurrency {
                 group.addTask { [self] in
                     var person = Person(
                         random: SplitMix64(seed: configuration.seed &* 0x1_0000_0001 &+ UInt64(buyer) &+ round << 40))
-                    while !isOver(end) {
+                    while !isOver(end, crowd) {
                         let outcome = await attempt(&person)
                         if case .refused(let refusal) = outcome, refusal != .soldOut {
                             // The bucket does not sell just now; a crowd that hammers it would only burn the core.
@@ -93,7 +106,8 @@ public final class Shoppers: Sendable {
     }
 
     private func buyAtRate(
-        _ rate: Double, from start: ContinuousClock.Instant, until end: ContinuousClock.Instant?, round: UInt64
+        _ rate: Double, from start: ContinuousClock.Instant, until end: ContinuousClock.Instant?, crowd: UInt64,
+        round: UInt64
     )
         async
     {
@@ -101,7 +115,7 @@ public final class Shoppers: Sendable {
         await withDiscardingTaskGroup { group in
             var owed = 0.0
             var last = start
-            while !isOver(end) {
+            while !isOver(end, crowd) {
                 let now = clock.now
                 let age = start.duration(to: now).inSeconds
                 let factor = age < configuration.spikeSeconds ? configuration.spikeFactor : 1

@@ -48,7 +48,9 @@ final class ActInterpreter: Sendable {
     private func carryOut(_ effect: Effect, _ service: SaleService, _ floor: DemoFloor?) async {
         switch effect {
         case .openSale(let buyers, let seconds): await open(buyers, seconds, service, floor)
-        case .haltSale: done(await service.control.halt())
+        case .haltSale:
+            floor?.shoppers.leave()
+            done(await service.control.halt())
         case .setFrozen(let sku, let frozen): done(await service.control.setFrozen(sku, frozen))
         case .restock(let sku, let units):
             // The buyers' record must know of the capacity before anybody can buy it.
@@ -87,8 +89,9 @@ final class ActInterpreter: Sendable {
         guard let floor, let buyers else { return }
         service.events.add(
             .info, "\(Int(buyers)) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
-        await floor.sell(buyersPerSecond: buyers, seconds: seconds ?? 60)
-        service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
+        if await floor.sell(buyersPerSecond: buyers, seconds: seconds ?? 60) {
+            service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
+        }
     }
 
     private func compare(_ service: SaleService, _ floor: DemoFloor?) async {
