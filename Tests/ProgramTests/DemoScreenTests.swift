@@ -97,13 +97,16 @@ extension ScreenTests {
 
     private func crashAtDurable(_ terminal: Terminal) async throws {
         try await terminal.press("C")
+        // It proposes the node of the SKU under the cursor.
+        try await terminal.expect("it comes back empty")
+        try await terminal.press("1")
         try await terminal.expect("kill -9 node 1")
         try await terminal.expect("no acknowledged order is lost")
         try await terminal.press("2")
         try await terminal.expect("kill -9 node 2")
         try await terminal.press("y")
         try await terminal.expect("node 2 down, or what is fenced") { $0.contains("down") || $0.contains("fenced") }
-        try await terminal.expect("is back, and empty", within: .seconds(15))
+        try await terminal.expect("node 2 was killed and came back empty", within: .seconds(15))
         try await terminal.expect("no node down, no bucket fenced", within: .seconds(20)) {
             !$0.contains(" down ") && !$0.contains("fenced:")
         }
