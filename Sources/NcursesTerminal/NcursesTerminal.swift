@@ -47,7 +47,8 @@ public final class NcursesTerminal {
     /// - Throws: ``TerminalError`` when there is no terminal, or none that can be drawn on.
     public init(capabilities wanted: TerminalCapabilities, errorLog: String? = nil) throws(TerminalError) {
         for (descriptor, name) in [(Int32(1), "standard output"), (0, "standard input")] where isatty(descriptor) == 0 {
-            throw TerminalError(description: "\(name) is not a terminal; open the screen in one, or run `sellout demo --no-ui`")
+            throw TerminalError(
+                description: "\(name) is not a terminal; open the screen in one, or run `sellout demo --no-ui`")
         }
         guard !Emergency.isArmed else { throw TerminalError(description: "the screen is open already") }
         var modes = termios()

@@ -114,6 +114,7 @@ extension ScreenTests {
         try await terminal.expect("compared", within: .seconds(20))
         try await terminal.expect("Redis and SQL agree to the unit", within: .seconds(5))
         try await terminal.press("Escape")
+        try await terminal.expectGone("nothing to repair")
         #expect(try await terminal.figure("oversold") == "0")
         #expect(try await terminal.figure("lost") == "0")
         #expect(terminal.scratch.servers.count == 3)
