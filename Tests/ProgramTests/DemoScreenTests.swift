@@ -97,10 +97,7 @@ extension ScreenTests {
 
     private func crashAtDurable(_ terminal: Terminal) async throws {
         try await terminal.press("C")
-        // It proposes the node of the SKU under the cursor.
-        try await terminal.expect("it comes back empty")
-        try await terminal.press("1")
-        try await terminal.expect("kill -9 node 1")
+        try await terminal.expect("kill -9 node")
         try await terminal.expect("no acknowledged order is lost")
         try await terminal.press("2")
         try await terminal.expect("kill -9 node 2")
