@@ -72,6 +72,7 @@ public final class NcursesTerminal {
         }
         if sellout_bytes_per_character_max() < 4 { capabilities.glyphs = .ascii }
         Emergency.arm(descriptor: outputDescriptor, modes: modes)
+        keepStopSignal()
         set_escdelay(25)
         use_env(false)
         use_tioctl(true)
@@ -244,3 +245,8 @@ public final class NcursesTerminal {
         }
     }
 }
+
+/// Keeps ncurses away from SIGTSTP. Where it finds the default action it takes the signal over and ignores it while it
+/// draws; the kernel then discards one that waits to be read, and Ctrl-Z is lost. Where it finds a handler it never looks
+/// at the signal again. This one does nothing: the signal is blocked, and read as an event.
+private func keepStopSignal() { signal(SIGTSTP) { _ in } }

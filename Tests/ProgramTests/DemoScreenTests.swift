@@ -103,7 +103,7 @@ extension ScreenTests {
         try await terminal.expect("kill -9 node 2")
         try await terminal.press("y")
         try await terminal.expect("node 2 down, or what is fenced") { $0.contains("down") || $0.contains("fenced") }
-        try await terminal.expect("is back, and empty", within: .seconds(15))
+        try await terminal.expect("node 2 was killed and came back empty", within: .seconds(15))
         try await terminal.expect("no node down, no bucket fenced", within: .seconds(20)) {
             !$0.contains(" down ") && !$0.contains("fenced:")
         }
@@ -111,6 +111,7 @@ extension ScreenTests {
         try await terminal.expect("compared", within: .seconds(20))
         try await terminal.expect("Redis and SQL agree to the unit", within: .seconds(5))
         try await terminal.press("Escape")
+        try await terminal.expectGone("nothing to repair")
         #expect(try await terminal.figure("oversold") == "0")
         #expect(try await terminal.figure("lost") == "0")
         #expect(terminal.scratch.servers.count == 3)

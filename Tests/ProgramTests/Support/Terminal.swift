@@ -16,6 +16,13 @@ final class Terminal: Sendable {
     /// What was expected did not come; says what stood there instead.
     struct Missing: Error, CustomStringConvertible {
         let description: String
+
+        /// In ASCII: `swift test` drops what it reads when a character of several bytes lies across two reads, which with
+        /// a screen full of them is the very thing one wants to see.
+        init(description: String) {
+            let standIns: [Character: Character] = ["│": "|", "┃": "|", "─": "-", "━": "="]
+            self.description = String(description.map { $0.isASCII ? $0 : standIns[$0] ?? "?" })
+        }
     }
 
     /// How the terminal stands.

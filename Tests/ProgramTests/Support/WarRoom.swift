@@ -12,9 +12,9 @@ extension Terminal {
     /// The war room is over: this status, the terminal as it was before, nothing left behind.
     func expectClosed(status: Int32, within limit: Duration = .seconds(10)) async throws {
         try await expectEnd(status: status, within: limit)
-        try await type("clear; stty -g >modes-after; echo mo\"\"des")
+        try await type("clear; stty -g >modes-after; echo writ\"\"ten")
         try await press("Enter")
-        try await expect("modes")
+        try await expect("written")
         #expect(scratch.read("modes-before") != "")
         #expect(scratch.read("modes-after") == scratch.read("modes-before"))
         try await scratch.expectNothingLeft()
