@@ -30,7 +30,7 @@ enum SortColumn: Int, Sendable, CaseIterable, Hashable {
 /// The stock table's rows in their order, and its cursor.
 ///
 /// Rows are positions in the snapshot's `skus`. They are sorted and filtered when the hand changes something, and otherwise at
-/// most once a second: rows that jump ten times a second cannot be read, and 100,000 of them cost.
+/// most twice a second (rates change once): rows that jump ten times a second cannot be read, and 100,000 of them cost.
 struct StockList: Sendable {
     static let secondsBetweenSorts = 0.5
 

@@ -425,7 +425,7 @@ import Testing
 }
 
 @Suite struct CostTests {
-    @Test func rowsAreSortedAtMostOnceASecondHoweverManySnapshotsCome() {
+    @Test func rowsAreSortedAtMostTwiceASecondHoweverManySnapshotsCome() {
         let snapshot = Fixture.open(skus: 100_000, seconds: 2)
         var driver = Driver(snapshot)
         let before = driver.model.list.passes
@@ -434,7 +434,7 @@ import Testing
             driver.send(.snapshot(snapshot))
             _ = driver.screen
         }
-        #expect(driver.model.list.passes - before <= 3)
+        #expect(driver.model.list.passes - before <= 5)
         // Moving through the rows sorts nothing.
         let moved = driver.model.list.passes
         driver.type("jjjjGg")
