@@ -26,7 +26,7 @@ enum Alerts {
         for (index, node) in snapshot.nodes.enumerated() where !node.isUp {
             add(
                 .bad,
-                "node \(index + 1) down \(tenths(node.sinceSeconds)) s: \(node.buckets.counted("bucket")) do not sell")
+                "node \(index + 1) down \(tenths(node.sinceSeconds)) s: \(node.buckets.counted("bucket")) not selling")
         }
         if snapshot.fencedBuckets > 0 {
             add(
