@@ -134,13 +134,14 @@ public struct Recoverer: Sendable {
     private func rebuild(
         _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold
     ) async throws -> [SKUNumber: Int] {
-        var calls: [ScriptCall] = []
+        var callsBySKU: [[ScriptCall]] = []
         var counts: [SKUNumber: Int] = [:]
         let rows = Dictionary(grouping: fold.ledger, by: \.sku)
         for (position, sku) in bucket.skus.enumerated() {
             let ledger = rows[sku] ?? []
             // A multi-line order has one row in each SKU's ledger; a flow stands once in each.
             counts[sku] = ledger.count
+            var calls: [ScriptCall] = []
             var first = 0
             repeat {
                 let last = min(first + Self.fieldsMax, ledger.count)
@@ -159,10 +160,14 @@ public struct Recoverer: Sendable {
                 calls.append(call)
                 first = last
             } while first < ledger.count
+            callsBySKU.append(calls)
         }
-        // Sent together on one connection, so in order; each is checked.
+        // SKUs side by side, the steps of one SKU in turn: child tasks start in any order, and a ledger that is cleared after a
+        // part of it was filled would be short.
         try await withThrowingTaskGroup { group in
-            for call in calls { group.addTask { try await require(scripts.rebuild, call, keys) } }
+            for calls in callsBySKU {
+                group.addTask { for call in calls { try await require(scripts.rebuild, call, keys) } }
+            }
             try await group.waitForAll()
         }
         return counts
