@@ -99,6 +99,7 @@ struct Stories {
                 if question.operation == .restock { restocks.append(question) }
                 continue
             }
+            if question.operation.isAboutFlow, byFlow[flow] == nil { flows.append(flow) }
             switch question.operation {
             case .deduct:
                 if question.isDone, byFlow[flow]?.deductions.contains(where: \.isDone) != true {
