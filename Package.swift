@@ -70,6 +70,14 @@ let package = Package(
             swiftSettings: strict),
         // Judges a run of the rig by its history and its end; shares no code with what it judges.
         .target(name: "Checker", dependencies: ["Inventory"], swiftSettings: strict),
+        // Worlds of one thread, one clock and one seed, in which the production code meets every fault.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation", "Operations",
+                "Telemetry", "Host", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
         .executableTarget(
             name: "sellout",

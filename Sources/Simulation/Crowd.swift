@@ -195,6 +195,18 @@ struct Crowd: Sendable {
         }
     }
 
+    /// Buys one unit when all is calm.
+    func probe(_ entry: CatalogueEntry, _ number: Int) async {
+        var random = SeededRandom(seed: scenario.seed, stream: 900 + UInt64(number))
+        let flow = FlowID(
+            high: executor.unixMilliseconds << 16 | 0x7000 | 0x800 | UInt64(number & 0x7ff),
+            low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
+        let order = Order(
+            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)])
+        let asker = recorder.asker()
+        if case .unknown = await insist(order, asker, &random) { await cancel(order, asker, &random) }
+    }
+
     private func somebody(_ random: inout SeededRandom) async -> SimulatedProcess {
         while true {
             let parties = parties()

@@ -66,8 +66,13 @@ final class ProcessLife: Sendable {
         state.withLock { $0.stoppedUntil = max($0.stoppedUntil, instant) }
     }
 
-    /// Lets it run again.
-    func resume() { state.withLock { $0.stoppedUntil = executor.start } }
+    /// Nothing more is done to it: it goes on, and does not die of what was planned.
+    func heal() {
+        state.withLock { state in
+            state.stoppedUntil = executor.start
+            state.diesAtStep = nil
+        }
+    }
 
     /// When something due at `instant` reaches the process: not while it is stopped.
     func earliest(_ instant: ContinuousClock.Instant) -> ContinuousClock.Instant {

@@ -8,20 +8,20 @@ struct Scenario: Sendable {
     }
 
     let seed: UInt64
-    let durability: Durability
-    let nodes: Int
-    let buckets: Int
+    var durability: Durability
+    var nodes: Int
+    var buckets: Int
     /// Units allocated to each SKU; SKUs are dealt out to the buckets in turn.
-    let units: [Int64]
-    let processes: Int
-    let buyers: Int
+    var units: [Int64]
+    var processes: Int
+    var buyers: Int
     /// In which the buyers come.
-    let rush: Duration
-    let troubles: Set<Trouble>
+    var rush: Duration
+    var troubles: Set<Trouble>
     /// The mean pause between two faults.
-    let faultPause: Duration
+    var faultPause: Duration
     /// How often an operator acts.
-    let acts: Int
+    var acts: Int
 
     init(seed: UInt64, durability: Durability? = nil) {
         var random = SeededRandom(seed: seed, stream: 1)

@@ -50,9 +50,15 @@ final class SimulatedRedis: RedisPort {
     private let life: ProcessLife
     private let nodes: [SimulatedNode]
     private let sky: Sky
+    private let alter: @Sendable (_ name: String, _ source: String) -> String
     private let state: Mutex<State>
 
-    init(life: ProcessLife, nodes: [SimulatedNode], sky: Sky) {
+    /// - Parameter alter: the text of a script in place of the true one: a planted bug.
+    init(
+        life: ProcessLife, nodes: [SimulatedNode], sky: Sky,
+        alter: @escaping @Sendable (_ name: String, _ source: String) -> String = { $1 }
+    ) {
+        self.alter = alter
         self.life = life
         self.nodes = nodes
         self.sky = sky
@@ -97,6 +103,7 @@ final class SimulatedRedis: RedisPort {
     }
 
     func load(_ script: RedisScript) async throws(RedisError) -> LoadedScript {
+        let script = RedisScript(name: script.name, source: alter(script.name, script.source))
         var sha: String?
         var failure: RedisError?
         for (_, result) in await onEachMaster(
