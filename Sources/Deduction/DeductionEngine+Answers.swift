@@ -183,7 +183,7 @@ extension DeductionEngine {
         refuseQueued(lane, .unreachable)
     }
 
-    private func answerDone(_ tickets: [Ticket], duplicate: Bool) {
+    func answerDone(_ tickets: [Ticket], duplicate: Bool) {
         guard let first = tickets.first else { return }
         meter.add { $0.acknowledged += Int64(tickets.count) }
         // The first waited longest; one sample a call keeps the clock out of the hot path.

@@ -72,22 +72,25 @@ public final class DeductionEngine: Sendable {
 
     public let catalogue: Catalogue
     public let meter: DeductionMeter
-    let cluster: RedisCluster
+    let cluster: any RedisPort
     let scripts: Scripts
     let store: any OrderStore
     let durability: Durability
     let configuration: Configuration
     let commits: GroupCommit
+    /// `nil` unless the sale chose to sell in SQL while fenced.
+    let fencedSale: FencedSale?
     let onFence: @Sendable (Fence) -> Void
-    let clock = ContinuousClock()
+    let clock: SaleClock
     let lanes: [Lane]
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
     ///
     /// - Parameter onFence: called on any thread when a bucket was found unfit to sell from; must not block.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore, durability: Durability,
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore, durability: Durability,
         configuration: Configuration = Configuration(), meter: DeductionMeter = DeductionMeter(),
+        whileFenced: WhileFenced = .tryAgain, clock: SaleClock = .system,
         onFence: @escaping @Sendable (Fence) -> Void = { _ in }
     ) async throws {
         self.catalogue = catalogue
@@ -98,7 +101,14 @@ public final class DeductionEngine: Sendable {
         self.configuration = configuration
         self.meter = meter
         self.onFence = onFence
-        commits = GroupCommit(store: store)
+        self.clock = clock
+        commits = GroupCommit(store: store, clock: clock)
+        if case .sellInSQL(let rate) = whileFenced, durability == .durable {
+            fencedSale = FencedSale(
+                ordersPerSecond: rate, store: store, clock: clock, claimant: "engine, for SQL to sell")
+        } else {
+            fencedSale = nil
+        }
         let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
         var limits = LaneState.Limits()
         limits.callOrdersMax = min(configuration.callOrdersMax, OutboxBlob.orderCountMax)
@@ -119,6 +129,9 @@ public final class DeductionEngine: Sendable {
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
+            if let fencedSale = self.fencedSale {
+                group.addTask { await fencedSale.run { self.deliver($1, soldInSQLTo: $0) } }
+            }
             group.addTask {
                 await self.watchStoppedLanes()
                 self.commits.stop()
@@ -224,6 +237,7 @@ public final class DeductionEngine: Sendable {
 
     func ask(_ ticket: Ticket, lane: Lane) {
         if let refusal = lane.state.withLock({ $0.admit(ticket) }) {
+            if refusal == .fenced || refusal == .unreachable, fencedSale?.admit(ticket) == true { return }
             answerRefused(ticket, refusal)
         } else {
             pump(lane)
@@ -236,7 +250,7 @@ public final class DeductionEngine: Sendable {
     }
 
     private func send(_ call: LaneState.Call, lane: Lane) {
-        let script = Self.scriptCall(call, lane: lane)
+        let script = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
         meter.add { $0.calls += 1 }
         cluster.evaluate(
             call.purpose == .deduct ? scripts.deduct : scripts.release, script, slot: lane.keys.slot,
@@ -250,7 +264,7 @@ public final class DeductionEngine: Sendable {
     }
 
     /// The call's keys and arguments, as orders.lua reads them.
-    private static func scriptCall(_ call: LaneState.Call, lane: Lane) -> ScriptCall {
+    private static func scriptCall(_ call: LaneState.Call, lane: Lane, milliseconds: UInt64) -> ScriptCall {
         var touched: [SKUNumber] = []
         var isTouched = [Bool](repeating: false, count: lane.bucket.skus.count)
         var positions: [Int] = []
@@ -263,7 +277,6 @@ public final class DeductionEngine: Sendable {
             }
         }
         let orders = call.tickets.map(\.order)
-        let milliseconds = WallClock.milliseconds
         let blob = OutboxBlob(
             milliseconds: milliseconds, payload: call.purpose == .deduct ? .deduct(orders) : .release(orders)
         ).bytes

@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import GRDBSQLite
 import Inventory
@@ -9,6 +8,7 @@ import Inventory
 /// single orders, `+books.swift` keeps the counters of the transaction under way.
 final class SQLiteWriter {
     private let connection: OpaquePointer
+    private let clock: SaleClock
     private let begin: SQLiteStatement
     private let commitTransaction: SQLiteStatement
     private let rollback: SQLiteStatement
@@ -24,6 +24,7 @@ final class SQLiteWriter {
     let insertDeadLetter: SQLiteStatement
 
     let findSKU: SQLiteStatement
+    let findFrozen: SQLiteStatement
     let writeSKU: SQLiteStatement
     let findBucket: SQLiteStatement
     let writeBucket: SQLiteStatement
@@ -40,7 +41,8 @@ final class SQLiteWriter {
 
     var books = TransactionBooks()
 
-    init(_ database: Database) throws {
+    init(_ database: Database, clock: SaleClock) throws {
+        self.clock = clock
         guard let connection = database.sqliteConnection else {
             throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the connection is closed")
         }
@@ -74,6 +76,7 @@ final class SQLiteWriter {
 
         findSKU = try prepare(
             "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
+        findFrozen = try prepare("SELECT frozen FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
         findBucket = try prepare(
             """
@@ -126,7 +129,7 @@ final class SQLiteWriter {
     }
 
     /// Unix milliseconds.
-    static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+    func now() -> Int64 { Int64(clock.unixMilliseconds) }
 }
 
 /// An order's lines as `giveBacks.lines` and dead letters hold them: SKU number and quantity, 4 bytes each, little endian.
