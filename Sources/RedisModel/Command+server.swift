@@ -104,7 +104,10 @@ extension RedisModelServer {
 
     /// The sections that are asked for, of those that something reads.
     fileprivate func info(_ argv: [[UInt8]]) -> [UInt8] {
-        if argv.count == 2, argv[1].isWord("replication") { return replication }
+        if argv.count == 2 {
+            if argv[1].isWord("replication") { return kept("replication") { replication } }
+            if argv[1].isWord("server") { return kept("server") { processInfo } }
+        }
         let all = ["server", "memory", "persistence", "replication", "cluster", "keyspace"]
         let asked = argv.dropFirst().map { $0.lowercased.text }
         let isAll = asked.isEmpty || asked.contains { ["all", "default", "everything"].contains($0) }
@@ -114,11 +117,7 @@ extension RedisModelServer {
 
     private func section(_ name: String) -> [UInt8] {
         switch name {
-        case "server":
-            Self.lines([
-                "# Server", "redis_version:7.0.15", "redis_mode:standalone", "arch_bits:64",
-                "run_id:\(identity.replicationID)",
-            ])
+        case "server": processInfo
         case "memory":
             Self.lines([
                 "# Memory", "used_memory:\(memory.usedBytes)", "used_memory_peak:\(memory.usedBytes)",
@@ -138,9 +137,20 @@ extension RedisModelServer {
         }
     }
 
-    /// Scripts ask for this at every call, so it is kept until the identity changes.
+    private func kept(_ name: String, _ make: () -> [UInt8]) -> [UInt8] {
+        if let kept = keptInfo[name], kept.identity == identity { return kept.bytes }
+        let bytes = make()
+        keptInfo[name] = (identity, bytes)
+        return bytes
+    }
+
+    private var processInfo: [UInt8] {
+        Self.lines([
+            "# Server", "redis_version:7.0.15", "redis_mode:standalone", "arch_bits:64", "run_id:\(identity.runID)",
+        ])
+    }
+
     private var replication: [UInt8] {
-        if let kept = replicationInfo, kept.identity == identity { return kept.bytes }
         var lines = ["# Replication"]
         switch identity.role {
         case .master: lines.append("role:master")
@@ -151,7 +161,6 @@ extension RedisModelServer {
             ]
         }
         lines.append("connected_slaves:\(identity.connectedReplicas)")
-        if minReplicasToWrite > 0 { lines.append("min_slaves_good_slaves:\(identity.connectedReplicas)") }
         for index in 0..<identity.connectedReplicas {
             lines.append("slave\(index):ip=127.0.0.1,port=\(Self.firstReplicaPort + index),state=online,offset=0,lag=0")
         }
@@ -161,9 +170,7 @@ extension RedisModelServer {
             "repl_backlog_active:\(identity.connectedReplicas > 0 ? 1 : 0)", "repl_backlog_size:1048576",
             "repl_backlog_first_byte_offset:0", "repl_backlog_histlen:0",
         ]
-        let bytes = Self.lines(lines)
-        replicationInfo = (identity, bytes)
-        return bytes
+        return Self.lines(lines)
     }
 
     private static func lines(_ lines: [String]) -> [UInt8] { Array(lines.map { $0 + "\r\n" }.joined().utf8) }

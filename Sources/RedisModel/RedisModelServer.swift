@@ -21,10 +21,16 @@ public final class RedisModelServer {
         /// `master_replid`, 40 hexadecimal digits: the lineage of the data. The caller changes it as Redis does: at a restart,
         /// at a promotion, when a first replica attaches.
         public var replicationID: String
+        /// `run_id`, 40 hexadecimal digits: the process. It changes with each start.
+        public var runID: String
         /// Replicas attached and online.
         public var connectedReplicas = 0
 
-        public init(replicationID: String) { self.replicationID = replicationID }
+        /// - Parameter runID: derived from `replicationID` unless given.
+        public init(replicationID: String, runID: String? = nil) {
+            self.replicationID = replicationID
+            self.runID = runID ?? SHA1.hex(Array(replicationID.utf8)).text
+        }
     }
 
     /// What INFO memory tells, and when writes are refused for it.
@@ -56,7 +62,8 @@ public final class RedisModelServer {
     var knownScripts: Set<[UInt8]> = []
     /// The script that runs now; `nil` outside of scripts.
     var running: RunningScript?
-    var replicationInfo: (identity: Identity, bytes: [UInt8])?
+    /// Sections of INFO that scripts ask for at every call, kept until the identity changes.
+    var keptInfo: [String: (identity: Identity, bytes: [UInt8])] = [:]
 
     /// - Parameter machine: runs the scripts. Servers on one thread may share one, which spares each the compiling: a script
     ///   leaves nothing behind in it.
@@ -89,6 +96,13 @@ public final class RedisModelServer {
         guard let command = Command.find(argv), case .data(let run) = command.action else { return }
         do throws(CommandError) { _ = try run(&data, argv) } catch { return }
         onWrite?(argv)
+    }
+
+    /// Starts the server anew, as a master: another process with another lineage, which knows no scripts. The data stay as they
+    /// are: the caller assigns what the disk would have brought back.
+    public func restart(replicationID: String) {
+        identity = Identity(replicationID: replicationID)
+        forgetScripts()
     }
 
     /// Forgets all compiled scripts: a restart, or SCRIPT FLUSH. The next EVALSHA hears NOSCRIPT.
