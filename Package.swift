@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CNcurses", path: "Sources/CNcurses"),
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(name: "CLua", path: "Sources/CLua"),
 
         // Layers, lowest first; imports only point down.
         .target(name: "Inventory", swiftSettings: strict),
@@ -38,6 +39,8 @@ let package = Package(
             name: "Redis",
             dependencies: ["CHiredis", "Host", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: strict),
+        // A Redis server in memory that runs the real scripts: what the simulator and its tests stand on.
+        .target(name: "RedisModel", dependencies: ["CLua", "Redis"], swiftSettings: strict),
         .target(
             name: "OrderStore",
             dependencies: [
@@ -109,6 +112,10 @@ let package = Package(
             dependencies: [
                 "Deduction", "Reconciliation", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry", "SaleRig",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RedisModelTests",
+            dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
