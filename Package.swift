@@ -86,7 +86,7 @@ let package = Package(
             name: "sellout",
             dependencies: [
                 "Inventory", "Telemetry", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab",
-                "Dashboard", "TerminalUI", "NcursesTerminal", "Host",
+                "Dashboard", "TerminalUI", "NcursesTerminal", "Host", "Simulation", "Checker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

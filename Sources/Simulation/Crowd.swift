@@ -1,6 +1,7 @@
 import Checker
 import Deduction
 import Inventory
+import Operations
 import OrderStore
 import Synchronization
 

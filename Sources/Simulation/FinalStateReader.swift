@@ -1,4 +1,5 @@
 import Checker
+import Foundation
 import GRDB
 import Inventory
 import OrderStore
@@ -8,7 +9,6 @@ import Redis
 /// the code that wrote them takes part.
 struct FinalStateReader {
     let path: String
-    let catalogue: Catalogue
     /// The node of a slot.
     let node: (Int) -> SimulatedNode
 
@@ -28,8 +28,6 @@ struct FinalStateReader {
         try readBooks(database, &final)
         return final
     }
-
-    private func text(_ reply: RedisReply) -> String? { reply.string }
 
     private func readBuckets(_ database: Database, _ final: inout FinalState) throws {
         for row in try Row.fetchAll(database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets") {

@@ -10,6 +10,9 @@ public struct Plant: Sendable {
     public let breaks: String
     /// How it is made, in one sentence.
     public let means: String
+    /// No bug.
+    static let nothing = Plant(name: "nothing", breaks: "nothing", means: "nothing")
+
     /// The text of a script by its name, as the process with the bug loads it.
     var script: @Sendable (_ name: String, _ source: String) -> String = { _, source in source }
     var redis: @Sendable (any RedisPort) -> any RedisPort = { $0 }

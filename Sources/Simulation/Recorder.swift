@@ -1,4 +1,4 @@
-public import Checker
+import Checker
 import Inventory
 import Synchronization
 

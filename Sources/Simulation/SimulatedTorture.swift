@@ -1,4 +1,4 @@
-public import Checker
+import Checker
 import Foundation
 import Host
 public import Inventory
@@ -6,8 +6,7 @@ import Synchronization
 
 /// Runs many seeds, each a world of its own, on one thread a core, and keeps what was found.
 ///
-/// Swift seeds the order of its dictionaries anew in each process: without `SWIFT_DETERMINISTIC_HASHING=1` in the environment a
-/// seed replays only within one process. `isReproducible` tells.
+/// A seed replays exactly only under `ReproducibleHashing`: the order of Swift's dictionaries is a source of chance too.
 public struct SimulatedTorture: Sendable {
     public struct Summary: Sendable {
         public var seeds = 0
@@ -39,11 +38,6 @@ public struct SimulatedTorture: Sendable {
         self.durability = durability
         self.plant = plant
         self.threads = threads
-    }
-
-    /// Whether a seed replays exactly in another process too.
-    public static var isReproducible: Bool {
-        ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil
     }
 
     /// Runs one seed. Blocks the calling thread.

@@ -18,7 +18,7 @@ final class SimulatedWorld: Sendable {
     static let patienceMax = Duration.seconds(120)
 
     let scenario: Scenario
-    let plant: Plant?
+    let plant: Plant
     let executor: SimulationExecutor
     let recorder: Recorder
     let sky: Sky
@@ -38,7 +38,8 @@ final class SimulatedWorld: Sendable {
     /// - Parameter path: where the order store's file is made; nothing stands there.
     init(scenario: Scenario, plant: Plant?, path: String) throws {
         var scenario = scenario
-        plant?.scenario(&scenario)
+        let plant = plant ?? .nothing
+        plant.scenario(&scenario)
         self.scenario = scenario
         self.plant = plant
         self.path = path
@@ -147,23 +148,22 @@ final class SimulatedWorld: Sendable {
 
     private func makeProcess(_ place: Int, _ number: Int) -> SimulatedProcess {
         let life = ProcessLife(name: "p\(place + 1).\(number)", executor: executor)
-        let links = SimulatedRedis(life: life, nodes: nodes, sky: sky, alter: plant?.script ?? { $1 })
+        let links = SimulatedRedis(life: life, nodes: nodes, sky: sky, alter: plant.script)
         var options = SaleService.Options()
         options.worker.interval = .milliseconds(40)
         options.worker.trimInterval = .milliseconds(200)
         options.comparePeriod = .seconds(1)
-        plant?.options(&options)
+        plant.options(&options)
         let store: any OrderStore = SimulatedStore(base: books, life: life, sky: sky)
         return SimulatedProcess(
-            number: place, life: life, links: links, redis: plant?.redis(links) ?? links,
-            store: plant?.store(store) ?? store, options: options)
+            number: place, life: life, links: links, redis: plant.redis(links),
+            store: plant.store(store), options: options)
     }
 
     /// Processes that live, in order.
     private var parties: [SimulatedProcess] {
-        state.withLock { state in
-            state.processes.sorted { $0.key < $1.key }.map(\.value).filter(\.life.isAlive)
-        }
+        let all = state.withLock { $0.processes }
+        return all.keys.sorted().compactMap { all[$0] }.filter { $0.life.isAlive }
     }
 
     private func nemesis(_ catalogue: Catalogue) -> Nemesis {
@@ -236,7 +236,7 @@ final class SimulatedWorld: Sendable {
     private func report() -> WorldReport {
         var final = FinalState()
         do {
-            final = try FinalStateReader(path: path, catalogue: Catalogue(entries: [], tags: [:])) { [nodes] slot in
+            final = try FinalStateReader(path: path) { [nodes] slot in
                 nodes[slot * nodes.count / HashSlot.count]
             }.read()
         } catch {
