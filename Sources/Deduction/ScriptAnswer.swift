@@ -30,6 +30,10 @@ public enum FenceReason: String, Sendable, Hashable {
     case damaged
     /// The script raised an error.
     case scriptFailed
+    /// Redis has reached its `maxmemory`: nothing was written.
+    case outOfMemory
+    /// Redis takes no writes: its disk fails, or it has fewer replicas than `min-replicas-to-write`. Nothing was written.
+    case takesNoWrites
 
     /// Whether the data can no longer be trusted, so that the bucket must be recovered.
     public var needsRecovery: Bool {
@@ -37,7 +41,17 @@ public enum FenceReason: String, Sendable, Hashable {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
             .scriptFailed:
             true
-        case .replica, .epoch, .recovering, .halted, .closed: false
+        case .replica, .epoch, .recovering, .halted, .closed, .outOfMemory, .takesNoWrites: false
+        }
+    }
+
+    /// What first attempts hear while only the server or the sale stand in the way, and the bucket itself is sound; `nil` for
+    /// everything else.
+    var passingRefusal: Refusal? {
+        switch self {
+        case .halted, .closed, .outOfMemory: .halted
+        case .takesNoWrites: .unreachable
+        default: nil
         }
     }
 
@@ -59,6 +73,8 @@ public enum FenceReason: String, Sendable, Hashable {
         case .outboxGap: "entries are gone from its outbox"
         case .damaged: "its ledgers disagree about an order"
         case .scriptFailed: "its keys have the wrong type"
+        case .outOfMemory: "the node's memory is full"
+        case .takesNoWrites: "the node takes no writes: look at its disk and its replicas"
         }
     }
 }

@@ -75,7 +75,7 @@ public final class SaleService: Sendable {
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
             configuration: options.engine, clock: clock
         ) { fence in
-            supervisor.report(fence.bucket, epoch: fence.epoch, reason: fence.reason)
+            supervisor.report(fence.bucket, epoch: fence.epoch, n: fence.n, reason: fence.reason)
         }
         worker = OutboxWorker(
             catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker,

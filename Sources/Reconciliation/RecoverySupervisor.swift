@@ -28,6 +28,8 @@ public final class RecoverySupervisor: Sendable {
         var queue: [BucketNumber] = []
         var outageStart: ContinuousClock.Instant?
         var openedEpochs: [BucketNumber: Epoch] = [:]
+        /// The last ids that the reporting engines have seen.
+        var known: [BucketNumber: OutboxID] = [:]
     }
 
     private let recoverer: Recoverer
@@ -47,11 +49,14 @@ public final class RecoverySupervisor: Sendable {
     public var status: Status { state.withLock { $0.status } }
 
     /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped.
-    public func report(_ bucket: BucketNumber, epoch: Epoch, reason: FenceReason) {
+    ///
+    /// - Parameter n: the highest that the reporting engine has seen in the epoch.
+    public func report(_ bucket: BucketNumber, epoch: Epoch, n: Int64 = 0, reason: FenceReason) {
         let isNew = state.withLock { state in
             if let opened = state.openedEpochs[bucket], epoch < opened { return false }
             guard state.status.fenced[bucket] == nil else { return false }
             state.status.fenced[bucket] = reason
+            state.known[bucket] = OutboxID(epoch: epoch, n: n)
             state.status.fences += 1
             state.queue.append(bucket)
             if state.outageStart == nil { state.outageStart = clock.now }
@@ -83,7 +88,7 @@ public final class RecoverySupervisor: Sendable {
         var told: String?
         while !Task.isCancelled {
             do {
-                let report = try await recoverer.recover(bucket)
+                let report = try await recoverer.recover(bucket, known: state.withLock { $0.known[bucket] })
                 let reason = state.withLock { state -> FenceReason in
                     let reason = state.status.fenced.removeValue(forKey: bucket) ?? .noControl
                     state.status.recoveries += 1

@@ -24,7 +24,9 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Redis masters; 1 is a plain single server.")
     var masters = 3
 
-    @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
+    @Option(
+        help: "What yes means: memory (the script ran), aof (so, with Redis's append-only file on), replicated:N (N replicas have it) or durable (SQL committed it)."
+    )
     var durability: Durability = .durable
 
     @Option(help: "SKUs in the sale.")
@@ -175,4 +177,7 @@ extension DemoCommand: ScreenCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
+extension Durability: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+    public var defaultValueDescription: String { rawValue }
+}
