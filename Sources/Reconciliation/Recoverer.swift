@@ -59,9 +59,13 @@ public struct Recoverer: Sendable {
 
     /// The whole walk for one bucket.
     ///
-    /// - Parameter known: the last id that an engine has seen answered, where one reported the bucket.
+    /// - Parameters:
+    ///   - known: the last id that an engine has seen answered, where one reported the bucket.
+    ///   - onBuilt: called when Redis holds what it must, before any wait for the leases of engines to end.
     /// - Throws: `Failure`, `RedisError` or `OrderStoreError`; the bucket then stays closed, and a new attempt takes a new epoch.
-    public func recover(_ number: BucketNumber, known: OutboxID? = nil) async throws -> Report {
+    public func recover(
+        _ number: BucketNumber, known: OutboxID? = nil, onBuilt: () -> Void = {}
+    ) async throws -> Report {
         guard let bucket = catalogue[number] else {
             throw Failure(description: "bucket number \(number.rawValue) is not in this sale", overtaken: false)
         }
@@ -69,12 +73,12 @@ public struct Recoverer: Sendable {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
         // Redis is asked first: a bucket that cannot be reached takes no epoch.
         let seen = try await highestEpoch(bucket, keys)
-        let drained = try await store.buckets().first { $0.bucket == number }?.drainedThrough
+        let record = try await store.buckets().first { $0.bucket == number }
         let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
         let claimedAt = clock.now
         let closing = try await close(keys, claim)
         let (survivors, overCapacity) = try await drain(
-            bucket, keys, claim, from: drained ?? OutboxID(epoch: .none, n: 0))
+            bucket, keys, claim, from: record?.drainedThrough ?? OutboxID(epoch: .none, n: 0))
         var held: [SKUNumber: Held] = [:]
         let whole = try await unharmed(bucket, keys, claim, closing, known: known)
         if let whole {
@@ -83,7 +87,9 @@ public struct Recoverer: Sendable {
             let fold = try await store.fold(bucket: number, claim: claim)
             held = try await rebuild(bucket, keys, claim, fold)
         }
-        try await outwaitLeases(closing, since: claimedAt)
+        onBuilt()
+        // What was never open has nobody who could say yes for it.
+        if record?.epoch != Epoch.none { try await outwaitLeases(closing, since: claimedAt) }
         let opening = try await store.markOpened(bucket: number, claim: claim)
         try await open(bucket, keys, claim, held, opening)
         return Report(
