@@ -87,6 +87,7 @@ public final class DeductionEngine: Sendable {
     let clock: SaleClock
     let lanes: [Lane]
     let lease: Mutex<Lease>
+    private let isBraked = Atomic<Bool>(false)
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
     ///
@@ -212,6 +213,9 @@ public final class DeductionEngine: Sendable {
         }
     }
 
+    /// Stops orders at this engine, while give-backs and payments go on: for a halt that SQL cannot be told of.
+    public func setBrake(_ on: Bool) { isBraked.store(on, ordering: .relaxed) }
+
     /// What SQL said when it last refused a commit; `nil` while it works.
     public var storeError: String? { commits.lastError }
 
@@ -227,6 +231,7 @@ public final class DeductionEngine: Sendable {
         let ticket = Ticket(
             order: order, purpose: purpose, askedAt: now, deadline: now + configuration.orderTimeout, resume: resume)
         if isRetry { ticket.uncertainty = .replyLost }
+        if purpose == .deduct, isBraked.load(ordering: .relaxed) { return answerRefused(ticket, .halted) }
         guard let position = catalogue.position(of: order.bucket) else {
             answerRefused(ticket, .notLoaded)
             return
