@@ -10,6 +10,7 @@ enum SQLiteSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 first light") { try $0.execute(sql: firstLight) }
+        migrator.registerMigration("wide orders") { try $0.execute(sql: WideSchema.tables) }
         return migrator
     }
 
@@ -85,11 +86,13 @@ enum OrderState: Int64 {
     case cancelled = 4
     case void = 5
     case overCapacity = 6
+    /// An order over several buckets of which only some groups have come.
+    case partial = 8
 
     /// `items.kind` of its lines.
     var kind: ItemKind {
         switch self {
-        case .reserved, .sold: .taken
+        case .reserved, .sold, .partial: .taken
         case .cancelled, .void: .cancelled
         case .overCapacity: .overCapacity
         }
