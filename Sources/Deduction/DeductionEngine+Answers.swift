@@ -184,7 +184,7 @@ extension DeductionEngine {
         refuseQueued(lane, .unreachable)
     }
 
-    private func answerDone(_ tickets: [Ticket], duplicate: Bool) {
+    func answerDone(_ tickets: [Ticket], duplicate: Bool) {
         guard let first = tickets.first else { return }
         // An order over several buckets is counted once, by whoever puts its groups together.
         let count = tickets.count { $0.order.wide == nil }

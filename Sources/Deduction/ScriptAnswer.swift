@@ -30,12 +30,14 @@ public enum FenceReason: String, Sendable, Hashable {
     case damaged
     /// The script raised an error.
     case scriptFailed
+    /// Its node was silent for long: SQL closed it and sells in its place.
+    case soldInSQL
 
     /// Whether the data can no longer be trusted, so that the bucket must be recovered.
     public var needsRecovery: Bool {
         switch self {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
-            .scriptFailed:
+            .scriptFailed, .soldInSQL:
             true
         case .replica, .epoch, .recovering, .halted, .closed: false
         }
@@ -59,6 +61,7 @@ public enum FenceReason: String, Sendable, Hashable {
         case .outboxGap: "entries are gone from its outbox"
         case .damaged: "its ledgers disagree about an order"
         case .scriptFailed: "its keys have the wrong type"
+        case .soldInSQL: "its node is silent, so SQL has closed it and sells in its place"
         }
     }
 }

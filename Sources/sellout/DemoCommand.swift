@@ -27,6 +27,10 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
     var durability: Durability = .durable
 
+    @Option(
+        help: "While a bucket is fenced: try-again, or sql:RATE, where SQL alone sells RATE orders a second (durable).")
+    var whileFenced: WhileFenced = .tryAgain
+
     @Option(help: "SKUs in the sale.")
     var skus = 1_000
 
@@ -86,6 +90,7 @@ struct DemoCommand: ParsableCommand {
         var floor = DemoFloor.Configuration()
         floor.masters = masters
         floor.durability = durability
+        floor.whileFenced = whileFenced
         floor.skus = skus
         floor.stock =
             units.map { .each($0) }
@@ -176,3 +181,8 @@ extension DemoCommand: ScreenCommand {
 }
 
 extension Durability: ExpressibleByArgument {}
+
+extension WhileFenced: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+    public var defaultValueDescription: String { description }
+}

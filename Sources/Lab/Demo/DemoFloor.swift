@@ -13,6 +13,7 @@ public final class DemoFloor: Sendable {
     public struct Configuration: Sendable {
         public var masters = 3
         public var durability = Durability.durable
+        public var whileFenced = WhileFenced.tryAgain
         public var skus = 1_000
         public var stock = DemoSale.Stock.story(ordersPerSecond: 4_000, seconds: 90, zipfExponent: 0.8)
         public var shoppers = Shoppers.Configuration()
@@ -76,7 +77,9 @@ public final class DemoFloor: Sendable {
         let path = fleet.folderPath + "/books.sqlite"
         let store = try SQLiteOrderStore.open(path: path)
         _ = try await store.createSale(
-            DemoSale.draft(skus: configuration.skus, durability: configuration.durability, stock: configuration.stock))
+            DemoSale.draft(
+                skus: configuration.skus, durability: configuration.durability, stock: configuration.stock,
+                whileFenced: configuration.whileFenced))
         let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
         let workerStore: any OrderStore =
             configuration.outboxDelay > .zero

@@ -8,53 +8,35 @@ import Inventory
 /// allocated − sold − reserved is the stock of every bucket at any time. An order that is undone gets items for every group,
 /// also for those that nobody has met: a rebuilt bucket then forbids them.
 extension SQLiteWriter {
-    /// What SQL has under an order's flow.
-    private enum Standing {
-        case absent
-        /// Another order.
-        case another
-        case known(OrderState)
-    }
-
-    private func standing(of wide: WideOrder) throws -> Standing {
-        findOrder.bind(1, wide.flow)
-        guard try findOrder.next() else { return .absent }
-        defer { findOrder.reset() }
-        guard findOrder.int32(0) == wide.home.rawValue, findOrder.int64(2) == Int64(wide.digest.rawValue),
-            let state = OrderState(rawValue: findOrder.int64(1))
-        else { return .another }
-        return .known(state)
-    }
-
     // MARK: Taking
 
     /// Takes one group, or finds what became of its order before.
     func settleGroup(
         _ order: Order, of wide: WideOrder, id: OutboxID, policy: CapacityPolicy
     ) throws -> OrderSettlement {
-        var standing = try standing(of: wide)
+        var standing = try known(wide.orders[0])
         if case .absent = standing {
             try insert(wide, state: .partial, id: id)
             try wideStatements.setSince(wide, books.now)
-            standing = .known(.partial)
+            standing = .same(.partial)
         }
         switch standing {
         case .absent, .another:
             try wideStatements.note(wide)
             try want(order, after: id)
             return .conflict
-        case .known(.partial):
+        case .same(.partial):
             guard try kind(of: order) == nil else { return .partial }
             return try arrive(order, of: wide, id: id, policy: policy)
-        case .known(.reserved), .known(.sold): return .committed
-        case .known(.overCapacity):
+        case .same(.reserved), .same(.sold): return .committed
+        case .same(.overCapacity):
             if policy == .void {
                 try want(order, after: id)
             } else if try kind(of: order) == nil {
                 try put(order, try fits(order) ? .taken : .overCapacity, id: id)
             }
             return .overCapacity
-        case .known(let ended):
+        case .same(let ended):
             try want(order, after: id)
             return ended == .void ? .overCapacity : .cancelled
         }
@@ -95,7 +77,7 @@ extension SQLiteWriter {
 
     /// Carries out a payment's result for the whole order.
     func pay(_ wide: WideOrder, succeeded: Bool) throws -> PaymentResult {
-        guard case .known(let state) = try standing(of: wide) else { return .absent }
+        guard case .same(let state) = try known(wide.orders[0]) else { return .absent }
         switch (state, succeeded) {
         case (.partial, _): return .absent
         case (.reserved, true):
@@ -115,33 +97,33 @@ extension SQLiteWriter {
 
     /// Cancels the whole order, or forbids its flow in every bucket.
     func cancel(_ wide: WideOrder) throws -> CancelResult {
-        switch try standing(of: wide) {
+        switch try known(wide.orders[0]) {
         case .another: return .conflict
-        case .known(.sold): return .sold
+        case .same(.sold): return .sold
         case .absent:
             try forbid(wide)
             return .cancelled
-        case .known(let state) where state == .reserved || state == .partial || state == .overCapacity:
+        case .same(let state) where state == .reserved || state == .partial || state == .overCapacity:
             try end(wide, from: state, as: .cancelled)
             return .cancelled
-        case .known: return .alreadyCancelled
+        case .same: return .alreadyCancelled
         }
     }
 
     /// Cancels an order that is not whole, by compare and set: one that is stays.
     func undo(_ wide: WideOrder) throws -> UndoResult {
-        switch try standing(of: wide) {
+        switch try known(wide.orders[0]) {
         case .another:
             // The groups that Redis took are nobody's: each is given back when its entry is settled.
             return .conflict
         case .absent:
             try forbid(wide)
             return .undone
-        case .known(.partial):
+        case .same(.partial):
             try end(wide, from: .partial, as: .cancelled)
             return .undone
-        case .known(let state) where state == .reserved || state == .sold || state == .overCapacity: return .stands
-        case .known: return .undone
+        case .same(let state) where state == .reserved || state == .sold || state == .overCapacity: return .stands
+        case .same: return .undone
         }
     }
 
