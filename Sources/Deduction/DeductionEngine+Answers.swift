@@ -166,6 +166,7 @@ extension DeductionEngine {
             answerFinally(ticket, .overCapacity)
             // A duplicate's order was found beyond capacity before, and its bucket rebuilt then.
             if !duplicate { fence(lane, reason: .unbalanced, seenUnder: lane.state.withLock { $0.epoch }) }
+        case .partial: ticket.answer(.groupRecorded)
         }
     }
 
@@ -185,9 +186,11 @@ extension DeductionEngine {
 
     func answerDone(_ tickets: [Ticket], duplicate: Bool) {
         guard let first = tickets.first else { return }
-        meter.add { $0.acknowledged += Int64(tickets.count) }
+        // An order over several buckets is counted once, by whoever puts its groups together.
+        let count = tickets.count { $0.order.wide == nil }
+        meter.add { $0.acknowledged += Int64(count) }
         // The first waited longest; one sample a call keeps the clock out of the hot path.
-        meter.latency.record(first.askedAt.duration(to: clock.now), count: tickets.count)
+        if count > 0 { meter.latency.record(first.askedAt.duration(to: clock.now), count: count) }
         for ticket in tickets { ticket.answer(.deduction(.done(duplicate: duplicate))) }
     }
 
@@ -205,7 +208,7 @@ extension DeductionEngine {
     }
 
     private func answerFinally(_ ticket: Ticket, _ refusal: Refusal) {
-        meter.add { $0.refused[refusal, default: 0] += 1 }
+        if ticket.order.wide == nil { meter.add { $0.refused[refusal, default: 0] += 1 } }
         ticket.answer(.deduction(.refused(refusal)))
     }
 
@@ -213,7 +216,7 @@ extension DeductionEngine {
         switch ticket.purpose {
         case .release: ticket.answer(.release(.unknown))
         case .deduct:
-            meter.add { $0.unknown += 1 }
+            if ticket.order.wide == nil { meter.add { $0.unknown += 1 } }
             ticket.answer(.deduction(.unknown(ticket.uncertainty ?? uncertainty)))
         }
     }
@@ -228,8 +231,8 @@ extension DeductionEngine {
             switch position < results.count ? results[position] : 0 {
             case UInt8(ascii: "R"): givenBack.append(ticket)
             case UInt8(ascii: "T"): tombstones.append(ticket)
-            case UInt8(ascii: "r"): others.append((ticket, .already))
-            case UInt8(ascii: "C"): others.append((ticket, .conflict))
+            case UInt8(ascii: "r"): others.append((ticket, .already(id)))
+            case UInt8(ascii: "C"): others.append((ticket, .conflict(id)))
             default: others.append((ticket, .unknown))
             }
         }

@@ -156,12 +156,13 @@ public final class DeductionEngine: Sendable {
 
     // MARK: For callers
 
-    /// Takes stock for an order, all lines or none.
+    /// Takes stock for an order, all lines or none, in every bucket that it names.
     ///
     /// - Parameter isRetry: the same flow was asked before and its outcome is unknown. A "no" then stays `unknown`, since the
     ///   lost attempt may still run, until `cancel` was answered.
     public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
-        await withCheckedContinuation { continuation in
+        if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }
+        return await withCheckedContinuation { continuation in
             enqueue(order, purpose: .deduct, isRetry: isRetry) { answer in
                 guard case .deduction(let outcome) = answer else {
                     preconditionFailure("a deduction was answered as a release")
@@ -171,7 +172,8 @@ public final class DeductionEngine: Sendable {
         }
     }
 
-    /// Gives an order's stock back in Redis, or forbids the flow in advance. SQL must have decided it first.
+    /// Gives an order's stock back in Redis, or forbids the flow in advance: of an order over several buckets, the one group that
+    /// is named. SQL must have decided it first.
     public func release(_ order: Order) async -> ReleaseOutcome {
         await withCheckedContinuation { continuation in
             enqueue(order, purpose: .release) { answer in
@@ -193,6 +195,7 @@ public final class DeductionEngine: Sendable {
         case .sold: return .sold
         case .conflict: return .conflict
         case .cancelled, .alreadyCancelled:
+            if let wide = order.wide { return await releaseAll(wide) ? .cancelled : .unknown }
             switch await release(order) {
             case .givenBack, .tombstone, .already: return .cancelled
             case .conflict: return .conflict
@@ -235,7 +238,7 @@ public final class DeductionEngine: Sendable {
 
     // MARK: Asking
 
-    private func enqueue(
+    func enqueue(
         _ order: Order, purpose: Ticket.Purpose, isRetry: Bool = false,
         resume: @escaping @Sendable (TicketAnswer) -> Void
     ) {

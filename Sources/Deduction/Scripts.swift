@@ -7,6 +7,8 @@ public import Redis
 public struct Scripts: Sendable {
     public let deduct: LoadedScript
     public let release: LoadedScript
+    /// release.lua, which leaves what is taken alone.
+    public let forbid: LoadedScript
     public let restock: LoadedScript
     public let freeze: LoadedScript
     public let state: LoadedScript
@@ -26,7 +28,13 @@ public struct Scripts: Sendable {
             deduct: try await load(
                 "deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
             release: try await load(
-                "release", guarding(inEveryState) + orders + text(PackageResources.release_lua), on: cluster),
+                "release",
+                guarding(inEveryState) + "local keepsTaken = false\n" + orders + text(PackageResources.release_lua),
+                on: cluster),
+            forbid: try await load(
+                "forbid",
+                guarding(inEveryState) + "local keepsTaken = true\n" + orders + text(PackageResources.release_lua),
+                on: cluster),
             restock: try await load(
                 "restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
             freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),

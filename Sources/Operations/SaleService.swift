@@ -12,6 +12,7 @@ public final class SaleService: Sendable {
         public var engine = DeductionEngine.Configuration()
         public var worker = OutboxWorker.Configuration()
         public var monitor = SaleMonitor.Configuration()
+        public var halfDone = HalfDoneFinder.Configuration()
         /// Pause between two comparisons.
         public var comparePeriod = Duration.seconds(2)
         public init() {}
@@ -31,6 +32,8 @@ public final class SaleService: Sendable {
     public let store: any OrderStore
     public let engine: DeductionEngine
     public let worker: OutboxWorker
+    /// Ends orders over several buckets that an engine left half done.
+    public let halfDone: HalfDoneFinder
     public let supervisor: RecoverySupervisor
     public let recoverer: Recoverer
     public let control: SaleControl
@@ -85,6 +88,9 @@ public final class SaleService: Sendable {
         ) { bucket, epoch in
             supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
         }
+        halfDone = HalfDoneFinder(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.halfDone,
+            clock: clock)
         let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock)
         let monitor = SaleMonitor(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
@@ -138,6 +144,7 @@ public final class SaleService: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.engine.run() }
             group.addTask { await self.worker.run() }
+            group.addTask { await self.halfDone.run() }
             group.addTask { await self.giveBacks.run() }
             group.addTask { await self.supervisor.run() }
             group.addTask { await self.compareOnPeriod() }

@@ -70,6 +70,9 @@ public protocol OrderStore: Sendable {
     ) async throws -> [FencedSaleResult]
 
     // MARK: Orders
+    //
+    // An order over several buckets is taken group by group, each by the entry of its own bucket; until the last group has come it
+    // is `partial`, and its groups' units count as reserved. Paid and cancelled it is whole, whichever group is named.
 
     /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
     /// the order given.
@@ -88,6 +91,13 @@ public protocol OrderStore: Sendable {
     func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
     /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
     func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
+    /// Notes give-backs that Redis answered without an entry, because there was nothing to give: they are done.
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws
+    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
+    /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
     /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
@@ -201,7 +211,7 @@ public struct EntrySettlement: Sendable {
 
 /// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that). It passes only in its
 /// bucket's present, open epoch.
-public struct DuplicateSettlement: Sendable {
+public struct DuplicateSettlement: Sendable, Hashable {
     public let order: Order
     /// The id of the entry that took it.
     public let id: OutboxID
@@ -263,6 +273,8 @@ public enum OrderSettlement: Sendable, Hashable {
     case overCapacity
     /// The flow was cancelled before; its give-back is pending.
     case cancelled
+    /// One group of an order over several buckets was recorded, and counts; not all groups have come.
+    case partial
 }
 
 public enum EntryResult: Sendable {
@@ -443,17 +455,20 @@ public struct OrderTotals: Sendable, Hashable {
     public let cancelled: Int64
     public let void: Int64
     public let overCapacity: Int64
+    /// Orders over several buckets of which not all groups have come.
+    public let partial: Int64
     public let deadLetters: Int64
     public let pendingGiveBacks: Int64
     public init(
-        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, deadLetters: Int64,
-        pendingGiveBacks: Int64
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, partial: Int64 = 0,
+        deadLetters: Int64, pendingGiveBacks: Int64
     ) {
         self.reserved = reserved
         self.sold = sold
         self.cancelled = cancelled
         self.void = void
         self.overCapacity = overCapacity
+        self.partial = partial
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }

@@ -147,10 +147,16 @@ extension SQLiteWriter {
         var rows: [SKUNumber: [LedgerRow]] = [:]
         var flow: FlowID?
         var lines: [Line] = []
-        // The digest is a function of bucket and lines, so the orders' table need not be asked.
+        var digestsOfGroups: [FlowID: OrderDigest] = [:]
+        wideStatements.partsOfBucket.bind(1, bucket.rawValue)
+        while try wideStatements.partsOfBucket.next() {
+            digestsOfGroups[wideStatements.partsOfBucket.flow(0)] = OrderDigest(
+                rawValue: UInt64(bitPattern: wideStatements.partsOfBucket.int64(1)))
+        }
+        // Else the digest is a function of bucket and lines, so the orders' table need not be asked.
         func finishFlow() {
             guard let flow else { return }
-            let digest = OrderDigest(bucket: bucket, lines: lines.map(\.line))
+            let digest = digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line))
             for line in lines {
                 rows[line.line.sku, default: []].append(
                     LedgerRow(
