@@ -3,7 +3,7 @@ import OrderStore
 import Reconciliation
 import Redis
 import SaleRig
-import Synchronization
+import Telemetry
 import Testing
 
 @testable import Deduction
@@ -333,13 +333,12 @@ struct WideOrderTests {
             }
             let engine = try await rig.makeEngine()
             let giveBacks = rig.giveBackWorker(engine)
-            let finders = [rig.finder(), rig.finder()]
+            let (one, two) = (rig.finder(), rig.finder())
             let late = orders.flatMap(\.late)
-            try await SaleRig.running(
-                [{ await engine.run() }, { await giveBacks.run(interval: .milliseconds(2)) }]
-                    + finders.map { finder in { await finder.run() } }
-                    + [{ for group in late { _ = try? await rig.takeGroup(group) } }]
-            ) {
+            try await SaleRig.running([
+                { await engine.run() }, { await giveBacks.run(interval: .milliseconds(2)) }, { await one.run() },
+                { await two.run() }, { for group in late { _ = try? await rig.takeGroup(group) } },
+            ]) {
                 for _ in 0..<3 {
                     try await eventually("every order is whole or gone") {
                         try await rig.drainAll()
