@@ -14,6 +14,8 @@ public struct Scripts: Sendable {
     public let state: LoadedScript
     public let repair: LoadedScript
     public let cut: LoadedScript
+    public let expiring: LoadedScript
+    public let standing: LoadedScript
     public let close: LoadedScript
     public let rebuild: LoadedScript
     public let open: LoadedScript
@@ -39,6 +41,8 @@ public struct Scripts: Sendable {
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
             cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
+            expiring: try await load("expiring", text(PackageResources.expiring_lua), on: cluster),
+            standing: try await load("standing", text(PackageResources.standing_lua), on: cluster),
             close: try await load("close", text(PackageResources.close_lua), on: cluster),
             rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),
             open: try await load("open", text(PackageResources.open_lua), on: cluster))

@@ -37,6 +37,15 @@ public protocol OrderStore: Sendable {
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
+    /// The short way of a recovery: nothing was lost, so nothing need be rebuilt.
+    ///
+    /// True if every entry of the epoch up to `id` is settled and none beyond it, and if for every SKU Redis holds exactly
+    /// what the movements up to `id` and the flows in SQL say. What Redis holds is then noted as the base of later cuts at
+    /// `<claim>-0`, give-backs and restocks that are pending stay pending, and the bucket can be opened. False changes
+    /// nothing: `fold` then.
+    ///
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
+    func reopen(bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]) async throws -> Bool
     /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
     /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale or was never folded.
     /// A second call under the same claim changes nothing and answers the same way.
@@ -368,6 +377,25 @@ public struct BucketFold: Sendable {
         self.skus = skus
         self.ledger = ledger
         self.saleState = saleState
+    }
+}
+
+/// What Redis holds of one SKU.
+public struct HeldSKU: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    /// Flows in its ledger.
+    public let flows: Int64
+    public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, flows: Int64) {
+        self.sku = sku
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = frozen
+        self.flows = flows
     }
 }
 

@@ -26,6 +26,11 @@ extension OrderStoreDecorator {
     public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
         try await base.fold(bucket: bucket, claim: claim)
     }
+    public func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding)
+    }
     public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await base.markOpened(bucket: bucket, claim: claim)
     }

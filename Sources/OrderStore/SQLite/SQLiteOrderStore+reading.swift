@@ -97,7 +97,7 @@ extension SQLiteOrderStore {
     }
 
     /// The base, or the cut folded before if it is not beyond `id`, and what moved since.
-    private static func fold(
+    static func fold(
         _ database: Database, bucket: BucketNumber, through id: OutboxID, from known: CutCache?
     ) throws -> [SKUNumber: CutFold] {
         var start = OutboxID(epoch: id.epoch, n: 0)
