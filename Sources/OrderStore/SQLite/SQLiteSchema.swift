@@ -13,6 +13,7 @@ enum SQLiteSchema {
         migrator.registerMigration("while fenced") {
             try $0.execute(sql: "ALTER TABLE sales ADD COLUMN whileFenced TEXT NOT NULL DEFAULT 'try-again'")
         }
+        migrator.registerMigration("2 order life") { try $0.execute(sql: orderLife) }
         return migrator
     }
 
@@ -88,12 +89,14 @@ enum OrderState: Int64 {
     case cancelled = 4
     case void = 5
     case overCapacity = 6
+    /// A reservation whose deadline passed.
+    case expired = 7
 
     /// `items.kind` of its lines.
     var kind: ItemKind {
         switch self {
         case .reserved, .sold: .taken
-        case .cancelled, .void: .cancelled
+        case .cancelled, .void, .expired: .cancelled
         case .overCapacity: .overCapacity
         }
     }
