@@ -118,7 +118,7 @@ struct WideOrderTests {
         }
     }
 
-    @Test("takes from every bucket, is one order, and hears its own yes again", arguments: Durability.allCases)
+    @Test("takes from every bucket, is one order, and hears its own yes again", arguments: Durability.anywhere)
     func yes(durability: Durability) async throws {
         try await withEngine(units: [10, 10, 10], buckets: 3, durability: durability) { rig, engine async throws in
             let order = rig.across([(1, 2), (2, 3), (3, 1)])
@@ -137,7 +137,7 @@ struct WideOrderTests {
         }
     }
 
-    @Test("refused in one bucket it takes nothing from the others, and stays refused", arguments: Durability.allCases)
+    @Test("refused in one bucket it takes nothing from the others, and stays refused", arguments: Durability.anywhere)
     func oneShort(durability: Durability) async throws {
         try await withEngine(units: [10, 1], durability: durability) { rig, engine async throws in
             let order = rig.across([(1, 2), (2, 2)])
@@ -154,7 +154,7 @@ struct WideOrderTests {
         }
     }
 
-    @Test("refused everywhere it costs SQL nothing", arguments: Durability.allCases)
+    @Test("refused everywhere it costs SQL nothing", arguments: Durability.anywhere)
     func allShort(durability: Durability) async throws {
         try await withEngine(units: [1, 1], durability: durability) { rig, engine async throws in
             #expect(await engine.deduct(rig.across([(1, 2), (2, 2)])) == .refused(.soldOut))
@@ -163,7 +163,7 @@ struct WideOrderTests {
         }
     }
 
-    @Test("a cancellation forbids it everywhere or gives all of it back, once", arguments: Durability.allCases)
+    @Test("a cancellation forbids it everywhere or gives all of it back, once", arguments: Durability.anywhere)
     func cancelling(durability: Durability) async throws {
         try await withEngine(units: [10, 10], durability: durability) { rig, engine async throws in
             let early = rig.across([(1, 1), (2, 1)])
@@ -242,7 +242,7 @@ struct WideOrderTests {
 
     // MARK: Half done
 
-    @Test("half done and absent elsewhere, it is forbidden there and undone", arguments: Durability.allCases)
+    @Test("half done and absent elsewhere, it is forbidden there and undone", arguments: Durability.anywhere)
     func undone(durability: Durability) async throws {
         try await withEngine(units: [10, 10], durability: durability) { rig, engine async throws in
             let order = rig.across([(1, 2), (2, 3)])
@@ -262,7 +262,7 @@ struct WideOrderTests {
         }
     }
 
-    @Test("taken everywhere, and in SQL only in part, it is finished", arguments: Durability.allCases)
+    @Test("taken everywhere, and in SQL only in part, it is finished", arguments: Durability.anywhere)
     func finished(durability: Durability) async throws {
         try await withEngine(units: [10, 10], durability: durability) { rig, engine async throws in
             let order = rig.across([(1, 2), (2, 3)])
