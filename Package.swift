@@ -64,9 +64,12 @@ let package = Package(
         .target(
             name: "Lab",
             dependencies: [
-                "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host",
+                "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
+                "Host",
             ],
             swiftSettings: strict),
+        // Judges a run of the rig by its history and its end; shares no code with what it judges.
+        .target(name: "Checker", dependencies: ["Inventory"], swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
         .executableTarget(
             name: "sellout",
@@ -79,6 +82,7 @@ let package = Package(
 
         // Tests mirror the targets.
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
+        .testTarget(name: "CheckerTests", dependencies: ["Checker", "Inventory"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
         .testTarget(

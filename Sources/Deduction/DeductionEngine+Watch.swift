@@ -12,10 +12,12 @@ extension DeductionEngine {
     func watchStoppedLanes() async {
         var waits: Waits = [:]
         var lookAtAllAt = clock.now
+        var silences: [BucketNumber: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             do { try await clock.sleep(for: configuration.probeInterval) } catch { return }
             let stopped = stoppedLanes()
             let now = clock.now
+            chooseFencedSales(stopped, now: now, &silences)
             guard !stopped.isEmpty || now >= lookAtAllAt else { continue }
             for lane in stopped {
                 for ticket in lane.state.withLock({ $0.expire(now: now) }) { answerUnknown(ticket, .replyLost) }

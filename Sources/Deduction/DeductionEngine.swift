@@ -83,6 +83,8 @@ public final class DeductionEngine: Sendable {
     let durability: Durability
     let configuration: Configuration
     let commits: GroupCommit
+    /// `nil` unless the sale chose to sell in SQL while fenced.
+    let fencedSale: FencedSale?
     let onFence: @Sendable (Fence) -> Void
     let clock: SaleClock
     let lanes: [Lane]
@@ -95,7 +97,8 @@ public final class DeductionEngine: Sendable {
     public init(
         catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore, durability: Durability,
         configuration: Configuration = Configuration(), meter: DeductionMeter = DeductionMeter(),
-        clock: SaleClock = .system, onFence: @escaping @Sendable (Fence) -> Void = { _ in }
+        whileFenced: WhileFenced = .tryAgain, clock: SaleClock = .system,
+        onFence: @escaping @Sendable (Fence) -> Void = { _ in }
     ) async throws {
         self.catalogue = catalogue
         self.cluster = cluster
@@ -107,6 +110,12 @@ public final class DeductionEngine: Sendable {
         self.onFence = onFence
         self.clock = clock
         commits = GroupCommit(store: store, clock: clock)
+        if case .sellInSQL(let rate) = whileFenced, durability == .durable {
+            fencedSale = FencedSale(
+                ordersPerSecond: rate, store: store, clock: clock, claimant: "engine, for SQL to sell")
+        } else {
+            fencedSale = nil
+        }
         let began = clock.now
         let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
         var lease = Lease()
@@ -131,6 +140,9 @@ public final class DeductionEngine: Sendable {
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
+            if let fencedSale = self.fencedSale {
+                group.addTask { await fencedSale.run { self.deliver($1, soldInSQLTo: $0) } }
+            }
             group.addTask { await self.keepLease() }
             group.addTask {
                 await self.watchStoppedLanes()
@@ -241,6 +253,7 @@ public final class DeductionEngine: Sendable {
 
     func ask(_ ticket: Ticket, lane: Lane) {
         if let refusal = lane.state.withLock({ $0.admit(ticket) }) {
+            if refusal == .fenced || refusal == .unreachable, fencedSale?.admit(ticket) == true { return }
             answerRefused(ticket, refusal)
         } else {
             pump(lane)

@@ -34,12 +34,14 @@ public enum FenceReason: String, Sendable, Hashable {
     case outOfMemory
     /// Redis takes no writes: its disk fails, or it has fewer replicas than `min-replicas-to-write`. Nothing was written.
     case takesNoWrites
+    /// Its node was silent for long: SQL closed it and sells in its place.
+    case soldInSQL
 
     /// Whether the data can no longer be trusted, so that the bucket must be recovered.
     public var needsRecovery: Bool {
         switch self {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
-            .scriptFailed:
+            .scriptFailed, .soldInSQL:
             true
         case .replica, .epoch, .recovering, .halted, .closed, .outOfMemory, .takesNoWrites: false
         }
@@ -75,6 +77,7 @@ public enum FenceReason: String, Sendable, Hashable {
         case .scriptFailed: "its keys have the wrong type"
         case .outOfMemory: "the node's memory is full"
         case .takesNoWrites: "the node takes no writes: look at its disk and its replicas"
+        case .soldInSQL: "its node is silent, so SQL has closed it and sells in its place"
         }
     }
 }

@@ -11,13 +11,19 @@ public struct Sale: Hashable, Sendable {
     public let state: SaleState
     /// Unix milliseconds of the first opening.
     public let openedAtMilliseconds: Int64?
+    /// What buyers hear while a bucket is fenced.
+    public let whileFenced: WhileFenced
 
-    public init(id: Int64, name: String, durability: Durability, state: SaleState, openedAtMilliseconds: Int64?) {
+    public init(
+        id: Int64, name: String, durability: Durability, state: SaleState, openedAtMilliseconds: Int64?,
+        whileFenced: WhileFenced = .tryAgain
+    ) {
         self.id = id
         self.name = name
         self.durability = durability
         self.state = state
         self.openedAtMilliseconds = openedAtMilliseconds
+        self.whileFenced = whileFenced
     }
 }
 

@@ -75,7 +75,7 @@ public final class SaleService: Sendable {
         self.supervisor = supervisor
         engine = try await DeductionEngine(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
-            configuration: options.engine, clock: clock
+            configuration: options.engine, whileFenced: sale.whileFenced, clock: clock
         ) { fence in
             supervisor.report(fence.bucket, epoch: fence.epoch, n: fence.n, reason: fence.reason)
         }

@@ -53,6 +53,22 @@ public protocol OrderStore: Sendable {
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
 
+    // MARK: While a bucket is fenced
+
+    /// Takes orders in SQL alone, in one transaction, for buckets that nobody can sell from in Redis.
+    ///
+    /// It sells between the claim of a recovery and its fold, which then contains what was sold: so Redis is rebuilt with it.
+    /// A bucket that SQL still calls open is closed first, by a new epoch, if its epoch is the one in `closing`: from then on
+    /// no entry of the old epoch is settled outside a recovery. Only for a sale at `durable` that chose it and is open.
+    ///
+    /// - Parameters:
+    ///   - closing: the epochs under which the caller found buckets unfit.
+    ///   - claimant: who closes, for the record.
+    /// - Returns: what became of each order, in their order.
+    func sellFenced(
+        _ orders: [Order], closing: [BucketNumber: Epoch], by claimant: String
+    ) async throws -> [FencedSaleResult]
+
     // MARK: Orders
 
     /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
@@ -130,7 +146,9 @@ public struct SaleDraft: Sendable {
     public let name: String
     public let durability: Durability
     public let skus: [SKU]
-    public init(name: String, durability: Durability, skus: [SKU]) {
+    public let whileFenced: WhileFenced
+    public init(name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain) {
+        self.whileFenced = whileFenced
         self.name = name
         self.durability = durability
         self.skus = skus
@@ -191,6 +209,13 @@ public struct DuplicateSettlement: Sendable {
         self.order = order
         self.id = id
     }
+}
+
+/// What became of an order that SQL alone was asked to take.
+public enum FencedSaleResult: Sendable, Hashable {
+    /// Reserved now, or there before (`duplicate`), reserved or sold.
+    case reserved(duplicate: Bool)
+    case refused(Refusal)
 }
 
 /// A payment that arrived, or failed.

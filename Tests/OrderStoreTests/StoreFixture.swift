@@ -39,7 +39,9 @@ struct Fixture {
     let bucket = BucketNumber(rawValue: 1)
     let otherBucket = BucketNumber(rawValue: 2)
 
-    init(_ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10) async throws {
+    init(
+        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, whileFenced: WhileFenced = .tryAgain
+    ) async throws {
         folder = try TemporaryFolder()
         store = try kind.open(folder)
         _ = try await store.createSale(
@@ -49,7 +51,7 @@ struct Fixture {
                     .init(sku: "a", name: "A", tag: "x", allocated: units),
                     .init(sku: "b", name: "B", tag: "x", allocated: units),
                     .init(sku: "c", name: "C", tag: "y", allocated: units),
-                ]))
+                ], whileFenced: whileFenced))
         catalogue = try await store.catalogue()
     }
 

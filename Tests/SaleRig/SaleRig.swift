@@ -39,14 +39,17 @@ public final class SaleRig: Sendable {
     /// - Parameters:
     ///   - units: allocation of SKU 1, 2, …
     ///   - buckets: SKUs are dealt out to this many buckets in turn.
+    ///   - replicas: of the one server; connected when `body` begins.
     ///   - isOpen: the sale is open and every bucket loaded; else it is a warmed sale whose buckets are new.
     public static func with(
         units: [Int64], buckets: Int = 1, durability: Durability = .durable, isOpen: Bool = true,
-        serverLines: [String] = [], _ body: (SaleRig) async throws -> Void
+        replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
+        _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let fleet = try await EmbeddedFleet.start(.init(masters: 1, extraLines: serverLines))
+        let fleet = try await EmbeddedFleet.start(
+            .init(masters: 1, replicas: replicas, extraLines: serverLines))
         let outcome: Result<Void, any Error>
         do {
             let store = try SQLiteOrderStore.open(path: folder + "/orders.db")
@@ -57,7 +60,7 @@ public final class SaleRig: Sendable {
                         .init(
                             sku: "sku\(position + 1)", name: "SKU \(position + 1)", tag: "t\(position % buckets + 1)",
                             allocated: units)
-                    }))
+                    }, whileFenced: whileFenced))
             let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
             let rig = SaleRig(
                 fleet: fleet, cluster: cluster, store: store, catalogue: try await store.catalogue(),
@@ -273,7 +276,8 @@ public final class SaleRig: Sendable {
     ) async throws -> DeductionEngine {
         try await DeductionEngine(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: other ?? store, durability: durability,
-            configuration: configuration, onFence: onFence)
+            configuration: configuration, whileFenced: try await store.sale()?.whileFenced ?? .tryAgain,
+            onFence: onFence)
     }
 
     /// Runs `body` beside whatever `works` do, and ends those with it.

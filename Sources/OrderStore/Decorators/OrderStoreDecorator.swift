@@ -35,6 +35,11 @@ extension OrderStoreDecorator {
         try await base.markOpened(bucket: bucket, claim: claim)
     }
     public func buckets() async throws -> [BucketRecord] { try await base.buckets() }
+    public func sellFenced(
+        _ orders: [Order], closing: [BucketNumber: Epoch], by claimant: String
+    ) async throws -> [FencedSaleResult] {
+        try await base.sellFenced(orders, closing: closing, by: claimant)
+    }
     public func cancel(_ orders: [Order]) async throws -> [CancelResult] { try await base.cancel(orders) }
     public func pendingGiveBacks(limit: Int) async throws -> [GiveBack] {
         try await base.pendingGiveBacks(limit: limit)

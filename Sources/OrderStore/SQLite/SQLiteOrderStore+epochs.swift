@@ -15,17 +15,24 @@ extension SQLiteOrderStore {
         }
         return try await write { database, _ in
             _ = try Self.requireBucket(database, bucket)
-            let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
-            let epoch = max(last, above.rawValue) + 1
-            try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
-            try database.execute(
-                sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
-                arguments: [epoch, bucket.rawValue, claimant, Int64(self.clock.unixMilliseconds)])
-            try database.execute(
-                sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
-                arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
-            return Epoch(rawValue: epoch)
+            return try self.takeEpoch(database, bucket: bucket, above: above, by: claimant)
         }
+    }
+
+    /// Draws the next epoch and closes the bucket in SQL under it. Within a write transaction.
+    func takeEpoch(
+        _ database: Database, bucket: BucketNumber, above: Epoch, by claimant: String
+    ) throws -> Epoch {
+        let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
+        let epoch = max(last, above.rawValue) + 1
+        try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
+        try database.execute(
+            sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
+            arguments: [epoch, bucket.rawValue, claimant, Int64(clock.unixMilliseconds)])
+        try database.execute(
+            sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
+            arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
+        return Epoch(rawValue: epoch)
     }
 
     public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {

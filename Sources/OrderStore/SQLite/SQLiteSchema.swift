@@ -10,6 +10,9 @@ enum SQLiteSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 first light") { try $0.execute(sql: firstLight) }
+        migrator.registerMigration("while fenced") {
+            try $0.execute(sql: "ALTER TABLE sales ADD COLUMN whileFenced TEXT NOT NULL DEFAULT 'try-again'")
+        }
         return migrator
     }
 

@@ -128,20 +128,33 @@ extension SQLiteWriter {
 
     // MARK: Rows
 
+    /// What SQL holds under an order's flow.
+    enum Known {
+        case absent
+        /// This very order, and its state.
+        case same(OrderState)
+        case another
+    }
+
+    func known(_ order: Order) throws -> Known {
+        findOrder.bind(1, order.flow)
+        guard try findOrder.next() else { return .absent }
+        defer { findOrder.reset() }
+        guard findOrder.int32(0) == order.bucket.rawValue, findOrder.int64(2) == Int64(order.digest.rawValue),
+            let state = OrderState(rawValue: findOrder.int64(1))
+        else { return .another }
+        return .same(state)
+    }
+
     /// The state of this very order; `nil` if its flow is absent or another order's.
     private func state(of order: Order) throws -> OrderState? {
-        findOrder.bind(1, order.flow)
-        guard try findOrder.next() else { return nil }
-        defer { findOrder.reset() }
-        guard findOrder.int32(0) == order.bucket.rawValue, findOrder.int64(2) == Int64(order.digest.rawValue) else {
-            return nil
-        }
-        return OrderState(rawValue: findOrder.int64(1))
+        guard case .same(let state) = try known(order) else { return nil }
+        return state
     }
 
     /// Inserts an order with its items and moves the counters; false if its flow is there already.
     @inline(__always)
-    private func insert(_ order: Order, state: OrderState, id: OutboxID) throws -> Bool {
+    func insert(_ order: Order, state: OrderState, id: OutboxID) throws -> Bool {
         insertOrder.bind(1, order.flow)
         insertOrder.bind(2, order.bucket.rawValue)
         insertOrder.bind(3, id.epoch.rawValue)

@@ -24,6 +24,7 @@ final class SQLiteWriter {
     let insertDeadLetter: SQLiteStatement
 
     let findSKU: SQLiteStatement
+    let findFrozen: SQLiteStatement
     let writeSKU: SQLiteStatement
     let findBucket: SQLiteStatement
     let writeBucket: SQLiteStatement
@@ -75,6 +76,7 @@ final class SQLiteWriter {
 
         findSKU = try prepare(
             "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
+        findFrozen = try prepare("SELECT frozen FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
         findBucket = try prepare(
             """
