@@ -103,6 +103,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry",
+                "SaleRig",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ReconciliationTests",
             dependencies: [
                 "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
