@@ -118,6 +118,13 @@ let package = Package(
             dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
             swiftSettings: strict),
         .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry",
+                "SaleRig",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ReconciliationTests",
             dependencies: [
                 "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",

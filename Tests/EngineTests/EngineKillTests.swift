@@ -62,7 +62,7 @@ struct EngineKillTests {
         if scenario.step.contains("drain") {
             try await floor.abandonRecovery()
         } else {
-            try await floor.breakLineage()
+            try await floor.breakLineage(intact: scenario.step.contains("reopen"))
         }
         let dead = try await floor.run(seed: 2, orders: 60, dieAt: scenario.step)
         #expect(dead.ending == .killed(signal: SIGKILL), "\(dead.text)")
@@ -108,6 +108,6 @@ struct EngineKillTests {
 
     static let recoveringCases = [
         "before claim", "after claim", "asked close", "answered close", "before drain", "after drain", "before fold",
-        "after fold", "answered rebuild", "before mark opened", "after mark opened", "sent open", "answered open",
+        "after fold", "answered rebuild", "before reopen", "after reopen", "before mark opened", "after mark opened", "sent open", "answered open",
     ].flatMap { step in Durability.anywhere.map { Scenario(step: "\(step):1", durability: $0) } }
 }
