@@ -28,7 +28,9 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Replicas of each master, 0 to 2.")
     var replicas = 0
 
-    @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
+    @Option(
+        help: "What yes means: memory (the script ran), aof (so, with Redis's append-only file on), replicated:N (N replicas have it) or durable (SQL committed it)."
+    )
     var durability: Durability = .durable
 
     @Option(
@@ -186,9 +188,12 @@ extension DemoCommand: ScreenCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
-
 extension WhileFenced: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     public var defaultValueDescription: String { description }
+}
+
+extension Durability: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+    public var defaultValueDescription: String { rawValue }
 }
