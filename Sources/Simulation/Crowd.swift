@@ -163,10 +163,14 @@ struct Crowd: Sendable {
             case .cancelled, .already(sold: false):
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
-            case .absent:
-                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "absent")
+            case .waiting:
+                // Kept in SQL until its order comes, or until it cannot come any more.
+                recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
+            case .refunded, .reservingAgain, .reservedAgain:
+                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "late")
+                return
             }
         }
     }
