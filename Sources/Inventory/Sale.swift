@@ -1,11 +1,3 @@
-/// What "yes" means to a buyer; chosen per sale (DESIGN: durability).
-public enum Durability: String, Sendable, CaseIterable, Codable {
-    /// Yes is said after the script ran in Redis.
-    case memory
-    /// Yes is said after SQL committed the order.
-    case durable
-}
-
 /// A sale's state. Opening lets orders in; halting stops them; closing drains and reconciles.
 public enum SaleState: String, Sendable, CaseIterable, Codable {
     case warmed, open, halted, closed

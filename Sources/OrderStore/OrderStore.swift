@@ -37,6 +37,15 @@ public protocol OrderStore: Sendable {
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
+    /// The short way of a recovery: nothing was lost, so nothing need be rebuilt.
+    ///
+    /// True if every entry of the epoch up to `id` is settled and none beyond it, and if for every SKU Redis holds exactly
+    /// what the movements up to `id` and the flows in SQL say. What Redis holds is then noted as the base of later cuts at
+    /// `<claim>-0`, give-backs and restocks that are pending stay pending, and the bucket can be opened. False changes
+    /// nothing: `fold` then.
+    ///
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
+    func reopen(bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]) async throws -> Bool
     /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
     /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale or was never folded.
     /// A second call under the same claim changes nothing and answers the same way.
@@ -61,6 +70,9 @@ public protocol OrderStore: Sendable {
     ) async throws -> [FencedSaleResult]
 
     // MARK: Orders
+    //
+    // An order over several buckets is taken group by group, each by the entry of its own bucket; until the last group has come it
+    // is `partial`, and its groups' units count as reserved. Paid and cancelled it is whole, whichever group is named.
 
     /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
     /// the order given.
@@ -79,6 +91,13 @@ public protocol OrderStore: Sendable {
     func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
     /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
     func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
+    /// Notes give-backs that Redis answered without an entry, because there was nothing to give: they are done.
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws
+    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
+    /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
     /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
@@ -192,7 +211,7 @@ public struct EntrySettlement: Sendable {
 
 /// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that). It passes only in its
 /// bucket's present, open epoch.
-public struct DuplicateSettlement: Sendable {
+public struct DuplicateSettlement: Sendable, Hashable {
     public let order: Order
     /// The id of the entry that took it.
     public let id: OutboxID
@@ -254,6 +273,8 @@ public enum OrderSettlement: Sendable, Hashable {
     case overCapacity
     /// The flow was cancelled before; its give-back is pending.
     case cancelled
+    /// One group of an order over several buckets was recorded, and counts; not all groups have come.
+    case partial
 }
 
 public enum EntryResult: Sendable {
@@ -359,6 +380,25 @@ public struct BucketFold: Sendable {
     }
 }
 
+/// What Redis holds of one SKU.
+public struct HeldSKU: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    /// Flows in its ledger.
+    public let flows: Int64
+    public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, flows: Int64) {
+        self.sku = sku
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = frozen
+        self.flows = flows
+    }
+}
+
 /// One entry of a SKU's ledger.
 public struct LedgerRow: Sendable, Hashable {
     public let sku: SKUNumber
@@ -415,17 +455,20 @@ public struct OrderTotals: Sendable, Hashable {
     public let cancelled: Int64
     public let void: Int64
     public let overCapacity: Int64
+    /// Orders over several buckets of which not all groups have come.
+    public let partial: Int64
     public let deadLetters: Int64
     public let pendingGiveBacks: Int64
     public init(
-        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, deadLetters: Int64,
-        pendingGiveBacks: Int64
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, partial: Int64 = 0,
+        deadLetters: Int64, pendingGiveBacks: Int64
     ) {
         self.reserved = reserved
         self.sold = sold
         self.cancelled = cancelled
         self.void = void
         self.overCapacity = overCapacity
+        self.partial = partial
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }

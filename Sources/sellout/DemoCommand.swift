@@ -28,7 +28,10 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Replicas of each master, 0 to 2.")
     var replicas = 0
 
-    @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
+    @Option(
+        help:
+            "What yes means: memory (the script ran), aof (so, with Redis's append-only file on), replicated:N (N replicas have it) or durable (SQL committed it)."
+    )
     var durability: Durability = .durable
 
     @Option(
@@ -159,7 +162,11 @@ extension DemoCommand: ScreenCommand {
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let screen = try Screen(
-            snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
+            snapshot: snapshot,
+            permissions: Permissions(
+                canOpenWithBuyers: true, canCrash: true,
+                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
+            theme: theme,
             mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)
@@ -186,9 +193,12 @@ extension DemoCommand: ScreenCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
-
 extension WhileFenced: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     public var defaultValueDescription: String { description }
+}
+
+extension Durability: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+    public var defaultValueDescription: String { rawValue }
 }

@@ -40,7 +40,7 @@ struct TransactionBooks {
     var movedPlaces: [Int] = []
     var entrySerial = 0
     /// How many orders each state gained, by raw value of `OrderState`.
-    var gained: [Int64] = Array(repeating: 0, count: 8)
+    var gained: [Int64] = Array(repeating: 0, count: 9)
     var isDurable = true
     var now: Int64 = 0
 

@@ -39,6 +39,8 @@ final class SQLiteWriter {
     let endRestock: SQLiteStatement
     let ledgerOfBucket: SQLiteStatement
 
+    let wideStatements: WideStatements
+
     var books = TransactionBooks()
 
     init(_ database: Database, clock: SaleClock) throws {
@@ -98,6 +100,7 @@ final class SQLiteWriter {
             UPDATE restocks SET epoch = ?4, n = ?5
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
+        wideStatements = try WideStatements(database)
         ledgerOfBucket = try prepare(
             "SELECT flow, sku, quantity, kind, n FROM items WHERE bucket = ?1 ORDER BY flow, sku")
     }
