@@ -68,7 +68,7 @@ let package = Package(
             name: "Lab",
             dependencies: [
                 "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
-                "Host",
+                "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         // Judges a run of the rig by its history and its end; shares no code with what it judges.
@@ -116,6 +116,13 @@ let package = Package(
         .testTarget(
             name: "RedisModelTests",
             dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry",
+                "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",

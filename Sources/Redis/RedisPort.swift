@@ -63,8 +63,6 @@ extension RedisCommand {
 }
 
 extension RedisPort {
-    public func reroute(slot: Int) {}
-
     /// For ports on which nothing breaks between two commands: the script, then WAIT.
     public func evaluate(
         _ script: LoadedScript, _ call: ScriptCall, slot: Int, replicas: Int, within: Duration,
@@ -82,6 +80,7 @@ extension RedisPort {
             }
         }
     }
+    public func reroute(slot: Int) {}
 
     /// `send`, awaited.
     public func call(

@@ -37,8 +37,9 @@ public final class DemoFloor: Sendable {
         public var fleet: EmbeddedFleet.Configuration {
             // A single master's clients find a promoted replica at the address that they know.
             .init(
-                masters: masters, replicas: replicas, isProxied: masters == 1 && replicas > 0 && keepFolder == nil,
-                keepFolder: keepFolder)
+                masters: masters, replicas: replicas,
+                options: ServerOptions(appendOnly: durability == .aof ? .everySecond : .off),
+                isProxied: masters == 1 && replicas > 0 && keepFolder == nil, keepFolder: keepFolder)
         }
     }
 
