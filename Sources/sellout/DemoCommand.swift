@@ -167,7 +167,11 @@ extension DemoCommand: ScreenCommand {
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let screen = try Screen(
-            snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
+            snapshot: snapshot,
+            permissions: Permissions(
+                canOpenWithBuyers: true, canCrash: true,
+                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
+            theme: theme,
             mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)
