@@ -13,22 +13,26 @@ public struct BucketActs: Sendable {
     }
 
     private let catalogue: Catalogue
-    private let cluster: RedisCluster
+    private let cluster: any RedisPort
     private let scripts: Scripts
     private let store: any OrderStore
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
-    public init(catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore) {
+    public init(
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
+        clock: SaleClock = .system
+    ) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.scripts = scripts
         self.store = store
+        self.clock = clock
     }
 
     /// Sets the state of every bucket, all at once; at most `patience` for those that do not answer.
     public func setState(_ state: SaleState, patience: Duration) async -> [BucketNumber: Outcome] {
         let name = state == .warmed ? SaleState.halted.rawValue : state.rawValue
-        let blob = OutboxBlob(milliseconds: WallClock.milliseconds, payload: .state).bytes
+        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes
         return await withTaskGroup(of: (BucketNumber, Outcome).self) { group in
             for bucket in catalogue.buckets {
                 group.addTask {
@@ -47,7 +51,7 @@ public struct BucketActs: Sendable {
 
     /// Freezes or thaws a SKU.
     public func setFrozen(_ sku: SKUNumber, _ frozen: Bool, patience: Duration) async -> Outcome {
-        let blob = OutboxBlob(milliseconds: WallClock.milliseconds, payload: .freeze(sku: sku, frozen: frozen)).bytes
+        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .freeze(sku: sku, frozen: frozen)).bytes
         return await attempt(sku: sku, script: scripts.freeze, patience: patience) { call in
             call.append(blob)
             call.append(frozen ? "1" : "0")
@@ -57,7 +61,7 @@ public struct BucketActs: Sendable {
     /// Applies a restock that SQL has numbered.
     public func apply(_ restock: Restock, patience: Duration) async -> Outcome {
         let blob = OutboxBlob(
-            milliseconds: WallClock.milliseconds,
+            milliseconds: clock.unixMilliseconds,
             payload: .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units)
         ).bytes
         return await attempt(sku: restock.sku, script: scripts.restock, patience: patience) { call in

@@ -72,23 +72,23 @@ public final class DeductionEngine: Sendable {
 
     public let catalogue: Catalogue
     public let meter: DeductionMeter
-    let cluster: RedisCluster
+    let cluster: any RedisPort
     let scripts: Scripts
     let store: any OrderStore
     let durability: Durability
     let configuration: Configuration
     let commits: GroupCommit
     let onFence: @Sendable (Fence) -> Void
-    let clock = ContinuousClock()
+    let clock: SaleClock
     let lanes: [Lane]
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
     ///
     /// - Parameter onFence: called on any thread when a bucket was found unfit to sell from; must not block.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore, durability: Durability,
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore, durability: Durability,
         configuration: Configuration = Configuration(), meter: DeductionMeter = DeductionMeter(),
-        onFence: @escaping @Sendable (Fence) -> Void = { _ in }
+        clock: SaleClock = .system, onFence: @escaping @Sendable (Fence) -> Void = { _ in }
     ) async throws {
         self.catalogue = catalogue
         self.cluster = cluster
@@ -98,7 +98,8 @@ public final class DeductionEngine: Sendable {
         self.configuration = configuration
         self.meter = meter
         self.onFence = onFence
-        commits = GroupCommit(store: store)
+        self.clock = clock
+        commits = GroupCommit(store: store, clock: clock)
         let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
         var limits = LaneState.Limits()
         limits.callOrdersMax = min(configuration.callOrdersMax, OutboxBlob.orderCountMax)
@@ -236,7 +237,7 @@ public final class DeductionEngine: Sendable {
     }
 
     private func send(_ call: LaneState.Call, lane: Lane) {
-        let script = Self.scriptCall(call, lane: lane)
+        let script = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
         meter.add { $0.calls += 1 }
         cluster.evaluate(
             call.purpose == .deduct ? scripts.deduct : scripts.release, script, slot: lane.keys.slot,
@@ -250,7 +251,7 @@ public final class DeductionEngine: Sendable {
     }
 
     /// The call's keys and arguments, as orders.lua reads them.
-    private static func scriptCall(_ call: LaneState.Call, lane: Lane) -> ScriptCall {
+    private static func scriptCall(_ call: LaneState.Call, lane: Lane, milliseconds: UInt64) -> ScriptCall {
         var touched: [SKUNumber] = []
         var isTouched = [Bool](repeating: false, count: lane.bucket.skus.count)
         var positions: [Int] = []
@@ -263,7 +264,6 @@ public final class DeductionEngine: Sendable {
             }
         }
         let orders = call.tickets.map(\.order)
-        let milliseconds = WallClock.milliseconds
         let blob = OutboxBlob(
             milliseconds: milliseconds, payload: call.purpose == .deduct ? .deduct(orders) : .release(orders)
         ).bytes

@@ -1,4 +1,4 @@
-import Inventory
+public import Inventory
 public import OrderStore
 import Synchronization
 
@@ -12,12 +12,13 @@ public final class GiveBackWorker: Sendable {
     private let store: any OrderStore
     private let acts: BucketActs
     private let underWay = Mutex(Set<FlowID>())
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
-    public init(engine: DeductionEngine, store: any OrderStore, acts: BucketActs) {
+    public init(engine: DeductionEngine, store: any OrderStore, acts: BucketActs, clock: SaleClock = .system) {
         self.engine = engine
         self.store = store
         self.acts = acts
+        self.clock = clock
     }
 
     /// Works until cancelled.

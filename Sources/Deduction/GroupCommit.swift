@@ -1,4 +1,4 @@
-import Inventory
+public import Inventory
 public import OrderStore
 import Synchronization
 
@@ -36,9 +36,13 @@ public final class GroupCommit: Sendable {
     }
 
     private let store: any OrderStore
+    private let clock: SaleClock
     private let state = Mutex(State())
 
-    public init(store: any OrderStore) { self.store = store }
+    public init(store: any OrderStore, clock: SaleClock = .system) {
+        self.store = store
+        self.clock = clock
+    }
 
     /// Queues items; their `done` is called with `nil` if nobody knows whether they were committed.
     public func add(_ items: [Item]) {
@@ -113,7 +117,6 @@ public final class GroupCommit: Sendable {
             case .payments(let payments, _): batch.payments.append(contentsOf: payments)
             }
         }
-        let clock = ContinuousClock()
         let giveUpAt = clock.now + Self.retryMax
         var result: CommitResult?
         while result == nil {

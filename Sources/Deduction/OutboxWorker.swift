@@ -46,26 +46,27 @@ public final class OutboxWorker: Sendable {
     /// From the forming of a call in an engine to its entry being in SQL.
     public let lag = LatencyRecorder()
     private let catalogue: Catalogue
-    private let cluster: RedisCluster
+    private let cluster: any RedisPort
     private let store: any OrderStore
     private let configuration: Configuration
     private let keys: [BucketKeys]
     private let onGap: @Sendable (BucketNumber, Epoch) -> Void
     private let state = Mutex(Status())
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
     /// - Parameters:
     ///   - store: where entries are settled; a decorator may delay it.
     ///   - onGap: called when an entry is gone from the outbox before SQL had it.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, store: any OrderStore,
-        configuration: Configuration = Configuration(),
+        catalogue: Catalogue, cluster: any RedisPort, store: any OrderStore,
+        configuration: Configuration = Configuration(), clock: SaleClock = .system,
         onGap: @escaping @Sendable (BucketNumber, Epoch) -> Void = { _, _ in }
     ) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.store = store
         self.configuration = configuration
+        self.clock = clock
         self.onGap = onGap
         keys = catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: catalogue) }
     }
@@ -73,7 +74,7 @@ public final class OutboxWorker: Sendable {
     public var status: Status {
         var status = state.withLock { $0 }
         // The age grows while a slow store settles what was read.
-        status.oldestMilliseconds = status.oldestMadeAt.map { Int64(WallClock.milliseconds) - Int64($0) } ?? 0
+        status.oldestMilliseconds = status.oldestMadeAt.map { Int64(clock.unixMilliseconds) - Int64($0) } ?? 0
         return status
     }
 
@@ -114,7 +115,7 @@ public final class OutboxWorker: Sendable {
             state.withLock { $0.oldestMadeAt = nil }
             return
         }
-        let now = WallClock.milliseconds
+        let now = clock.unixMilliseconds
         if let oldest = entries.compactMap(\.milliseconds).min() {
             state.withLock { $0.oldestMadeAt = min(oldest, now) }
         }
@@ -146,7 +147,7 @@ public final class OutboxWorker: Sendable {
     private func settle(_ entries: [OutboxEntry]) async {
         do {
             let result = try await store.commit(CommitBatch(entries: entries.map(\.settlement)))
-            let now = WallClock.milliseconds
+            let now = clock.unixMilliseconds
             var settled: Int64 = 0
             var exceptions: Int64 = 0
             for (entry, outcome) in zip(entries, result.entries) {

@@ -17,7 +17,7 @@ public struct Scripts: Sendable {
     public let open: LoadedScript
 
     /// Loads all scripts.
-    public static func load(on cluster: RedisCluster) async throws(RedisError) -> Scripts {
+    public static func load(on cluster: any RedisPort) async throws(RedisError) -> Scripts {
         let orders = text(PackageResources.orders_lua)
         let inEveryState = "open = true, halted = true, closed = true"
         return Scripts(
@@ -37,7 +37,7 @@ public struct Scripts: Sendable {
     }
 
     private static func load(
-        _ name: String, _ body: String, on cluster: RedisCluster
+        _ name: String, _ body: String, on cluster: any RedisPort
     ) async throws(RedisError) -> LoadedScript {
         try await cluster.load(RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body))
     }

@@ -17,11 +17,11 @@ final class RecoveryNarrator: Sendable {
     }
 
     private let catalogue: Catalogue
-    private let cluster: RedisCluster
+    private let cluster: any RedisPort
     private let events: EventLog
     private let stories = Mutex<[String: Story]>([:])
 
-    init(catalogue: Catalogue, cluster: RedisCluster, events: EventLog) {
+    init(catalogue: Catalogue, cluster: any RedisPort, events: EventLog) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.events = events

@@ -25,7 +25,7 @@ public final class SaleService: Sendable {
 
     public let sale: Sale
     public let catalogue: Catalogue
-    public let cluster: RedisCluster
+    public let cluster: any RedisPort
     public let scripts: Scripts
     public let store: any OrderStore
     public let engine: DeductionEngine
@@ -36,15 +36,15 @@ public final class SaleService: Sendable {
     public let events: EventLog
     private let giveBacks: GiveBackWorker
     private let options: Options
+    private let clock: SaleClock
     private let comparisons = Mutex(Comparisons())
     private let isWorking = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - workerStore: the store that the outbox worker settles in; `store` itself, or a decorator that delays it.
     public init(
-        cluster: RedisCluster, store: any OrderStore, workerStore: (any OrderStore)? = nil,
-        options: Options = Options(),
-        events: EventLog
+        cluster: any RedisPort, store: any OrderStore, workerStore: (any OrderStore)? = nil,
+        options: Options = Options(), clock: SaleClock = .system, events: EventLog
     ) async throws {
         guard let sale = try await store.sale() else {
             throw OrderStoreError(
@@ -54,6 +54,7 @@ public final class SaleService: Sendable {
         self.store = store
         self.cluster = cluster
         self.events = events
+        self.clock = clock
         var options = options
         options.worker.onlyAbandoned = sale.durability == .durable
         self.options = options
@@ -63,26 +64,28 @@ public final class SaleService: Sendable {
         self.scripts = scripts
         let who = Operator.current
         let recoverer = Recoverer(
-            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, claimant: "\(who.who) \(who.origin)"
-        )
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store,
+            claimant: "\(who.who) \(who.origin)",
+            clock: clock)
         self.recoverer = recoverer
         let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events)
-        let supervisor = RecoverySupervisor(recoverer: recoverer) { narrator.hear($0) }
+        let supervisor = RecoverySupervisor(recoverer: recoverer, clock: clock) { narrator.hear($0) }
         self.supervisor = supervisor
         engine = try await DeductionEngine(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
-            configuration: options.engine
+            configuration: options.engine, clock: clock
         ) { fence in
             supervisor.report(fence.bucket, epoch: fence.epoch, reason: fence.reason)
         }
         worker = OutboxWorker(
-            catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker
+            catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker,
+            clock: clock
         ) { bucket, epoch in
             supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
         }
-        let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store)
+        let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock)
         control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who)
-        giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts)
+        giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
     /// Loads every bucket that is not open yet: the same walk as a recovery. Returns how many were loaded.
@@ -116,7 +119,7 @@ public final class SaleService: Sendable {
         guard let bucket = catalogue[number] else { return false }
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
         let reply = try? await cluster.evaluate(
-            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: .now + .seconds(1))
+            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(1))
         return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
     }
 
@@ -137,7 +140,7 @@ public final class SaleService: Sendable {
     public func observe() async {
         while !Task.isCancelled {
             _ = await compare()
-            try? await ContinuousClock().sleep(for: options.comparePeriod)
+            try? await clock.sleep(for: options.comparePeriod)
         }
     }
 
@@ -156,7 +159,8 @@ public final class SaleService: Sendable {
         let laneEpochs = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
         let (epochs, fenced) = (await sqlEpochs(), supervisor.status.fenced.keys)
         let raw = await Reconciler(
-            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: configuration
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: configuration,
+            clock: clock
         ).compare()
         if isWorking.load(ordering: .relaxed) {
             for finding in raw.findings where finding.kind.needsRecovery {
@@ -183,7 +187,7 @@ public final class SaleService: Sendable {
     /// Applies a plan; rebuilding goes through the supervisor's walk.
     public func apply(_ plan: RepairPlan) async -> RepairPlan {
         let done = await Repairer(
-            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store,
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock,
             recover: { [recoverer] in _ = try await recoverer.recover($0) }
         ).apply(plan)
         for repair in done.repairs {
@@ -197,7 +201,7 @@ public final class SaleService: Sendable {
     /// A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
     private func compareOnPeriod() async {
         while !Task.isCancelled {
-            try? await ContinuousClock().sleep(for: options.comparePeriod)
+            try? await clock.sleep(for: options.comparePeriod)
             if Task.isCancelled { return }
             _ = await compare()
         }

@@ -17,21 +17,22 @@ public struct Reconciler: Sendable {
     }
 
     let catalogue: Catalogue
-    let cluster: RedisCluster
+    let cluster: any RedisPort
     let scripts: Scripts
     let store: any OrderStore
     let configuration: Configuration
-    let clock = ContinuousClock()
+    let clock: SaleClock
 
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore,
-        configuration: Configuration = Configuration()
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
+        configuration: Configuration = Configuration(), clock: SaleClock = .system
     ) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.scripts = scripts
         self.store = store
         self.configuration = configuration
+        self.clock = clock
     }
 
     /// Cuts and compares every bucket.
@@ -65,7 +66,7 @@ public struct Reconciler: Sendable {
         }
         findings.sort { ($0.bucket, $0.sku?.rawValue ?? -1) < ($1.bucket, $1.sku?.rawValue ?? -1) }
         return Comparison(
-            findings: findings, cuts: cuts, unread: unread, atMilliseconds: WallClock.milliseconds,
+            findings: findings, cuts: cuts, unread: unread, atMilliseconds: clock.unixMilliseconds,
             duration: start.duration(to: clock.now))
     }
 

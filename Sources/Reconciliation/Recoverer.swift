@@ -34,23 +34,25 @@ public struct Recoverer: Sendable {
     }
 
     private let catalogue: Catalogue
-    private let cluster: RedisCluster
+    private let cluster: any RedisPort
     private let scripts: Scripts
     private let store: any OrderStore
     private let claimant: String
     /// How long one call to Redis may take; rebuilding is sent in bounded steps.
     private let callTimeout = Duration.seconds(5)
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
     /// - Parameter claimant: who recovers, for the record: host and process.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore, claimant: String
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore, claimant: String,
+        clock: SaleClock = .system
     ) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.scripts = scripts
         self.store = store
         self.claimant = claimant
+        self.clock = clock
     }
 
     /// The whole walk for one bucket.

@@ -33,11 +33,14 @@ public final class RecoverySupervisor: Sendable {
     private let recoverer: Recoverer
     private let onEvent: @Sendable (Event) -> Void
     private let state = Mutex(State())
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
     /// - Parameter onEvent: called on any thread; must not block.
-    public init(recoverer: Recoverer, onEvent: @escaping @Sendable (Event) -> Void = { _ in }) {
+    public init(
+        recoverer: Recoverer, clock: SaleClock = .system, onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
         self.recoverer = recoverer
+        self.clock = clock
         self.onEvent = onEvent
     }
 

@@ -6,22 +6,23 @@ public import Redis
 /// Applies a plan of repairs: stock and taken move together by a delta behind the fence, or the bucket is rebuilt.
 public struct Repairer: Sendable {
     private let catalogue: Catalogue
-    private let cluster: RedisCluster
+    private let cluster: any RedisPort
     private let scripts: Scripts
     private let store: any OrderStore
     private let recover: @Sendable (BucketNumber) async throws -> Void
-    private let clock = ContinuousClock()
+    private let clock: SaleClock
 
     /// - Parameter recover: rebuilds a bucket; returns once it is open.
     public init(
-        catalogue: Catalogue, cluster: RedisCluster, scripts: Scripts, store: any OrderStore,
-        recover: @escaping @Sendable (BucketNumber) async throws -> Void
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
+        clock: SaleClock = .system, recover: @escaping @Sendable (BucketNumber) async throws -> Void
     ) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.scripts = scripts
         self.store = store
         self.recover = recover
+        self.clock = clock
     }
 
     /// Applies every repair that is still planned; the plan comes back with what became of each.
@@ -54,7 +55,7 @@ public struct Repairer: Sendable {
         guard let sku = repair.sku, let bucket = catalogue[repair.bucket] else {
             throw Failure(description: "the repair names no SKU of this sale")
         }
-        let mark = OutboxBlob(milliseconds: WallClock.milliseconds, payload: .state).bytes
+        let mark = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes
         switch repair.kind {
         case .missingLedgerEntry:
             return try await run(repair, bucket, sku, blob: mark, delta: 0, fields: try await fields(repair, sku))
@@ -68,7 +69,7 @@ public struct Repairer: Sendable {
             guard !flows.isEmpty else { return .applied }
             let orders = try await ordersInRedis(flows, bucket)
             announced.formUnion(flows)
-            let blob = OutboxBlob(milliseconds: WallClock.milliseconds, payload: .deduct(orders)).bytes
+            let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .deduct(orders)).bytes
             return try await run(
                 repair, bucket, sku, blob: blob, results: String(repeating: "D", count: orders.count), delta: 0,
                 fields: [])

@@ -44,14 +44,4 @@ extension RedisCluster {
                 deadline: deadline, completion: completion)
         }
     }
-
-    /// `evaluate`, awaited.
-    public func evaluate(
-        _ script: LoadedScript, _ call: ScriptCall, slot: Int, deadline: ContinuousClock.Instant
-    ) async throws(RedisError) -> RedisReply {
-        let result = await withCheckedContinuation { continuation in
-            evaluate(script, call, slot: slot, deadline: deadline) { continuation.resume(returning: $0) }
-        }
-        return try result.get()
-    }
 }

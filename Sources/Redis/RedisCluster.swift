@@ -5,8 +5,6 @@ import Synchronization
 ///
 /// One connection and thread a master; a node that dies disturbs only its own slots.
 public final class RedisCluster: Sendable {
-    public typealias Completion = @Sendable (Result<RedisReply, RedisError>) -> Void
-
     struct Topology {
         /// Connections by address. Sole owner of them.
         var connections: [RedisAddress: RedisConnection] = [:]
@@ -86,16 +84,6 @@ public final class RedisCluster: Sendable {
         dispatch(
             Attempt(slot: slot, command: command, deadline: deadline, completion: completion), to: nil, asking: false,
             redirects: 0)
-    }
-
-    /// `send`, awaited.
-    public func call(
-        slot: Int, _ command: RedisCommand, deadline: ContinuousClock.Instant
-    ) async throws(RedisError) -> RedisReply {
-        let result = await withCheckedContinuation { continuation in
-            send(slot: slot, command: command, deadline: deadline) { continuation.resume(returning: $0) }
-        }
-        return try result.get()
     }
 
     /// Sends a command to every master of the slot map; answers in the order of their slots.

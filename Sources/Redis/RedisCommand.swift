@@ -114,3 +114,34 @@ public struct RedisCommand: Sendable {
         output.append(contentsOf: arguments.bytes)
     }
 }
+
+extension EncodedArguments {
+    /// The arguments as they were appended.
+    var words: [[UInt8]] {
+        var words: [[UInt8]] = []
+        words.reserveCapacity(count)
+        var position = 0
+        while position < bytes.count {
+            var length = 0
+            position += 1
+            while bytes[position] != UInt8(ascii: "\r") {
+                length = length * 10 + Int(bytes[position] - UInt8(ascii: "0"))
+                position += 1
+            }
+            position += 2
+            words.append(Array(bytes[position..<position + length]))
+            position += length + 2
+        }
+        return words
+    }
+}
+
+extension RedisCommand {
+    /// Name and arguments as bytes, for a port that is not the wire.
+    public var words: [[UInt8]] { (prefix?.words ?? []) + arguments.words }
+}
+
+extension ScriptCall {
+    /// The count of keys, the keys, the arguments, as bytes: what follows the hash in EVALSHA.
+    public var words: [[UInt8]] { arguments.words }
+}

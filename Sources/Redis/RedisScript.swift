@@ -20,7 +20,8 @@ public struct LoadedScript: Sendable {
     let bySHA: EncodedArguments
     let bySource: EncodedArguments
 
-    init(_ script: RedisScript, sha: String) {
+    /// - Parameter sha: SHA-1 of the source in hexadecimal, as a server told it.
+    public init(_ script: RedisScript, sha: String) {
         name = script.name
         self.sha = sha
         var bySHA = EncodedArguments(capacity: 64)

@@ -1,10 +1,9 @@
-public import Inventory
 public import OrderStore
 
 /// An order store whose `commit` a test carries out itself: loses it, holds it back, refuses it. All else passes.
-public struct InterposedOrderStore: OrderStore {
+public struct InterposedOrderStore: OrderStoreDecorator {
     public typealias Commit = @Sendable (CommitBatch, any OrderStore) async throws -> CommitResult
-    private let base: any OrderStore
+    public let base: any OrderStore
     private let onCommit: Commit
 
     public init(_ base: any OrderStore, onCommit: @escaping Commit) {
@@ -13,47 +12,4 @@ public struct InterposedOrderStore: OrderStore {
     }
 
     public func commit(_ batch: CommitBatch) async throws -> CommitResult { try await onCommit(batch, base) }
-
-    public func createSale(_ draft: SaleDraft) async throws -> Sale { try await base.createSale(draft) }
-    public func sale() async throws -> Sale? { try await base.sale() }
-    public func catalogue() async throws -> Catalogue { try await base.catalogue() }
-    public func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale {
-        try await base.setSaleState(from: from, to: to)
-    }
-    public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
-        try await base.setFrozen(sku, frozen)
-    }
-    public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
-        try await base.restock(sku, units: units)
-    }
-    public func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
-        try await base.claimEpoch(bucket: bucket, above: above, by: claimant)
-    }
-    public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
-        try await base.fold(bucket: bucket, claim: claim)
-    }
-    public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
-        try await base.markOpened(bucket: bucket, claim: claim)
-    }
-    public func buckets() async throws -> [BucketRecord] { try await base.buckets() }
-    public func cancel(_ orders: [Order]) async throws -> [CancelResult] { try await base.cancel(orders) }
-    public func pendingGiveBacks(limit: Int) async throws -> [GiveBack] {
-        try await base.pendingGiveBacks(limit: limit)
-    }
-    public func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
-        try await base.pendingGiveBacks(bucket: bucket, limit: limit)
-    }
-    public func pendingRestocks() async throws -> [Restock] { try await base.pendingRestocks() }
-    public func absent(_ flows: [FlowID]) async throws -> [FlowID] { try await base.absent(flows) }
-    public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
-        try await base.foldForCut(bucket: bucket, through: id)
-    }
-    public func skuCounters() async throws -> [SKUCounters] { try await base.skuCounters() }
-    public func orderTotals() async throws -> OrderTotals { try await base.orderTotals() }
-    public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
-        try await base.ledgerPage(sku: sku, after: after, limit: limit)
-    }
-    public func audit(_ entry: AuditEntry) async throws { try await base.audit(entry) }
-    public func auditTrail(limit: Int) async throws -> [AuditEntry] { try await base.auditTrail(limit: limit) }
-    public func close() async { await base.close() }
 }

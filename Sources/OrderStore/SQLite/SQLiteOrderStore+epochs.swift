@@ -20,7 +20,7 @@ extension SQLiteOrderStore {
             try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
             try database.execute(
                 sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
-                arguments: [epoch, bucket.rawValue, claimant, SQLiteWriter.now()])
+                arguments: [epoch, bucket.rawValue, claimant, Int64(self.clock.unixMilliseconds)])
             try database.execute(
                 sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
                 arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
@@ -79,7 +79,7 @@ extension SQLiteOrderStore {
                     arguments: [BucketState.open.rawValue, claim.rawValue, bucket.rawValue])
                 try database.execute(
                     sql: "UPDATE epochs SET openedAt = ? WHERE epoch = ?",
-                    arguments: [SQLiteWriter.now(), claim.rawValue])
+                    arguments: [Int64(self.clock.unixMilliseconds), claim.rawValue])
                 try database.execute(
                     sql: "DELETE FROM settled WHERE bucket = ? AND epoch < ?",
                     arguments: [bucket.rawValue, claim.rawValue])

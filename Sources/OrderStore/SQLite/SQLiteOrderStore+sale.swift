@@ -109,7 +109,8 @@ extension SQLiteOrderStore {
             try database.execute(sql: "UPDATE sales SET state = ?", arguments: [to.rawValue])
             if to == .open {
                 try database.execute(
-                    sql: "UPDATE sales SET openedAt = ? WHERE openedAt IS NULL", arguments: [SQLiteWriter.now()])
+                    sql: "UPDATE sales SET openedAt = ? WHERE openedAt IS NULL",
+                    arguments: [Int64(self.clock.unixMilliseconds)])
             }
             return try Self.requireSale(database)
         }

@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-import Inventory
+public import Inventory
 import Synchronization
 
 /// The order store in one SQLite file, through GRDB: one writing connection, several reading ones, each on a dispatch queue
@@ -20,13 +20,16 @@ public final class SQLiteOrderStore: OrderStore {
     /// Whether every writing method is refused.
     public let isReadOnly: Bool
     let pool: DatabasePool
+    /// Whose time rows carry.
+    let clock: SaleClock
     private let writer = WriterBox()
     /// Why nothing may be written any more: a failed fsync or a damaged file.
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
 
-    private init(path: String, isReadOnly: Bool, pool: DatabasePool) {
+    private init(path: String, isReadOnly: Bool, pool: DatabasePool, clock: SaleClock) {
+        self.clock = clock
         self.path = path
         self.isReadOnly = isReadOnly
         self.pool = pool
@@ -38,9 +41,12 @@ public final class SQLiteOrderStore: OrderStore {
     ///
     /// Blocks while it does so: call it at start, not in the middle of a sale.
     ///
+    /// - Parameter clock: whose time rows carry.
     /// - Throws: `OrderStoreError` (refused): not a database, another program's file, a newer version's, no such folder,
     ///   not writable, locked, or a file system on which the required settings do not hold.
-    public static func open(path: String, readOnly: Bool = false) throws -> SQLiteOrderStore {
+    public static func open(
+        path: String, readOnly: Bool = false, clock: SaleClock = .system
+    ) throws -> SQLiteOrderStore {
         do {
             let exists = try checkFile(path: path, readOnly: readOnly)
             if exists { try checkOwner(path: path, readOnly: readOnly) }
@@ -64,7 +70,7 @@ public final class SQLiteOrderStore: OrderStore {
                     guard try pool.read(migrator.hasCompletedMigrations) else { throw error }
                 }
             }
-            return SQLiteOrderStore(path: path, isReadOnly: readOnly, pool: pool)
+            return SQLiteOrderStore(path: path, isReadOnly: readOnly, pool: pool, clock: clock)
         } catch {
             throw SQLiteErrors.describe(error, path: path).error
         }
@@ -187,7 +193,7 @@ public final class SQLiteOrderStore: OrderStore {
     ) -> Result<T, OrderStoreError> {
         if let fatal = fatal.withLock({ $0 }) { return .failure(OrderStoreError(.refused, fatal.message)) }
         do {
-            let session = try writer.session(database)
+            let session = try writer.session(database, clock: clock)
             return .success(try session.transaction { try body(database, session) })
         } catch {
             return .failure(tell(error))
@@ -231,9 +237,9 @@ public final class SQLiteOrderStore: OrderStore {
 private final class WriterBox: @unchecked Sendable {
     private var present: SQLiteWriter?
 
-    func session(_ database: Database) throws -> SQLiteWriter {
+    func session(_ database: Database, clock: SaleClock) throws -> SQLiteWriter {
         if let present { return present }
-        let made = try SQLiteWriter(database)
+        let made = try SQLiteWriter(database, clock: clock)
         present = made
         return made
     }

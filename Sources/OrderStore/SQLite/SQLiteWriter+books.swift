@@ -60,7 +60,7 @@ extension SQLiteWriter {
     /// Begins the books of a transaction.
     func openBooks() throws {
         books.clear()
-        books.now = Self.now()
+        books.now = now()
         books.isDurable = true
         if try findDurability.next() {
             books.isDurable = findDurability.int64(0) != 0

@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import GRDBSQLite
 import Inventory
@@ -9,6 +8,7 @@ import Inventory
 /// single orders, `+books.swift` keeps the counters of the transaction under way.
 final class SQLiteWriter {
     private let connection: OpaquePointer
+    private let clock: SaleClock
     private let begin: SQLiteStatement
     private let commitTransaction: SQLiteStatement
     private let rollback: SQLiteStatement
@@ -40,7 +40,8 @@ final class SQLiteWriter {
 
     var books = TransactionBooks()
 
-    init(_ database: Database) throws {
+    init(_ database: Database, clock: SaleClock) throws {
+        self.clock = clock
         guard let connection = database.sqliteConnection else {
             throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the connection is closed")
         }
@@ -126,7 +127,7 @@ final class SQLiteWriter {
     }
 
     /// Unix milliseconds.
-    static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+    func now() -> Int64 { Int64(clock.unixMilliseconds) }
 }
 
 /// An order's lines as `giveBacks.lines` and dead letters hold them: SKU number and quantity, 4 bytes each, little endian.

@@ -1,0 +1,38 @@
+/// The time by which a sale runs, injected: the machine's, or a simulation's.
+///
+/// Its instants are those of `ContinuousClock`, which goes on while the machine sleeps (CLOCK_BOOTTIME on Linux): whoever
+/// slept through a recovery must know it.
+public struct SaleClock: Clock {
+    public typealias Instant = ContinuousClock.Instant
+
+    /// A clock that is not the machine's.
+    public protocol Source: Sendable {
+        var now: ContinuousClock.Instant { get }
+        /// Milliseconds since 1970.
+        var unixMilliseconds: UInt64 { get }
+        /// Throws `CancellationError` if the task is cancelled meanwhile.
+        func sleep(until deadline: ContinuousClock.Instant) async throws
+    }
+
+    /// `nil`: the machine's clocks, without a detour.
+    private let source: (any Source)?
+
+    /// The machine's clocks.
+    public static let system = SaleClock(source: nil)
+
+    public init(_ source: any Source) { self.source = source }
+    private init(source: (any Source)?) { self.source = source }
+
+    public var now: ContinuousClock.Instant { source?.now ?? ContinuousClock.now }
+    /// Milliseconds since 1970: where a moment must mean the same to every process.
+    public var unixMilliseconds: UInt64 { source?.unixMilliseconds ?? WallClock.milliseconds }
+    public var minimumResolution: Duration { .nanoseconds(1) }
+
+    public func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {
+        if let source {
+            try await source.sleep(until: deadline)
+        } else {
+            try await ContinuousClock().sleep(until: deadline, tolerance: tolerance)
+        }
+    }
+}

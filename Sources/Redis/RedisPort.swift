@@ -1,0 +1,54 @@
+/// Redis as engine, workers, recovery and reconciliation see it: commands and scripts by slot.
+///
+/// `RedisCluster` is the real one. A fault is a decorator over this port, or another implementation of it.
+public protocol RedisPort: Sendable {
+    typealias Completion = @Sendable (Result<RedisReply, RedisError>) -> Void
+
+    /// Whether the servers form a Redis Cluster.
+    var isCluster: Bool { get }
+    /// The nodes, for people to look at.
+    var status: [RedisNodeStatus] { get }
+    /// The address of the master of a slot; `nil` when none is known.
+    func master(ofSlot slot: Int) -> RedisAddress?
+
+    /// Sends a command to the master of `slot`; the completion may be called on any thread and must not block.
+    func send(
+        slot: Int, command: RedisCommand, deadline: ContinuousClock.Instant, completion: @escaping Completion)
+    /// Runs a script on the master of `slot`; a server that forgot it gets the source.
+    func evaluate(
+        _ script: LoadedScript, _ call: ScriptCall, slot: Int, deadline: ContinuousClock.Instant,
+        completion: @escaping Completion)
+    /// Compiles a script on every master that answers, and learns its hash.
+    func load(_ script: RedisScript) async throws(RedisError) -> LoadedScript
+    /// Sends a command to every master; answers in the order of their slots.
+    func onEachMaster(
+        _ command: RedisCommand, deadline: ContinuousClock.Instant
+    ) async -> [(address: RedisAddress, result: Result<RedisReply, RedisError>)]
+
+    /// Ends all connections: what waits is `notSent`, what was sent is `unknown`. Idempotent.
+    func close()
+}
+
+extension RedisPort {
+    /// `send`, awaited.
+    public func call(
+        slot: Int, _ command: RedisCommand, deadline: ContinuousClock.Instant
+    ) async throws(RedisError) -> RedisReply {
+        let result = await withCheckedContinuation { continuation in
+            send(slot: slot, command: command, deadline: deadline) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// `evaluate`, awaited.
+    public func evaluate(
+        _ script: LoadedScript, _ call: ScriptCall, slot: Int, deadline: ContinuousClock.Instant
+    ) async throws(RedisError) -> RedisReply {
+        let result = await withCheckedContinuation { continuation in
+            evaluate(script, call, slot: slot, deadline: deadline) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+}
+
+extension RedisCluster: RedisPort {}
