@@ -78,6 +78,7 @@ public final class DeductionEngine: Sendable {
     let durability: Durability
     let configuration: Configuration
     let commits: GroupCommit
+    let oldFlows: OldFlowDesk
     let onFence: @Sendable (Fence) -> Void
     let clock: SaleClock
     let lanes: [Lane]
@@ -100,6 +101,7 @@ public final class DeductionEngine: Sendable {
         self.onFence = onFence
         self.clock = clock
         commits = GroupCommit(store: store, clock: clock)
+        oldFlows = OldFlowDesk(store: store)
         let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
         var limits = LaneState.Limits()
         limits.callOrdersMax = min(configuration.callOrdersMax, OutboxBlob.orderCountMax)
@@ -120,9 +122,11 @@ public final class DeductionEngine: Sendable {
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
+            group.addTask { await self.oldFlows.run() }
             group.addTask {
                 await self.watchStoppedLanes()
                 self.commits.stop()
+                self.oldFlows.stop()
             }
         }
         for lane in lanes {

@@ -5,10 +5,11 @@ public import Inventory
 /// ```
 /// offset  bytes  field
 /// 0       1      version = 1
-/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair
+/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 6: some order names its buyer
 /// 2       6      Unix milliseconds at which the call was formed
 /// 8       2      number of orders (kinds 1 and 2), else 0
 /// 10             kinds 1 and 2, for each order: flow 16 · digest 6 · lines 1 · for each line: SKU number 4 · quantity 4
+///                then, with bit 6, for each order: buyer 16, zero for nobody
 ///                kind 3: SKU number 4 · version before 8 · units 8
 ///                kind 4: SKU number 4 · frozen 1
 ///                kind 5: nothing
@@ -27,6 +28,8 @@ public struct OutboxBlob: Sendable, Hashable {
     }
 
     public static let version: UInt8 = 1
+    /// In the kind: the orders are followed by their buyers.
+    public static let buyersBit: UInt8 = 0x40
     public static let headerBytes = 10
     /// Orders in one entry at most: the count is 16 bits, Lua's stack less.
     public static let orderCountMax = 4_096
@@ -77,7 +80,9 @@ public struct OutboxBlob: Sendable, Hashable {
     private static func append(orders: [Order], kind: UInt8, milliseconds: UInt64, to buffer: inout [UInt8]) {
         precondition(orders.count <= orderCountMax)
         buffer.reserveCapacity(headerBytes + orders.count * 31)
-        appendHeader(kind: kind, milliseconds: milliseconds, count: orders.count, to: &buffer)
+        let namesBuyers = orders.contains { $0.buyer != nil }
+        appendHeader(
+            kind: kind | (namesBuyers ? buyersBit : 0), milliseconds: milliseconds, count: orders.count, to: &buffer)
         for order in orders {
             order.flow.append(to: &buffer)
             order.digest.append(to: &buffer)
@@ -85,6 +90,14 @@ public struct OutboxBlob: Sendable, Hashable {
             for line in order.lines {
                 append(UInt32(bitPattern: line.sku.rawValue), to: &buffer)
                 append(UInt32(bitPattern: line.quantity), to: &buffer)
+            }
+        }
+        guard namesBuyers else { return }
+        for order in orders {
+            if let buyer = order.buyer {
+                buyer.append(to: &buffer)
+            } else {
+                buffer.append(contentsOf: repeatElement(0, count: 16))
             }
         }
     }
@@ -98,14 +111,11 @@ public struct OutboxBlob: Sendable, Hashable {
         else { return nil }
         milliseconds = UInt64(high) << 32 | UInt64(low)
         switch kind {
-        case 1, 2:
-            var orders: [Order] = []
-            orders.reserveCapacity(Int(count))
-            for _ in 0..<count {
-                guard let order = reader.order(bucket: bucket) else { return nil }
-                orders.append(order)
+        case 1, 2, 1 | Self.buyersBit, 2 | Self.buyersBit:
+            guard let orders = reader.orders(Int(count), bucket: bucket, nameBuyers: kind & Self.buyersBit != 0) else {
+                return nil
             }
-            payload = kind == 1 ? .deduct(orders) : .release(orders)
+            payload = kind & ~Self.buyersBit == 1 ? .deduct(orders) : .release(orders)
         case 3:
             guard let sku = reader.sku(), let version = reader.integer(Int64.self),
                 let units = reader.integer(Int64.self)
@@ -138,26 +148,59 @@ public struct OutboxBlob: Sendable, Hashable {
 
         mutating func sku() -> SKUNumber? { integer(Int32.self).map(SKUNumber.init(rawValue:)) }
 
-        mutating func order(bucket: BucketNumber) -> Order? {
-            guard position + 23 <= bytes.count else { return nil }
-            let (high, low) = bytes.withUnsafeBytes {
+        /// An order as it stands in the blob, before its buyer is known.
+        struct PackedOrder {
+            let flow: FlowID
+            let digest: OrderDigest
+            let lines: [OrderLine]
+        }
+
+        mutating func orders(_ count: Int, bucket: BucketNumber, nameBuyers: Bool) -> [Order]? {
+            var packed: [PackedOrder] = []
+            packed.reserveCapacity(count)
+            for _ in 0..<count {
+                guard let order = order() else { return nil }
+                packed.append(order)
+            }
+            var orders: [Order] = []
+            orders.reserveCapacity(count)
+            for some in packed {
+                var buyer: BuyerID?
+                if nameBuyers {
+                    guard let bytes = sixteenBytes() else { return nil }
+                    buyer = BuyerID(high: bytes.high, low: bytes.low)
+                }
+                let order = Order(trustedFlow: some.flow, bucket: bucket, sortedLines: some.lines, buyer: buyer)
+                guard order.digest == some.digest else { return nil }
+                orders.append(order)
+            }
+            return orders
+        }
+
+        private mutating func sixteenBytes() -> (high: UInt64, low: UInt64)? {
+            guard position + 16 <= bytes.count else { return nil }
+            defer { position += 16 }
+            return bytes.withUnsafeBytes {
                 (
                     UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)),
                     UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: position + 8, as: UInt64.self))
                 )
             }
-            let digest = OrderDigest(bytes: bytes[position + 16..<position + 22])
-            let lineCount = Int(bytes[position + 22])
-            position += 23
-            guard lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
+        }
+
+        private mutating func order() -> PackedOrder? {
+            guard let flow = sixteenBytes(), position + 7 <= bytes.count else { return nil }
+            let digest = OrderDigest(bytes: bytes[position..<position + 6])
+            let lineCount = Int(bytes[position + 6])
+            position += 7
+            guard let digest, lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
             var lines: [OrderLine] = []
             lines.reserveCapacity(lineCount)
             for _ in 0..<lineCount {
                 guard let sku = sku(), let quantity = integer(Int32.self), quantity >= 1 else { return nil }
                 lines.append(OrderLine(sku: sku, quantity: quantity))
             }
-            let order = Order(trustedFlow: FlowID(high: high, low: low), bucket: bucket, sortedLines: lines)
-            return order.digest == digest ? order : nil
+            return PackedOrder(flow: FlowID(high: flow.high, low: flow.low), digest: digest, lines: lines)
         }
     }
 }

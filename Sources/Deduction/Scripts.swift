@@ -11,6 +11,7 @@ public struct Scripts: Sendable {
     public let freeze: LoadedScript
     public let state: LoadedScript
     public let repair: LoadedScript
+    public let archive: LoadedScript
     public let cut: LoadedScript
     public let close: LoadedScript
     public let rebuild: LoadedScript
@@ -30,6 +31,8 @@ public struct Scripts: Sendable {
             freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
+            archive: try await load(
+                "archive", guarding(inEveryState) + text(PackageResources.archive_lua), on: cluster),
             cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
             close: try await load("close", text(PackageResources.close_lua), on: cluster),
             rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),

@@ -20,14 +20,18 @@ public struct Order: Hashable, Sendable {
     public let bucket: BucketNumber
     /// Sorted by SKU, no SKU twice.
     public let lines: [OrderLine]
-    /// A short digest of bucket and lines: what tells a retry from another order under the same flow.
+    /// Who buys; a SKU that is limited per buyer is not sold without.
+    public let buyer: BuyerID?
+    /// A short digest of bucket, lines and buyer: what tells a retry from another order under the same flow.
     public let digest: OrderDigest
 
     /// Takes an order as given.
     ///
     /// - Throws: `OrderError` for no or too many lines, a quantity outside 1 … `quantityMax`, a SKU twice, an unknown SKU, or
     ///   SKUs of more than one bucket.
-    public init(flow: FlowID, lines: [OrderLine], catalogue: Catalogue) throws(OrderError) {
+    public init(
+        flow: FlowID, lines: [OrderLine], catalogue: Catalogue, buyer: BuyerID? = nil
+    ) throws(OrderError) {
         guard !lines.isEmpty else { throw .noLines }
         guard lines.count <= Self.lineCountMax else { throw .tooManyLines(lines.count) }
         let sorted = lines.count == 1 ? lines : lines.sorted { $0.sku < $1.sku }
@@ -43,15 +47,18 @@ public struct Order: Hashable, Sendable {
             previous = line.sku
             bucket = entry.bucket
         }
-        self.init(trustedFlow: flow, bucket: bucket!, sortedLines: sorted)
+        self.init(trustedFlow: flow, bucket: bucket!, sortedLines: sorted, buyer: buyer)
     }
 
     /// An order read back from a store or an outbox entry, where it was checked when it was made.
-    public init(trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine]) {
+    public init(
+        trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine], buyer: BuyerID? = nil
+    ) {
         self.flow = flow
         self.bucket = bucket
         self.lines = lines
-        self.digest = OrderDigest(bucket: bucket, lines: lines)
+        self.buyer = buyer
+        self.digest = OrderDigest(bucket: bucket, lines: lines, buyer: buyer)
     }
 
     /// Units over all lines.
@@ -81,7 +88,7 @@ public enum OrderError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// 36 bits of FNV-1a over bucket and lines (Fowler, Noll, Vo), written as six characters of URL-safe base 64.
+/// 36 bits of FNV-1a over bucket, lines and buyer (Fowler, Noll, Vo), written as six characters of URL-safe base 64.
 ///
 /// It tells an honest retry from a reused flow; it is no defence against somebody who searches for collisions.
 public struct OrderDigest: Hashable, Sendable {
@@ -90,7 +97,7 @@ public struct OrderDigest: Hashable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue & 0xf_ffff_ffff }
 
-    public init(bucket: BucketNumber, lines: [OrderLine]) {
+    public init(bucket: BucketNumber, lines: [OrderLine], buyer: BuyerID? = nil) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func mix(_ value: UInt32) {
             for shift in stride(from: UInt32(0), to: 32, by: 8) {
@@ -101,6 +108,14 @@ public struct OrderDigest: Hashable, Sendable {
         for line in lines {
             mix(UInt32(bitPattern: line.sku.rawValue))
             mix(UInt32(bitPattern: line.quantity))
+        }
+        if let buyer {
+            // No SKU has this number: a buyer is never read as two lines more.
+            mix(.max)
+            for half in [buyer.high, buyer.low] {
+                mix(UInt32(truncatingIfNeeded: half >> 32))
+                mix(UInt32(truncatingIfNeeded: half))
+            }
         }
         self.init(rawValue: hash ^ hash >> 36)
     }

@@ -11,6 +11,7 @@ public final class SaleService: Sendable {
     public struct Options: Sendable {
         public var engine = DeductionEngine.Configuration()
         public var worker = OutboxWorker.Configuration()
+        public var archive = Archiver.Configuration()
         /// Pause between two comparisons.
         public var comparePeriod = Duration.seconds(2)
         public init() {}
@@ -30,6 +31,7 @@ public final class SaleService: Sendable {
     public let store: any OrderStore
     public let engine: DeductionEngine
     public let worker: OutboxWorker
+    public let archiver: Archiver
     public let supervisor: RecoverySupervisor
     public let recoverer: Recoverer
     public let control: SaleControl
@@ -83,6 +85,9 @@ public final class SaleService: Sendable {
         ) { bucket, epoch in
             supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
         }
+        archiver = Archiver(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.archive,
+            clock: clock)
         let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock)
         control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who)
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
@@ -131,6 +136,8 @@ public final class SaleService: Sendable {
             group.addTask { await self.engine.run() }
             group.addTask { await self.worker.run() }
             group.addTask { await self.giveBacks.run() }
+            group.addTask { await self.archiver.run() }
+            group.addTask { await self.watchStore(self.clock) }
             group.addTask { await self.supervisor.run() }
             group.addTask { await self.compareOnPeriod() }
         }

@@ -2,7 +2,7 @@ import Inventory
 import OrderStore
 
 /// An order store around whose writes the process may die: before one begins, or after it committed and before anybody knows.
-struct MortalOrderStore: OrderStore {
+struct MortalOrderStore: OrderStoreDecorator {
     let base: any OrderStore
     let death: DeathStep
 
@@ -41,31 +41,4 @@ struct MortalOrderStore: OrderStore {
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await step("mark opened") { try await base.markOpened(bucket: bucket, claim: claim) }
     }
-
-    func createSale(_ draft: SaleDraft) async throws -> Sale { try await base.createSale(draft) }
-    func sale() async throws -> Sale? { try await base.sale() }
-    func catalogue() async throws -> Catalogue { try await base.catalogue() }
-    func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale {
-        try await base.setSaleState(from: from, to: to)
-    }
-    func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool { try await base.setFrozen(sku, frozen) }
-    func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock { try await base.restock(sku, units: units) }
-    func buckets() async throws -> [BucketRecord] { try await base.buckets() }
-    func pendingGiveBacks(limit: Int) async throws -> [GiveBack] { try await base.pendingGiveBacks(limit: limit) }
-    func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
-        try await base.pendingGiveBacks(bucket: bucket, limit: limit)
-    }
-    func pendingRestocks() async throws -> [Restock] { try await base.pendingRestocks() }
-    func absent(_ flows: [FlowID]) async throws -> [FlowID] { try await base.absent(flows) }
-    func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
-        try await base.foldForCut(bucket: bucket, through: id)
-    }
-    func skuCounters() async throws -> [SKUCounters] { try await base.skuCounters() }
-    func orderTotals() async throws -> OrderTotals { try await base.orderTotals() }
-    func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
-        try await base.ledgerPage(sku: sku, after: after, limit: limit)
-    }
-    func audit(_ entry: AuditEntry) async throws { try await base.audit(entry) }
-    func auditTrail(limit: Int) async throws -> [AuditEntry] { try await base.auditTrail(limit: limit) }
-    func close() async { await base.close() }
 }

@@ -39,14 +39,16 @@ struct Fixture {
     let bucket = BucketNumber(rawValue: 1)
     let otherBucket = BucketNumber(rawValue: 2)
 
-    init(_ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10) async throws {
+    init(
+        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, limitPerBuyer: Int64? = nil
+    ) async throws {
         folder = try TemporaryFolder()
         store = try kind.open(folder)
         _ = try await store.createSale(
             SaleDraft(
                 name: "test", durability: durability,
                 skus: [
-                    .init(sku: "a", name: "A", tag: "x", allocated: units),
+                    .init(sku: "a", name: "A", tag: "x", allocated: units, limitPerBuyer: limitPerBuyer),
                     .init(sku: "b", name: "B", tag: "x", allocated: units),
                     .init(sku: "c", name: "C", tag: "y", allocated: units),
                 ]))

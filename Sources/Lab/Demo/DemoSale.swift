@@ -32,15 +32,17 @@ public enum DemoSale {
     static let unitsPerLine = 1.25
 
     /// A sale of `skus` SKUs; SKU 1001 is the hottest.
-    public static func draft(name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock) -> SaleDraft
-    {
+    public static func draft(
+        name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock, limitPerBuyer: Int64? = nil
+    ) -> SaleDraft {
         let buckets = max(1, min(bucketsMax, skus / 8))
         let units = allocations(skus: skus, stock: stock)
         return SaleDraft(
             name: name, durability: durability,
             skus: (0..<skus).map { rank in
                 SaleDraft.SKU(
-                    sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank])
+                    sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank],
+                    limitPerBuyer: limitPerBuyer)
             })
     }
 

@@ -36,7 +36,7 @@ final class SQLiteWriter {
     let deleteSettled: SQLiteStatement
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
-    let ledgerOfBucket: SQLiteStatement
+    let limits: LimitStatements
 
     var books = TransactionBooks()
 
@@ -52,7 +52,7 @@ final class SQLiteWriter {
         rollback = try prepare("ROLLBACK")
 
         insertOrder = try prepare("INSERT OR IGNORE INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-        findOrder = try prepare("SELECT bucket, state, digest FROM orders WHERE flow = ?1")
+        findOrder = try prepare("SELECT bucket, state, digest, epoch, n FROM orders WHERE flow = ?1")
         changeOrder = try prepare(
             "UPDATE orders SET state = ?4 WHERE flow = ?1 AND bucket = ?2 AND digest = ?3 AND state = ?5")
         insertItem = try prepare("INSERT INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
@@ -74,12 +74,15 @@ final class SQLiteWriter {
             "INSERT INTO deadLetters (bucket, epoch, n, blob, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
 
         findSKU = try prepare(
-            "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
+            """
+            SELECT bucket, allocated, sold, reserved, overCapacity,
+                (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters WHERE sku = ?1
+            """)
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
         findBucket = try prepare(
             """
             SELECT epoch, state, drainedEpoch, drainedN,
-                EXISTS (SELECT 1 FROM settled WHERE bucket = number AND epoch = drainedEpoch)
+                EXISTS (SELECT 1 FROM settled WHERE bucket = number AND epoch = drainedEpoch), watermark
             FROM buckets WHERE number = ?1
             """)
         writeBucket = try prepare("UPDATE buckets SET drainedN = ?2 WHERE number = ?1")
@@ -96,8 +99,7 @@ final class SQLiteWriter {
             UPDATE restocks SET epoch = ?4, n = ?5
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
-        ledgerOfBucket = try prepare(
-            "SELECT flow, sku, quantity, kind, n FROM items WHERE bucket = ?1 ORDER BY flow, sku")
+        limits = try LimitStatements(database)
     }
 
     /// Runs `body` between BEGIN IMMEDIATE and COMMIT.
