@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CNcurses", path: "Sources/CNcurses"),
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(name: "CLua", path: "Sources/CLua"),
 
         // Layers, lowest first; imports only point down.
         .target(name: "Inventory", swiftSettings: strict),
@@ -38,6 +39,8 @@ let package = Package(
             name: "Redis",
             dependencies: ["CHiredis", "Host", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: strict),
+        // A Redis server in memory that runs the real scripts: what the simulator and its tests stand on.
+        .target(name: "RedisModel", dependencies: ["CLua", "Redis"], swiftSettings: strict),
         .target(
             name: "OrderStore",
             dependencies: [
@@ -64,7 +67,18 @@ let package = Package(
         .target(
             name: "Lab",
             dependencies: [
-                "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry", "Host",
+                "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
+                "Host",
+            ],
+            swiftSettings: strict),
+        // Judges a run of the rig by its history and its end; shares no code with what it judges.
+        .target(name: "Checker", dependencies: ["Inventory"], swiftSettings: strict),
+        // Worlds of one thread, one clock and one seed, in which the production code meets every fault.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation", "Operations",
+                "Telemetry", "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
@@ -72,13 +86,14 @@ let package = Package(
             name: "sellout",
             dependencies: [
                 "Inventory", "Telemetry", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab",
-                "Dashboard", "TerminalUI", "NcursesTerminal", "Host",
+                "Dashboard", "TerminalUI", "NcursesTerminal", "Host", "Simulation", "Checker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         // Tests mirror the targets.
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
+        .testTarget(name: "CheckerTests", dependencies: ["Checker", "Inventory"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
         .testTarget(
@@ -97,6 +112,10 @@ let package = Package(
             dependencies: [
                 "Deduction", "Reconciliation", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry", "SaleRig",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RedisModelTests",
+            dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",

@@ -12,15 +12,19 @@ extension DeductionEngine {
     func watchStoppedLanes() async {
         var waits: Waits = [:]
         var lookAtAllAt = clock.now
+        var silences: [BucketNumber: ContinuousClock.Instant] = [:]
         while !Task.isCancelled {
             do { try await clock.sleep(for: configuration.probeInterval) } catch { return }
             let stopped = stoppedLanes()
             let now = clock.now
+            chooseFencedSales(stopped, now: now, &silences)
             guard !stopped.isEmpty || now >= lookAtAllAt else { continue }
             for lane in stopped {
                 for ticket in lane.state.withLock({ $0.expire(now: now) }) { answerUnknown(ticket, .replyLost) }
             }
+            let began = clock.now
             if let records = try? await store.buckets() {
+                lease.withLock { $0.read(records, began: began) }
                 lookAtAllAt = now + configuration.recoveryPatience / 5
                 let byBucket = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0) })
                 followEpochs(of: stopped, byBucket)
@@ -58,7 +62,7 @@ extension DeductionEngine {
         var waiting: Waits = [:]
         for lane in lanes {
             guard let record = records[lane.bucket.number] else { continue }
-            let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
+            let (phase, epoch, n) = lane.state.withLock { ($0.phase, $0.epoch, $0.n) }
             let isFenced = phase != .open && phase != .unreachable
             guard isFenced || record.state == .recovering else { continue }
             var since = now
@@ -67,7 +71,7 @@ extension DeductionEngine {
             }
             if now - since >= configuration.recoveryPatience {
                 since = now
-                onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: .recovering))
+                onFence(Fence(bucket: lane.bucket.number, epoch: epoch, n: n, reason: .recovering))
             }
             waiting[lane.bucket.number] = (record.epoch, record.state, since)
         }
@@ -93,7 +97,7 @@ extension DeductionEngine {
                 lane.state.withLock { if $0.epoch == epoch { $0.stop(.fenced(.epoch)) } }
             } else if id.n < n {
                 fence(lane, reason: .behind, seenUnder: epoch)
-            } else {
+            } else if await mayPromise(lane, epoch: epoch) {
                 lane.state.withLock { if $0.epoch == epoch { $0.reopen(epoch: epoch, n: n) } }
                 pump(lane)
             }

@@ -5,7 +5,8 @@ public import Inventory
 /// ```
 /// offset  bytes  field
 /// 0       1      version = 1
-/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 6: some order names its buyer
+/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 6: some order names its buyer;
+///                bit 7: a section on orders over several buckets stands at the end
 /// 2       6      Unix milliseconds at which the call was formed
 /// 8       2      number of orders (kinds 1 and 2), else 0
 /// 10             kinds 1 and 2, for each order: flow 16 · digest 6 · lines 1 · for each line: SKU number 4 · quantity 4
@@ -14,6 +15,8 @@ public import Inventory
 ///                kind 4: SKU number 4 · frozen 1
 ///                kind 5: nothing
 ///                kind 6: SKU number 4 · delta that SQL must book 8 (signed)
+/// end            bit 7: number of orders over several buckets 2 · for each: its place among the orders 2 · its groups, as
+///                `WideOrder.appendGroups` writes them. The scripts never read this far.
 /// ```
 /// The stream entry has two fields: `o`, this blob, and `r`, a letter for each order (see deduct.lua and release.lua). The
 /// entry `<epoch>-0` that an opening writes has an empty blob.
@@ -29,7 +32,7 @@ public struct OutboxBlob: Sendable, Hashable {
 
     public static let version: UInt8 = 1
     /// In the kind: the orders are followed by their buyers.
-    public static let buyersBit: UInt8 = 0x40
+    static let buyersFlag: UInt8 = 0x40
     public static let headerBytes = 10
     /// Orders in one entry at most: the count is 16 bits, Lua's stack less.
     public static let orderCountMax = 4_096
@@ -66,7 +69,7 @@ public struct OutboxBlob: Sendable, Hashable {
         return buffer
     }
 
-    private static func append<Value: FixedWidthInteger>(_ value: Value, to buffer: inout [UInt8]) {
+    static func append<Value: FixedWidthInteger>(_ value: Value, to buffer: inout [UInt8]) {
         withUnsafeBytes(of: value.littleEndian) { buffer.append(contentsOf: $0) }
     }
 
@@ -82,7 +85,7 @@ public struct OutboxBlob: Sendable, Hashable {
         buffer.reserveCapacity(headerBytes + orders.count * 31)
         let namesBuyers = orders.contains { $0.buyer != nil }
         appendHeader(
-            kind: kind | (namesBuyers ? buyersBit : 0), milliseconds: milliseconds, count: orders.count, to: &buffer)
+            kind: kind | (namesBuyers ? buyersFlag : 0), milliseconds: milliseconds, count: orders.count, to: &buffer)
         for order in orders {
             order.flow.append(to: &buffer)
             order.digest.append(to: &buffer)
@@ -92,30 +95,37 @@ public struct OutboxBlob: Sendable, Hashable {
                 append(UInt32(bitPattern: line.quantity), to: &buffer)
             }
         }
-        guard namesBuyers else { return }
-        for order in orders {
-            if let buyer = order.buyer {
-                buyer.append(to: &buffer)
-            } else {
-                buffer.append(contentsOf: repeatElement(0, count: 16))
+        if namesBuyers {
+            for order in orders {
+                if let buyer = order.buyer {
+                    buyer.append(to: &buffer)
+                } else {
+                    buffer.append(contentsOf: repeatElement(0, count: 16))
+                }
             }
         }
+        appendWideSection(orders, to: &buffer)
     }
 
     /// Reads a blob of `bucket`; `nil` for anything that is not one, to the last byte: such an entry is a dead letter.
     public init?(bytes: [UInt8], bucket: BucketNumber) {
         var reader = Reader(bytes: bytes)
-        guard reader.integer(UInt8.self) == Self.version, let kind = reader.integer(UInt8.self),
+        guard reader.integer(UInt8.self) == Self.version, let kindAndFlags = reader.integer(UInt8.self),
             let low = reader.integer(UInt32.self), let high = reader.integer(UInt16.self),
             let count = reader.integer(UInt16.self)
         else { return nil }
         milliseconds = UInt64(high) << 32 | UInt64(low)
+        let kind = kindAndFlags & ~(Self.wideFlag | Self.buyersFlag)
+        let hasWideSection = kindAndFlags & Self.wideFlag != 0
+        let namesBuyers = kindAndFlags & Self.buyersFlag != 0
+        guard kind == kindAndFlags || kind <= 2 else { return nil }
         switch kind {
-        case 1, 2, 1 | Self.buyersBit, 2 | Self.buyersBit:
-            guard let orders = reader.orders(Int(count), bucket: bucket, nameBuyers: kind & Self.buyersBit != 0) else {
-                return nil
-            }
-            payload = kind & ~Self.buyersBit == 1 ? .deduct(orders) : .release(orders)
+        case 1, 2:
+            var digests: [Int: OrderDigest] = [:]
+            guard var orders = reader.orders(Int(count), bucket: bucket, nameBuyers: namesBuyers, strange: &digests),
+                hasWideSection ? reader.wideSection(&orders, digests) : digests.isEmpty
+            else { return nil }
+            payload = kind == 1 ? .deduct(orders) : .release(orders)
         case 3:
             guard let sku = reader.sku(), let version = reader.integer(Int64.self),
                 let units = reader.integer(Int64.self)
@@ -133,7 +143,7 @@ public struct OutboxBlob: Sendable, Hashable {
         guard reader.isAtEnd else { return nil }
     }
 
-    private struct Reader {
+    struct Reader {
         let bytes: [UInt8]
         var position = 0
         init(bytes: [UInt8]) { self.bytes = bytes }
@@ -155,7 +165,11 @@ public struct OutboxBlob: Sendable, Hashable {
             let lines: [OrderLine]
         }
 
-        mutating func orders(_ count: Int, bucket: BucketNumber, nameBuyers: Bool) -> [Order]? {
+        /// - Parameter strange: by the orders' places, the digests that lines and buyer do not give: a group's covers what the
+        ///   section at the end says.
+        mutating func orders(
+            _ count: Int, bucket: BucketNumber, nameBuyers: Bool, strange: inout [Int: OrderDigest]
+        ) -> [Order]? {
             var packed: [PackedOrder] = []
             packed.reserveCapacity(count)
             for _ in 0..<count {
@@ -164,14 +178,14 @@ public struct OutboxBlob: Sendable, Hashable {
             }
             var orders: [Order] = []
             orders.reserveCapacity(count)
-            for some in packed {
+            for (place, some) in packed.enumerated() {
                 var buyer: BuyerID?
                 if nameBuyers {
                     guard let bytes = sixteenBytes() else { return nil }
                     buyer = BuyerID(high: bytes.high, low: bytes.low)
                 }
                 let order = Order(trustedFlow: some.flow, bucket: bucket, sortedLines: some.lines, buyer: buyer)
-                guard order.digest == some.digest else { return nil }
+                if order.digest != some.digest { strange[place] = some.digest }
                 orders.append(order)
             }
             return orders
@@ -190,10 +204,10 @@ public struct OutboxBlob: Sendable, Hashable {
 
         private mutating func order() -> PackedOrder? {
             guard let flow = sixteenBytes(), position + 7 <= bytes.count else { return nil }
-            let digest = OrderDigest(bytes: bytes[position..<position + 6])
+            guard let digest = OrderDigest(bytes: bytes[position..<position + 6]) else { return nil }
             let lineCount = Int(bytes[position + 6])
             position += 7
-            guard let digest, lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
+            guard lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
             var lines: [OrderLine] = []
             lines.reserveCapacity(lineCount)
             for _ in 0..<lineCount {

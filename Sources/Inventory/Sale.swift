@@ -1,11 +1,3 @@
-/// What "yes" means to a buyer; chosen per sale (DESIGN: durability).
-public enum Durability: String, Sendable, CaseIterable, Codable {
-    /// Yes is said after the script ran in Redis.
-    case memory
-    /// Yes is said after SQL committed the order.
-    case durable
-}
-
 /// A sale's state. Opening lets orders in; halting stops them; closing drains and reconciles.
 public enum SaleState: String, Sendable, CaseIterable, Codable {
     case warmed, open, halted, closed
@@ -19,13 +11,19 @@ public struct Sale: Hashable, Sendable {
     public let state: SaleState
     /// Unix milliseconds of the first opening.
     public let openedAtMilliseconds: Int64?
+    /// What buyers hear while a bucket is fenced.
+    public let whileFenced: WhileFenced
 
-    public init(id: Int64, name: String, durability: Durability, state: SaleState, openedAtMilliseconds: Int64?) {
+    public init(
+        id: Int64, name: String, durability: Durability, state: SaleState, openedAtMilliseconds: Int64?,
+        whileFenced: WhileFenced = .tryAgain
+    ) {
         self.id = id
         self.name = name
         self.durability = durability
         self.state = state
         self.openedAtMilliseconds = openedAtMilliseconds
+        self.whileFenced = whileFenced
     }
 }
 

@@ -12,6 +12,8 @@ public final class SaleService: Sendable {
         public var engine = DeductionEngine.Configuration()
         public var worker = OutboxWorker.Configuration()
         public var archive = Archiver.Configuration()
+        public var monitor = SaleMonitor.Configuration()
+        public var halfDone = HalfDoneFinder.Configuration()
         /// Pause between two comparisons.
         public var comparePeriod = Duration.seconds(2)
         public init() {}
@@ -32,9 +34,12 @@ public final class SaleService: Sendable {
     public let engine: DeductionEngine
     public let worker: OutboxWorker
     public let archiver: Archiver
+    /// Ends orders over several buckets that an engine left half done.
+    public let halfDone: HalfDoneFinder
     public let supervisor: RecoverySupervisor
     public let recoverer: Recoverer
     public let control: SaleControl
+    public let monitor: SaleMonitor
     public let events: EventLog
     private let giveBacks: GiveBackWorker
     private let options: Options
@@ -75,9 +80,9 @@ public final class SaleService: Sendable {
         self.supervisor = supervisor
         engine = try await DeductionEngine(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
-            configuration: options.engine, clock: clock
+            configuration: options.engine, whileFenced: sale.whileFenced, clock: clock
         ) { fence in
-            supervisor.report(fence.bucket, epoch: fence.epoch, reason: fence.reason)
+            supervisor.report(fence.bucket, epoch: fence.epoch, n: fence.n, reason: fence.reason)
         }
         worker = OutboxWorker(
             catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker,
@@ -88,8 +93,17 @@ public final class SaleService: Sendable {
         archiver = Archiver(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.archive,
             clock: clock)
+        halfDone = HalfDoneFinder(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.halfDone,
+            clock: clock)
         let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock)
-        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who)
+        let monitor = SaleMonitor(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
+            durability: sale.durability, events: events, configuration: options.monitor, clock: clock)
+        self.monitor = monitor
+        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who) {
+            await monitor.check()
+        }
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
@@ -135,19 +149,26 @@ public final class SaleService: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.engine.run() }
             group.addTask { await self.worker.run() }
+            group.addTask { await self.halfDone.run() }
             group.addTask { await self.giveBacks.run() }
             group.addTask { await self.archiver.run() }
             group.addTask { await self.watchStore(self.clock) }
             group.addTask { await self.supervisor.run() }
             group.addTask { await self.compareOnPeriod() }
+            group.addTask { [control] in
+                await self.monitor.run { await control.halt(because: $0).succeeded }
+            }
         }
     }
 
     /// Compares on a period until cancelled, and writes nothing: what `watch` runs beside somebody else's engines.
     public func observe() async {
-        while !Task.isCancelled {
-            _ = await compare()
-            try? await clock.sleep(for: options.comparePeriod)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.monitor.run(halt: nil) }
+            while !Task.isCancelled {
+                _ = await compare()
+                try? await clock.sleep(for: options.comparePeriod)
+            }
         }
     }
 

@@ -37,6 +37,15 @@ public protocol OrderStore: Sendable {
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
+    /// The short way of a recovery: nothing was lost, so nothing need be rebuilt.
+    ///
+    /// True if every entry of the epoch up to `id` is settled and none beyond it, and if for every SKU Redis holds exactly
+    /// what the movements up to `id` and the flows in SQL say. What Redis holds is then noted as the base of later cuts at
+    /// `<claim>-0`, give-backs and restocks that are pending stay pending, and the bucket can be opened. False changes
+    /// nothing: `fold` then.
+    ///
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
+    func reopen(bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]) async throws -> Bool
     /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
     /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale or was never folded.
     /// A second call under the same claim changes nothing and answers the same way.
@@ -44,7 +53,26 @@ public protocol OrderStore: Sendable {
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
 
+    // MARK: While a bucket is fenced
+
+    /// Takes orders in SQL alone, in one transaction, for buckets that nobody can sell from in Redis.
+    ///
+    /// It sells between the claim of a recovery and its fold, which then contains what was sold: so Redis is rebuilt with it.
+    /// A bucket that SQL still calls open is closed first, by a new epoch, if its epoch is the one in `closing`: from then on
+    /// no entry of the old epoch is settled outside a recovery. Only for a sale at `durable` that chose it and is open.
+    ///
+    /// - Parameters:
+    ///   - closing: the epochs under which the caller found buckets unfit.
+    ///   - claimant: who closes, for the record.
+    /// - Returns: what became of each order, in their order.
+    func sellFenced(
+        _ orders: [Order], closing: [BucketNumber: Epoch], by claimant: String
+    ) async throws -> [FencedSaleResult]
+
     // MARK: Orders
+    //
+    // An order over several buckets is taken group by group, each by the entry of its own bucket; until the last group has come it
+    // is `partial`, and its groups' units count as reserved. Paid and cancelled it is whole, whichever group is named.
 
     /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
     /// the order given.
@@ -63,6 +91,13 @@ public protocol OrderStore: Sendable {
     func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
     /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
     func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
+    /// Notes give-backs that Redis answered without an entry, because there was nothing to give: they are done.
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws
+    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
+    /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
     /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
@@ -148,7 +183,9 @@ public struct SaleDraft: Sendable {
     public let name: String
     public let durability: Durability
     public let skus: [SKU]
-    public init(name: String, durability: Durability, skus: [SKU]) {
+    public let whileFenced: WhileFenced
+    public init(name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain) {
+        self.whileFenced = whileFenced
         self.name = name
         self.durability = durability
         self.skus = skus
@@ -206,7 +243,7 @@ public struct EntrySettlement: Sendable {
 
 /// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that). It passes only in its
 /// bucket's present, open epoch.
-public struct DuplicateSettlement: Sendable {
+public struct DuplicateSettlement: Sendable, Hashable {
     public let order: Order
     /// The id of the entry that took it.
     public let id: OutboxID
@@ -214,6 +251,13 @@ public struct DuplicateSettlement: Sendable {
         self.order = order
         self.id = id
     }
+}
+
+/// What became of an order that SQL alone was asked to take.
+public enum FencedSaleResult: Sendable, Hashable {
+    /// Reserved now, or there before (`duplicate`), reserved or sold.
+    case reserved(duplicate: Bool)
+    case refused(Refusal)
 }
 
 /// A payment that arrived, or failed.
@@ -261,6 +305,8 @@ public enum OrderSettlement: Sendable, Hashable {
     case overCapacity
     /// The flow was cancelled before; its give-back is pending.
     case cancelled
+    /// One group of an order over several buckets was recorded, and counts; not all groups have come.
+    case partial
 }
 
 public enum EntryResult: Sendable {
@@ -335,9 +381,12 @@ public struct Restock: Sendable, Hashable {
 public struct OpeningState: Sendable, Hashable {
     public let saleState: SaleState
     public let frozen: Set<SKUNumber>
-    public init(saleState: SaleState, frozen: Set<SKUNumber>) {
+    /// Flows below it are never taken again; `nil`: none yet.
+    public let watermark: FlowID?
+    public init(saleState: SaleState, frozen: Set<SKUNumber>, watermark: FlowID? = nil) {
         self.saleState = saleState
         self.frozen = frozen
+        self.watermark = watermark
     }
 }
 
@@ -379,6 +428,25 @@ public struct BucketFold: Sendable {
         self.held = held
         self.watermark = watermark
         self.saleState = saleState
+    }
+}
+
+/// What Redis holds of one SKU.
+public struct HeldSKU: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    /// Fields in its ledger besides the control: flows, what buyers hold, repair marks.
+    public let flows: Int64
+    public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, flows: Int64) {
+        self.sku = sku
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = frozen
+        self.flows = flows
     }
 }
 
@@ -444,17 +512,20 @@ public struct OrderTotals: Sendable, Hashable {
     public let cancelled: Int64
     public let void: Int64
     public let overCapacity: Int64
+    /// Orders over several buckets of which not all groups have come.
+    public let partial: Int64
     public let deadLetters: Int64
     public let pendingGiveBacks: Int64
     public init(
-        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, deadLetters: Int64,
-        pendingGiveBacks: Int64
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, partial: Int64 = 0,
+        deadLetters: Int64, pendingGiveBacks: Int64
     ) {
         self.reserved = reserved
         self.sold = sold
         self.cancelled = cancelled
         self.void = void
         self.overCapacity = overCapacity
+        self.partial = partial
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }

@@ -7,11 +7,20 @@ final class ConnectionCore: Sendable {
 
     /// A command on its way to the thread.
     struct Submission: Sendable {
+        /// A command that goes out right behind another on the same connection, or not at all. It ends after it.
+        struct Tail: Sendable {
+            let command: RedisCommand
+            let completion: Completion
+        }
+
         let command: RedisCommand
+        var tail: Tail?
         /// Send ASKING right before it.
         let asking: Bool
         let deadline: ContinuousClock.Instant
         let completion: Completion
+
+        var byteCount: Int { command.byteCount + (tail?.command.byteCount ?? 0) }
     }
 
     private struct Inbox {
@@ -41,15 +50,13 @@ final class ConnectionCore: Sendable {
 
     func submit(_ submission: Submission) {
         // Counted before it is queued and given back when it ends, so that the limit holds over queue and flight together.
-        let bytes = submission.command.byteCount
+        let bytes = submission.byteCount
         let count = outstanding.add(1, ordering: .relaxed).newValue
         let total = outstandingBytes.add(bytes, ordering: .relaxed).newValue
         guard count <= options.outstandingCommandsMax, total <= options.outstandingBytesMax || count == 1 else {
-            ended(bytes: bytes)
-            submission.completion(
-                .failure(
-                    RedisError(
-                        .notSent, .overloaded, "\(address): \(count - 1) commands wait already; send fewer at once")))
+            end(
+                submission,
+                RedisError(.notSent, .overloaded, "\(address): \(count - 1) commands wait already; send fewer at once"))
             return
         }
         let (accepted, wake) = inbox.withLock { inbox in
@@ -60,8 +67,14 @@ final class ConnectionCore: Sendable {
         }
         if wake { notifier.notify() }
         guard !accepted else { return }
-        ended(bytes: bytes)
-        submission.completion(.failure(RedisError(.notSent, .closed, "\(address): the connection was closed")))
+        end(submission, RedisError(.notSent, .closed, "\(address): the connection was closed"))
+    }
+
+    /// Ends a submission of which nothing was sent.
+    func end(_ submission: Submission, _ error: RedisError) {
+        ended(bytes: submission.byteCount)
+        submission.completion(.failure(error))
+        submission.tail?.completion(.failure(error))
     }
 
     /// Ends the connection: what waits is `notSent`, what was sent is `unknown`.

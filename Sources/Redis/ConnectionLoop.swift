@@ -32,7 +32,8 @@ final class ConnectionLoop {
         let taken: ContinuousClock.Instant
         /// Position of its first byte in all that this connection encoded.
         let start: UInt64
-        let bytes: Int
+        /// Bytes to give back to the limit when it ends; `nil` for a tail, which is counted with its head.
+        let bytes: Int?
     }
 
     private let core: ConnectionCore
@@ -185,8 +186,14 @@ final class ConnectionLoop {
             pending.append(
                 Pending(
                     completion: submission.completion, deadline: submission.deadline, taken: next.taken,
-                    start: start, bytes: submission.command.byteCount))
+                    start: start, bytes: submission.byteCount))
             encode(submission.command)
+            guard let tail = submission.tail else { continue }
+            pending.append(
+                Pending(
+                    completion: tail.completion, deadline: submission.deadline, taken: next.taken,
+                    start: encodedBytes, bytes: nil))
+            encode(tail.command)
         }
     }
 
@@ -274,7 +281,7 @@ final class ConnectionLoop {
         }
         health.calls += 1
         window.record(now - head.taken)
-        core.ended(bytes: head.bytes)
+        if let bytes = head.bytes { core.ended(bytes: bytes) }
         if case .error(let text) = reply {
             health.errors += 1
             completion(.failure(.fromServer(text, at: core.address)))
@@ -324,7 +331,7 @@ final class ConnectionLoop {
             // Another command's deadline is for this one a lost connection.
             let kind = error.kind == .deadline && head.deadline > now ? .connectionLost : error.kind
             health.errors += 1
-            core.ended(bytes: head.bytes)
+            if let bytes = head.bytes { core.ended(bytes: bytes) }
             completion(.failure(RedisError(outcome, kind, error.message)))
         }
     }
@@ -337,8 +344,7 @@ final class ConnectionLoop {
 
     private func end(_ entry: Waiting, _ error: RedisError) {
         health.errors += 1
-        core.ended(bytes: entry.submission.command.byteCount)
-        entry.submission.completion(.failure(error))
+        core.end(entry.submission, error)
     }
 
     // MARK: Time

@@ -83,7 +83,9 @@ extension RedisCluster {
             topology.owners = owners
             let retired = topology.connections.filter { !named.contains($0.key) }
             for address in retired.keys { topology.connections[address] = nil }
-            return Array(retired.values)
+            let waiting = topology.waitingConnections.filter { !named.contains($0.key) }
+            for address in waiting.keys { topology.waitingConnections[address] = nil }
+            return Array(retired.values) + Array(waiting.values)
         }
         for connection in retired { connection.core.retire() }
     }

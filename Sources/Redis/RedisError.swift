@@ -55,7 +55,7 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
     /// Error replies mean that nothing was done, but for one case: a script that raised after it began keeps what it wrote.
     /// Redis marks such a reply with `on @user_script`. The errors that stop a script's *first* write (out of memory,
     /// read-only, misconfigured, no replicas: conditions that cannot change while it runs) still mean that nothing was done.
-    static func fromServer(_ text: String, at address: RedisAddress) -> RedisError {
+    public static func fromServer(_ text: String, at address: RedisAddress) -> RedisError {
         let code = text.prefix { $0 != " " }
         let kind: Kind =
             switch code {

@@ -10,6 +10,8 @@ public final class DeductionMeter: Sendable {
         public var released: Int64 = 0
         public var calls: Int64 = 0
         public var fences: Int64 = 0
+        /// Orders that SQL alone took, while their bucket was fenced.
+        public var soldInSQL: Int64 = 0
 
         public init() {}
         public var refusedTotal: Int64 { refused.values.reduce(0, +) }

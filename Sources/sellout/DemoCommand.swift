@@ -17,6 +17,7 @@ struct DemoCommand: ParsableCommand {
 
             sellout demo
             sellout demo --durability memory --outbox-delay 500ms
+            sellout demo --masters 1 --replicas 1
             sellout demo --skus 1 --units 10 --rate 2 --outbox-delay 3s
             sellout demo --no-ui --duration 20s --crash-at 8s --json
             """)
@@ -24,8 +25,17 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Redis masters; 1 is a plain single server.")
     var masters = 3
 
-    @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
+    @Option(help: "Replicas of each master, 0 to 2.")
+    var replicas = 0
+
+    @Option(
+        help: "What yes means: memory (the script ran), aof (so, with Redis's append-only file on), replicated:N (N replicas have it) or durable (SQL committed it)."
+    )
     var durability: Durability = .durable
+
+    @Option(
+        help: "While a bucket is fenced: try-again, or sql:RATE, where SQL alone sells RATE orders a second (durable).")
+    var whileFenced: WhileFenced = .tryAgain
 
     @Option(help: "SKUs in the sale.")
     var skus = 1_000
@@ -68,6 +78,7 @@ struct DemoCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...100).contains(masters) else { throw ValidationError("--masters \(masters): use 1 to 100") }
+        guard (0...2).contains(replicas) else { throw ValidationError("--replicas \(replicas): use 0 to 2") }
         guard (1...DemoSale.skusMax).contains(skus) else {
             throw ValidationError("--skus \(skus): use 1 to \(DemoSale.skusMax)")
         }
@@ -97,7 +108,9 @@ struct DemoCommand: ParsableCommand {
     private func floorConfiguration(expectedRate: Double) -> DemoFloor.Configuration {
         var floor = DemoFloor.Configuration()
         floor.masters = masters
+        floor.replicas = replicas
         floor.durability = durability
+        floor.whileFenced = whileFenced
         floor.skus = skus
         floor.stock =
             units.map { .each($0) }
@@ -160,7 +173,7 @@ extension DemoCommand: ScreenCommand {
         let proposedRate = rate.map { $0.perSecond ?? 1_000_000 } ?? Self.proposedRate
         let snapshot = WarRoomSnapshot(
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
-            topology: masters == 1 ? "single" : "cluster \(masters)")
+            topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let screen = try Screen(
             snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
             mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
@@ -189,4 +202,12 @@ extension DemoCommand: ScreenCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
+extension WhileFenced: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+    public var defaultValueDescription: String { description }
+}
+
+extension Durability: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+    public var defaultValueDescription: String { rawValue }
+}

@@ -112,6 +112,7 @@ final class EngineFloor: Sendable {
         let payments = history.entries.count { $0.paid == "confirmed" }
         let totals = try await store.orderTotals()
         #expect(totals.sold == Int64(payments))
+        #expect(totals.partial == 0)
         #expect(totals.void == 0 && totals.deadLetters == 0 && totals.pendingGiveBacks == 0)
         try await checkRedis(store, catalogue)
         await store.close()

@@ -40,7 +40,8 @@ struct Fixture {
     let otherBucket = BucketNumber(rawValue: 2)
 
     init(
-        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, limitPerBuyer: Int64? = nil
+        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, limitPerBuyer: Int64? = nil,
+        whileFenced: WhileFenced = .tryAgain
     ) async throws {
         folder = try TemporaryFolder()
         store = try kind.open(folder)
@@ -51,7 +52,7 @@ struct Fixture {
                     .init(sku: "a", name: "A", tag: "x", allocated: units, limitPerBuyer: limitPerBuyer),
                     .init(sku: "b", name: "B", tag: "x", allocated: units),
                     .init(sku: "c", name: "C", tag: "y", allocated: units),
-                ]))
+                ], whileFenced: whileFenced))
         catalogue = try await store.catalogue()
     }
 

@@ -40,14 +40,17 @@ public final class SaleRig: Sendable {
     ///   - units: allocation of SKU 1, 2, …
     ///   - buckets: SKUs are dealt out to this many buckets in turn.
     ///   - limitsPerBuyer: by SKU number.
+    ///   - replicas: of the one server; connected when `body` begins.
     ///   - isOpen: the sale is open and every bucket loaded; else it is a warmed sale whose buckets are new.
     public static func with(
         units: [Int64], buckets: Int = 1, limitsPerBuyer: [Int: Int64] = [:], durability: Durability = .durable,
-        isOpen: Bool = true, serverLines: [String] = [], _ body: (SaleRig) async throws -> Void
+        isOpen: Bool = true, replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
+        _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let fleet = try await EmbeddedFleet.start(.init(masters: 1, extraLines: serverLines))
+        let fleet = try await EmbeddedFleet.start(
+            .init(masters: 1, replicas: replicas, extraLines: serverLines))
         let outcome: Result<Void, any Error>
         do {
             let store = try SQLiteOrderStore.open(path: folder + "/orders.db")
@@ -58,7 +61,7 @@ public final class SaleRig: Sendable {
                         .init(
                             sku: "sku\(position + 1)", name: "SKU \(position + 1)", tag: "t\(position % buckets + 1)",
                             allocated: units, limitPerBuyer: limitsPerBuyer[position + 1])
-                    }))
+                    }, whileFenced: whileFenced))
             let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
             let rig = SaleRig(
                 fleet: fleet, cluster: cluster, store: store, catalogue: try await store.catalogue(),
@@ -303,7 +306,8 @@ public final class SaleRig: Sendable {
     ) async throws -> DeductionEngine {
         try await DeductionEngine(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: other ?? store, durability: durability,
-            configuration: configuration, onFence: onFence)
+            configuration: configuration, whileFenced: try await store.sale()?.whileFenced ?? .tryAgain,
+            onFence: onFence)
     }
 
     /// Runs `body` beside whatever `works` do, and ends those with it.

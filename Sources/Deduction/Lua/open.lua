@@ -1,9 +1,9 @@
 -- Recovery, step 6, the last write: stock and control of every SKU, the entry `<epoch>-0`, the state. Head: fence.lua.
 --
 -- ARGV 1 epoch · 2 `0` · 3 state · then for each pair: allocated, version, taken, frozen, ledger fields that the rebuild
--- wrote · then SQL's watermark, `` for none (without this argument the one that is there stays) · then for each pair the units
--- that one buyer may hold, `` for any number (without these arguments the limits that are there stay).
--- Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
+-- wrote (after a reopening, with the control) · then SQL's watermark, `` for none (without this argument the one that is there
+-- stays) · then for each pair the units that one buyer may hold, `` for any number (without these arguments the limits that
+-- are there stay). Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
 local n, failure = pass({recovering = true})
 if not n then return failure end
 local trailing = 4 + 5 * (#KEYS / 2 - 1)
@@ -30,5 +30,5 @@ for i = 1, #KEYS / 2 - 1 do
   }, 0))
 end
 if ARGV[trailing] then redis.call('HSET', KEYS[1], 'watermark', ARGV[trailing]) end
-redis.call('HSET', KEYS[1], 'state', ARGV[3])
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'was', '', 'process', process())
 return {1}

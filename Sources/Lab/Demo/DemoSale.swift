@@ -33,7 +33,8 @@ public enum DemoSale {
 
     /// A sale of `skus` SKUs; SKU 1001 is the hottest.
     public static func draft(
-        name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock, limitPerBuyer: Int64? = nil
+        name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock,
+        whileFenced: WhileFenced = .tryAgain, limitPerBuyer: Int64? = nil
     ) -> SaleDraft {
         let buckets = max(1, min(bucketsMax, skus / 8))
         let units = allocations(skus: skus, stock: stock)
@@ -43,7 +44,7 @@ public enum DemoSale {
                 SaleDraft.SKU(
                     sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank],
                     limitPerBuyer: limitPerBuyer)
-            })
+            }, whileFenced: whileFenced)
     }
 
     private static func productName(_ rank: Int) -> String {

@@ -1,64 +1,41 @@
 import Host
-public import Redis
+import Redis
 import Synchronization
 
-/// A private Redis Cluster, or a single server, on free loopback ports in a private folder.
+/// A private Redis Cluster, or a single server, with or without replicas, on free loopback ports in a private folder.
 ///
 /// Nothing of it outlives this process, whatever ends the process, unless `keepFolder` is given: the kernel kills the servers
 /// with the process, and the next start removes the folder. Holding a value of this type is what allows to inject faults.
 public final class EmbeddedFleet: Sendable {
-    public struct Configuration: Sendable {
-        /// Masters of the cluster; 1 is a plain single server. 1 … 100. (With 2, one crash silences the other as well: it
-        /// lacks a majority.)
-        public var masters = 3
-        /// Lines for every server's redis.conf, such as `appendonly yes`.
-        public var extraLines: [String] = []
-        /// Puts the fleet into this folder and leaves it running when this process ends.
-        public var keepFolder: String?
-        /// Told of every state, in order; must not block.
-        public var onState: (@Sendable (State) -> Void)?
+    /// Ports may be taken between the look and the use.
+    private static let attemptsMax = 5
 
-        public init(masters: Int = 3, extraLines: [String] = [], keepFolder: String? = nil) {
-            self.masters = masters
-            self.extraLines = extraLines
-            self.keepFolder = keepFolder
+    /// A master and those that copy it, by index.
+    struct Shard: Sendable {
+        var master: Int
+        var replicas: [Int]
+    }
+
+    struct Contents {
+        var servers: [FleetServer] = []
+        var ports: [Int] = []
+        var shards: [Shard] = []
+        /// Of a proxied fleet: before each server, for its replicas and, in a cluster, its clients.
+        var fronts: [WireProxy] = []
+        /// Of a proxied single master: before whichever server is master, for clients.
+        var door: WireProxy?
+        var stopped = false
+
+        func closeWires() {
+            for front in fronts { front.close() }
+            door?.close()
         }
     }
 
-    public enum State: Sendable, Equatable {
-        /// The servers start.
-        case starting
-        /// They run and agree on their cluster.
-        case forming
-        /// Every slot is served.
-        case serving
-        case stopped
-    }
-
-    /// A server as it is now.
-    public struct Node: Sendable, Equatable {
-        /// Its number in this fleet, from 0.
-        public let index: Int
-        public let address: RedisAddress
-        /// Its process; of a server that is down, the last one.
-        public let pid: Int32
-        public let isUp: Bool
-    }
-
-    /// Ports may be taken between the look and the use.
-    private static let attemptsMax = 5
-    private static let mastersMax = 100
-
-    private struct Contents {
-        var servers: [FleetServer] = []
-        var ports: [Int] = []
-        var stopped = false
-    }
-
-    private let configuration: Configuration
+    let configuration: Configuration
     private let binary: ServerBinary
     private let folder: FleetFolder
-    private let contents = Mutex(Contents())
+    let contents = Mutex(Contents())
 
     private init(configuration: Configuration, binary: ServerBinary, folder: FleetFolder) {
         self.configuration = configuration
@@ -71,19 +48,20 @@ public final class EmbeddedFleet: Sendable {
         let servers = contents.withLock { $0.servers }
         for server in servers { server.killNow() }
         folder.remove(servers: servers.count)
-        FleetPorts.release(contents.withLock { $0.ports })
+        contents.withLock { contents in
+            contents.closeWires()
+            FleetPorts.release(contents.ports)
+        }
     }
 
     /// Starts a fleet and waits until it serves every slot: 2 s for a cluster (Redis itself keeps a new master silent for
-    /// that long), well below 0.2 s for a single server.
+    /// that long), well below 0.2 s for a single server, a little more with replicas.
     ///
     /// - Throws: one line: no redis-server, too old, no free port, an unusable folder, a server that died with its last
     ///   log line. Nothing is left running then.
     public static func start(_ configuration: Configuration = Configuration()) async throws(FleetError) -> EmbeddedFleet
     {
-        guard (1...mastersMax).contains(configuration.masters) else {
-            throw FleetError(.misuse, "a fleet has 1 to \(mastersMax) masters, not \(configuration.masters)")
-        }
+        try configuration.validate()
         configuration.onState?(.starting)
         let binary = try await ServerBinary.find()
         let keepFolder = configuration.keepFolder
@@ -92,7 +70,7 @@ public final class EmbeddedFleet: Sendable {
         }
         let fleet = EmbeddedFleet(configuration: configuration, binary: binary, folder: folder)
         do throws(FleetError) {
-            try await fleet.startMasters()
+            try await fleet.startServers()
         } catch {
             await fleet.tearDown()
             throw error
@@ -101,13 +79,23 @@ public final class EmbeddedFleet: Sendable {
         return fleet
     }
 
-    /// `redis://` address of the first server.
-    public var url: String { url(of: 0) }
+    /// `redis://` address for clients: of a proxied single master for good; else of a master that runs now, the first if none
+    /// does.
+    public var url: String {
+        let contents = contents.withLock { $0 }
+        let masters = contents.shards.map { contents.servers[$0.master] }
+        let server = masters.first(where: \.isRunning) ?? masters[0]
+        return Self.url(server, at: contents.door?.address ?? contents.clientAddress(of: server))
+    }
 
-    /// `redis://` address of a server.
+    /// `redis://` address of one server for clients.
     public func url(of index: Int) -> String {
-        let server = contents.withLock { $0.servers[index] }
-        return "redis://\(server.password.map { ":\($0)@" } ?? "")\(server.address)"
+        let contents = contents.withLock { $0 }
+        return Self.url(contents.servers[index], at: contents.clientAddress(of: contents.servers[index]))
+    }
+
+    private static func url(_ server: FleetServer, at address: RedisAddress) -> String {
+        "redis://\(server.password.map { ":\($0)@" } ?? "")\(address)"
     }
 
     /// Absolute path of the folder that holds the servers.
@@ -116,10 +104,13 @@ public final class EmbeddedFleet: Sendable {
     /// Version of its redis-server, such as `7.0.15`.
     public var version: String { binary.version }
 
-    /// The servers: masters first, then added ones.
+    /// The servers: masters first, then their replicas, then added ones.
     public var nodes: [Node] {
-        contents.withLock { $0.servers }.map {
-            Node(index: $0.index, address: $0.address, pid: $0.pid, isUp: $0.isRunning)
+        let contents = contents.withLock { $0 }
+        return contents.servers.map { server in
+            Node(
+                index: server.index, role: contents.role(of: server.index), address: server.address,
+                clientAddress: contents.clientAddress(of: server), pid: server.pid, isUp: server.isRunning)
         }
     }
 
@@ -132,8 +123,8 @@ public final class EmbeddedFleet: Sendable {
         await server.kill()
     }
 
-    /// Starts a server that is down again: the same port, node and slots, without data unless `extraLines` keep it. Returns
-    /// once it serves; a cluster member does 2 s after its start.
+    /// Starts a server that is down again: the same port, node and slots, without data unless `options` keep it; a replica gets
+    /// its copy a moment later. Returns once it serves; a cluster member does 2 s after its start.
     public func restart(_ index: Int) async throws(FleetError) {
         let server = try server(index)
         guard !server.isRunning else { throw FleetError(.misuse, "\(server.address) is up already") }
@@ -152,19 +143,39 @@ public final class EmbeddedFleet: Sendable {
 
     /// Starts another server outside the cluster, such as a replica (`replicaof 127.0.0.1 7000`).
     public func addServer(extraLines: [String] = []) async throws(FleetError) -> Node {
+        let server = try makeServer(inCluster: false, replicaOf: nil, extraLines: extraLines)
+        try await server.start()
+        return nodes[server.index]
+    }
+
+    /// Another server, not started.
+    ///
+    /// - Parameter inCluster: whether it will be a member of a cluster, of which it knows nobody yet.
+    func makeServer(
+        inCluster: Bool, replicaOf master: RedisAddress?, extraLines: [String]
+    ) throws(FleetError) -> FleetServer {
         guard !contents.withLock({ $0.stopped }) else { throw FleetError(.misuse, "the fleet was stopped") }
-        let port = try FleetPorts.reserve(1)[0]
-        let server = try contents.withLock { contents throws(FleetError) in
+        let ports = try FleetPorts.reserve(inCluster ? 2 : 1)
+        let front =
+            configuration.isProxied ? try WireProxy(to: RedisAddress(host: "127.0.0.1", port: ports[0])) : nil
+        let member =
+            inCluster
+            ? ServerConfiguration.members(
+                masters: 0, replicas: 0, ports: [front?.address.port ?? ports[0]], busPorts: [ports[1]]) : []
+        return try contents.withLock { contents throws(FleetError) in
             let index = contents.servers.count
             let server = FleetServer(
-                index: index, configuration: .init(port: port, cluster: nil, extraLines: extraLines), binary: binary,
-                folder: try folder.makeNodeFolder(index), outlivesOwner: configuration.keepFolder != nil)
+                index: index,
+                configuration: .init(
+                    port: ports[0], cluster: inCluster ? (member, 0) : nil, options: configuration.options,
+                    extraLines: extraLines),
+                replicaOf: master, binary: binary, folder: try folder.makeNodeFolder(index),
+                outlivesOwner: configuration.keepFolder != nil)
             contents.servers.append(server)
-            contents.ports.append(port)
+            contents.ports += ports
+            if let front { contents.fronts.append(front) }
             return server
         }
-        try await server.start()
-        return Node(index: server.index, address: server.address, pid: server.pid, isUp: true)
     }
 
     // MARK: Ending
@@ -179,6 +190,7 @@ public final class EmbeddedFleet: Sendable {
     private func tearDown() async {
         let (servers, ports) = contents.withLock { contents in
             contents.stopped = true
+            contents.closeWires()
             return (contents.servers, contents.ports)
         }
         for server in servers { server.killNow() }
@@ -189,7 +201,7 @@ public final class EmbeddedFleet: Sendable {
 
     // MARK: Starting
 
-    private func server(_ index: Int) throws(FleetError) -> FleetServer {
+    func server(_ index: Int) throws(FleetError) -> FleetServer {
         try contents.withLock { contents throws(FleetError) in
             guard !contents.stopped else { throw FleetError(.misuse, "the fleet was stopped") }
             guard contents.servers.indices.contains(index) else {
@@ -199,16 +211,17 @@ public final class EmbeddedFleet: Sendable {
         }
     }
 
-    private func startMasters() async throws(FleetError) {
+    private func startServers() async throws(FleetError) {
         for attempt in 1... {
             do throws(FleetError) {
-                try await startMastersOnce()
+                try await startServersOnce()
                 return
             } catch {
                 let collided =
                     error.kind == .died && (error.message.contains("in use") || error.message.contains("taken"))
                 guard collided, attempt < Self.attemptsMax else { throw error }
                 let (servers, ports) = contents.withLock { contents in
+                    contents.closeWires()
                     defer { contents = Contents() }
                     return (contents.servers, contents.ports)
                 }
@@ -218,35 +231,64 @@ public final class EmbeddedFleet: Sendable {
         }
     }
 
-    private func startMastersOnce() async throws(FleetError) {
-        let count = configuration.masters
-        let isCluster = count > 1
-        let ports = try FleetPorts.reserve(isCluster ? 2 * count : 1)
+    private func startServersOnce() async throws(FleetError) {
+        let (masters, replicas) = (configuration.masters, configuration.replicas)
+        let count = masters * (1 + replicas)
+        let isCluster = masters > 1
+        let ports = try FleetPorts.reserve(isCluster ? 2 * count : count)
         contents.withLock { $0.ports = ports }
+        let told = try startWires(before: ports[..<count])
         let members =
             isCluster
-            ? ServerConfiguration.members(ports: Array(ports[..<count]), busPorts: Array(ports[count...])) : []
+            ? ServerConfiguration.members(
+                masters: masters, replicas: replicas, ports: told, busPorts: Array(ports[count...])) : []
         var servers: [FleetServer] = []
         for index in 0..<count {
             servers.append(
                 FleetServer(
                     index: index,
                     configuration: .init(
-                        port: ports[index], cluster: isCluster ? (members, index) : nil,
+                        port: ports[index], cluster: isCluster ? (members, index) : nil, options: configuration.options,
                         extraLines: configuration.extraLines),
+                    replicaOf: isCluster || index < masters ? nil : RedisAddress(host: "127.0.0.1", port: told[0]),
                     binary: binary, folder: try folder.makeNodeFolder(index),
                     outlivesOwner: configuration.keepFolder != nil))
         }
-        contents.withLock { [servers] in $0.servers = servers }
-        try await Self.onEach(servers) { server throws(FleetError) in try await server.start() }
-        guard isCluster else { return }
+        contents.withLock { [servers] contents in
+            contents.servers = servers
+            contents.shards = (0..<masters).map { shard in
+                let first = masters + shard * replicas
+                return Shard(master: shard, replicas: Array(first..<first + replicas))
+            }
+        }
+        // Masters first: a replica that finds nobody asks again only after a second.
+        try await Self.onEach(servers[..<masters]) { server throws(FleetError) in try await server.start() }
+        try await Self.onEach(servers[masters...]) { server throws(FleetError) in try await server.start() }
+        guard isCluster || replicas > 0 else { return }
         configuration.onState?(.forming)
-        try await Self.onEach(servers) { server throws(FleetError) in try await server.waitUntilItServes() }
+        try await Self.onEach(servers[...]) { server throws(FleetError) in
+            try await server.waitUntilItServes()
+            if server.index >= masters { try await server.waitUntilItFollows() }
+        }
+    }
+
+    /// Puts proxies before the servers, if the fleet is to have them. Returns the ports at which others find them.
+    private func startWires(before ports: ArraySlice<Int>) throws(FleetError) -> [Int] {
+        guard configuration.isProxied else { return Array(ports) }
+        for port in ports {
+            let front = try WireProxy(to: RedisAddress(host: "127.0.0.1", port: port))
+            contents.withLock { $0.fronts.append(front) }
+        }
+        if configuration.masters == 1 {
+            let door = try WireProxy(to: RedisAddress(host: "127.0.0.1", port: ports[ports.startIndex]))
+            contents.withLock { $0.door = door }
+        }
+        return contents.withLock { $0.fronts }.map(\.address.port)
     }
 
     /// Runs `body` for all servers at once; the first error, after all ended.
-    private static func onEach(
-        _ servers: [FleetServer], _ body: @escaping @Sendable (FleetServer) async throws(FleetError) -> Void
+    static func onEach(
+        _ servers: ArraySlice<FleetServer>, _ body: @escaping @Sendable (FleetServer) async throws(FleetError) -> Void
     ) async throws(FleetError) {
         let failure = await withTaskGroup(of: FleetError?.self) { group in
             for server in servers {
@@ -276,5 +318,25 @@ public final class EmbeddedFleet: Sendable {
             }
         }
         return try result.get()
+    }
+}
+
+extension EmbeddedFleet.Contents {
+    func role(of index: Int) -> EmbeddedFleet.Role {
+        for (number, shard) in shards.enumerated() {
+            if shard.master == index { return .master(shard: number) }
+            if shard.replicas.contains(index) { return .replica(shard: number) }
+        }
+        return .outside
+    }
+
+    /// Where clients are told to find a server.
+    func clientAddress(of server: FleetServer) -> RedisAddress {
+        fronts.isEmpty || door != nil ? server.address : fronts[server.index].address
+    }
+
+    /// Where replicas find a server.
+    func replicationAddress(of server: FleetServer) -> RedisAddress {
+        fronts.isEmpty ? server.address : fronts[server.index].address
     }
 }

@@ -8,6 +8,7 @@ import Host
 final class FleetFolder: Sendable {
     private static let prefix = "fleet-"
     private static let lockName = "lock"
+    private static let readBytesMax = 256 << 10
     /// How long another start or sweep may hold the common folder.
     private static let lockWaitMillisecondsMax = 10_000
 
@@ -82,6 +83,17 @@ final class FleetFolder: Sendable {
         }
     }
 
+    /// What a small file holds; `nil` where it cannot be read.
+    static func read(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return withUnsafeTemporaryAllocation(byteCount: readBytesMax, alignment: 1) { buffer in
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+        }
+    }
+
     // MARK: Sweeping
 
     /// Kills what servers are left in folders whose owner is dead, and removes the folders. The common lock is held.
@@ -118,7 +130,7 @@ final class FleetFolder: Sendable {
         }
     }
 
-    private static func entries(of folder: String) -> [String] {
+    static func entries(of folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

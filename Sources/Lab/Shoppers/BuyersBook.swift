@@ -54,7 +54,7 @@ public final class BuyersBook: Sendable {
         state.withLock { state in
             state.totals.acknowledged += 1
             var units: Int32 = 0
-            for line in order.lines {
+            for line in order.allLines {
                 units += line.quantity
                 if let position = catalogue.position(of: line.sku) { state.held[position] += Int64(line.quantity) }
             }
@@ -74,7 +74,7 @@ public final class BuyersBook: Sendable {
     func release(_ order: Order) {
         state.withLock { state in
             state.totals.released += 1
-            for line in order.lines {
+            for line in order.allLines {
                 if let position = catalogue.position(of: line.sku) { state.held[position] -= Int64(line.quantity) }
             }
         }

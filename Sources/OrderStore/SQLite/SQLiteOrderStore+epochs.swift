@@ -16,17 +16,24 @@ extension SQLiteOrderStore {
         }
         return try await write { database, _ in
             _ = try Self.requireBucket(database, bucket)
-            let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
-            let epoch = max(last, above.rawValue) + 1
-            try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
-            try database.execute(
-                sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
-                arguments: [epoch, bucket.rawValue, claimant, Int64(self.clock.unixMilliseconds)])
-            try database.execute(
-                sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
-                arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
-            return Epoch(rawValue: epoch)
+            return try self.takeEpoch(database, bucket: bucket, above: above, by: claimant)
         }
+    }
+
+    /// Draws the next epoch and closes the bucket in SQL under it. Within a write transaction.
+    func takeEpoch(
+        _ database: Database, bucket: BucketNumber, above: Epoch, by claimant: String
+    ) throws -> Epoch {
+        let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
+        let epoch = max(last, above.rawValue) + 1
+        try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
+        try database.execute(
+            sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
+            arguments: [epoch, bucket.rawValue, claimant, Int64(clock.unixMilliseconds)])
+        try database.execute(
+            sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
+            arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
+        return Epoch(rawValue: epoch)
     }
 
     public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
@@ -47,11 +54,8 @@ extension SQLiteOrderStore {
                     limitPerBuyer: $0[5])
             }
             for sku in skus {
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [
-                        bucket.rawValue, claim.rawValue, sku.sku.rawValue, sku.taken, sku.allocated, sku.version,
-                    ])
+                try Self.writeBase(
+                    database, bucket, claim, sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
             }
             for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
                 let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
@@ -99,7 +103,8 @@ extension SQLiteOrderStore {
                 sql: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
                 arguments: [bucket.rawValue])
             return OpeningState(
-                saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))))
+                saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))),
+                watermark: record.watermark)
         }
     }
 
@@ -135,7 +140,7 @@ extension SQLiteOrderStore {
         return record
     }
 
-    private static func stale(_ claim: Epoch, _ record: BucketRecord) -> OrderStoreError {
+    static func stale(_ claim: Epoch, _ record: BucketRecord) -> OrderStoreError {
         OrderStoreError(
             .refused,
             "bucket \(record.bucket.rawValue) is \(record.state.rawValue) in epoch \(record.epoch.rawValue), "
@@ -155,10 +160,17 @@ extension SQLiteWriter {
         var flow: FlowID?
         var lines: [Line] = []
         var buyer: BuyerID?
-        // The digest is a function of bucket, lines and buyer, so the orders' table need not be asked.
+        var digestsOfGroups: [FlowID: OrderDigest] = [:]
+        wideStatements.partsOfBucket.bind(1, bucket.rawValue)
+        while try wideStatements.partsOfBucket.next() {
+            digestsOfGroups[wideStatements.partsOfBucket.flow(0)] = OrderDigest(
+                rawValue: UInt64(bitPattern: wideStatements.partsOfBucket.int64(1)))
+        }
+        // Else the digest is a function of bucket, lines and buyer, so the orders' table need not be asked.
         func finishFlow() {
             guard let flow else { return }
-            let digest = OrderDigest(bucket: bucket, lines: lines.map(\.line), buyer: buyer)
+            let digest =
+                digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line), buyer: buyer)
             for line in lines {
                 rows[line.line.sku, default: []].append(
                     LedgerRow(

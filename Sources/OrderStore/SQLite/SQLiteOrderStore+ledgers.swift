@@ -6,11 +6,10 @@ import Synchronization
 /// What Redis's ledgers must hold: pages of them, the watermark and what lies below it, what buyers hold, and whether the books
 /// add up.
 extension SQLiteOrderStore {
-    /// Of a row of `passed`: no open order of this bucket, no give-back under way.
+    /// Of a row of `passed`: no open order under its flow, in whichever bucket, and no give-back under way.
     static let isSettled = """
         NOT EXISTS (
-            SELECT 1 FROM orders WHERE orders.flow = passed.flow AND orders.bucket = passed.bucket
-            AND state NOT IN \(OrderState.settledInSQL))
+            SELECT 1 FROM orders WHERE orders.flow = passed.flow AND state NOT IN \(OrderState.settledInSQL))
         AND NOT EXISTS (SELECT 1 FROM giveBacks WHERE giveBacks.flow = passed.flow AND doneEpoch IS NULL)
         """
 
@@ -159,12 +158,13 @@ extension SQLiteOrderStore {
                 find.bind(1, order.flow)
                 guard try find.next() else { return nil }
                 defer { find.reset() }
-                guard find.int32(0) == order.bucket.rawValue, find.int64(1) == Int64(order.digest.rawValue) else {
+                guard find.int32(0) == (order.wide?.home ?? order.bucket).rawValue, find.int64(1) == Int64(order.digest.rawValue) else {
                     return .conflict
                 }
                 switch OrderState(rawValue: find.int64(2)) {
                 case .reserved, .sold: return .committed
                 case .void, .overCapacity: return .overCapacity
+                case .partial: return .partial
                 default: return .cancelled
                 }
             }

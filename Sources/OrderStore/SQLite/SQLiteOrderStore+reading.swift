@@ -48,17 +48,20 @@ extension SQLiteOrderStore {
     ) throws -> [GiveBack] {
         // Named, because without statistics SQLite would rather walk all that were ever done.
         let sql = """
-            SELECT flow, bucket, lines,
+            SELECT flow, bucket, lines, digest,
                 (SELECT buyer FROM buyers WHERE buyers.flow = giveBacks.flow AND buyers.digest = giveBacks.digest)
             FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)
             """
         return try Row.fetchAll(database, sql: sql, arguments: arguments).map { row in
             let lines: Data = row[2]
+            if let group = try group(database, flow: row[0], bucket: row[1], key: row[3]) {
+                return GiveBack(order: group)
+            }
             return GiveBack(
                 order: Order(
                     trustedFlow: flow(row[0]), bucket: BucketNumber(rawValue: row[1]),
                     sortedLines: PackedLines.unpack(Array(lines)),
-                    buyer: (row[3] as Data?).flatMap { BuyerID(bytes: $0) }))
+                    buyer: (row[4] as Data?).flatMap { BuyerID(bytes: $0) }))
         }
     }
 
@@ -170,7 +173,7 @@ extension SQLiteOrderStore {
             let giveBacks = "SELECT COUNT(*) FROM giveBacks INDEXED BY pendingGiveBacks WHERE doneEpoch IS NULL"
             return OrderTotals(
                 reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
-                overCapacity: count(.overCapacity),
+                overCapacity: count(.overCapacity), partial: count(.partial),
                 deadLetters: try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM deadLetters") ?? 0,
                 pendingGiveBacks: try Int64.fetchOne(database, sql: giveBacks) ?? 0)
         }

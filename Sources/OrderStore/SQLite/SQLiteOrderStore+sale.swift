@@ -14,8 +14,10 @@ extension SQLiteOrderStore {
                     .refused, "this order store holds a sale already; name another file for a new one")
             }
             try database.execute(
-                sql: "INSERT INTO sales VALUES (1, ?, ?, ?, NULL)",
-                arguments: [draft.name, draft.durability.rawValue, SaleState.warmed.rawValue])
+                sql: "INSERT INTO sales (id, name, durability, state, whileFenced) VALUES (1, ?, ?, ?, ?)",
+                arguments: [
+                    draft.name, draft.durability.rawValue, SaleState.warmed.rawValue, draft.whileFenced.description,
+                ])
             var numbers: [String: Int64] = [:]
             let bucketStatement = try database.makeStatement(
                 sql: "INSERT INTO buckets (number, sale, tag) VALUES (?, 1, ?)")
@@ -71,7 +73,9 @@ extension SQLiteOrderStore {
     public func sale() async throws -> Sale? { try await read(Self.fetchSale) }
 
     static func fetchSale(_ database: Database) throws -> Sale? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT id, name, durability, state, openedAt FROM sales")
+        guard
+            let row = try Row.fetchOne(
+                database, sql: "SELECT id, name, durability, state, openedAt, whileFenced FROM sales")
         else {
             return nil
         }
@@ -79,7 +83,9 @@ extension SQLiteOrderStore {
             throw OrderStoreError(
                 .refused, "the order store's sale has a durability or state unknown to this version; use a newer one")
         }
-        return Sale(id: row[0], name: row[1], durability: durability, state: state, openedAtMilliseconds: row[4])
+        return Sale(
+            id: row[0], name: row[1], durability: durability, state: state, openedAtMilliseconds: row[4],
+            whileFenced: WhileFenced(row[5] as String) ?? .tryAgain)
     }
 
     static func requireSale(_ database: Database) throws -> Sale {

@@ -10,6 +10,10 @@ enum SQLiteSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 first light") { try $0.execute(sql: firstLight) }
+        migrator.registerMigration("while fenced") {
+            try $0.execute(sql: "ALTER TABLE sales ADD COLUMN whileFenced TEXT NOT NULL DEFAULT 'try-again'")
+        }
+        migrator.registerMigration("wide orders") { try $0.execute(sql: WideSchema.tables) }
         migrator.registerMigration("ledger growth and limits") { try $0.execute(sql: ledgerGrowth) }
         return migrator
     }
@@ -106,6 +110,8 @@ enum OrderState: Int64 {
     case cancelled = 4
     case void = 5
     case overCapacity = 6
+    /// An order over several buckets of which only some groups have come.
+    case partial = 8
 
     /// States in which Redis's ledgers need an order no longer, once its give-back is done: sold, cancelled, void, expired.
     static let settledInSQL = "(3, 4, 5, 7)"
@@ -113,7 +119,7 @@ enum OrderState: Int64 {
     /// `items.kind` of its lines.
     var kind: ItemKind {
         switch self {
-        case .reserved, .sold: .taken
+        case .reserved, .sold, .partial: .taken
         case .cancelled, .void: .cancelled
         case .overCapacity: .overCapacity
         }

@@ -46,7 +46,7 @@ struct TransactionBooks {
     /// Whether the order settled last stands from an earlier entry.
     var wasTakenBefore = false
     /// How many orders each state gained, by raw value of `OrderState`.
-    var gained: [Int64] = Array(repeating: 0, count: 8)
+    var gained: [Int64] = Array(repeating: 0, count: 9)
     var isDurable = true
     var now: Int64 = 0
 

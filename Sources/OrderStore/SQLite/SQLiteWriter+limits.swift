@@ -72,9 +72,7 @@ extension SQLiteWriter {
         try limits.insertBuyer.run()
     }
 
-    /// What an order that was inserted leaves beside its row.
-    func note(_ order: Order) throws {
-        try noteBuyer(order)
+    func notePassed(_ order: Order) throws {
         // SQL may hear of an order after the watermark has passed it: it is archived like any other.
         if let place = try place(of: order.bucket), let watermark = books.buckets[place].watermark,
             order.flow < watermark

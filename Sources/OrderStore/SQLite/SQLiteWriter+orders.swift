@@ -39,6 +39,16 @@ extension SQLiteWriter {
             try writeDeadLetter(bucket: bucket, id: id, blob: blob, reason: flaw)
             return .conflict
         }
+        if let wide = order.wide {
+            for other in wide.orders where other.bucket != bucket {
+                guard let flaw = try flaw(of: other, in: other.bucket) else { continue }
+                var blob = order.flow.bytes
+                blob.append(contentsOf: PackedLines.pack(order.lines))
+                try writeDeadLetter(bucket: bucket, id: id, blob: blob, reason: "a group of an order with \(flaw)")
+                return .conflict
+            }
+            return try settleGroup(order, of: wide, id: id, policy: policy)
+        }
         var fits = true
         for line in order.lines {
             let sku = books.skus[try place(of: line.sku)!]
@@ -79,6 +89,9 @@ extension SQLiteWriter {
         case .overCapacity:
             if policy == .void { try want(order, after: id) }
             return .overCapacity
+        case .partial:
+            // Only an order over several buckets is.
+            return .partial
         }
     }
 
@@ -88,6 +101,7 @@ extension SQLiteWriter {
         case .reserved, .sold: .committed
         case .cancelled: .cancelled
         case .void, .overCapacity: .overCapacity
+        case .partial: .partial
         case nil: .conflict
         }
     }
@@ -95,6 +109,7 @@ extension SQLiteWriter {
     /// Carries out a payment's result.
     func pay(_ payment: Payment) throws -> PaymentResult {
         let order = payment.order
+        if let wide = order.wide { return try pay(wide, succeeded: payment.succeeded) }
         if payment.succeeded {
             if try change(order, from: .reserved, to: .sold) { return .confirmed }
         } else if try release(order) {
@@ -103,12 +118,13 @@ extension SQLiteWriter {
         switch try state(of: order) {
         case .sold: return .already(sold: true)
         case .cancelled, .void, .overCapacity: return .already(sold: false)
-        case .reserved, nil: return .absent
+        case .reserved, .partial, nil: return .absent
         }
     }
 
     /// Cancels an order, or forbids its flow.
     func cancel(_ order: Order) throws -> CancelResult {
+        if let wide = order.wide { return try cancel(wide) }
         if try release(order) { return .cancelled }
         if let state = try state(of: order) { return state == .sold ? .sold : .alreadyCancelled }
         if let flaw = try flaw(of: order, in: order.bucket) {
@@ -130,15 +146,29 @@ extension SQLiteWriter {
 
     // MARK: Rows
 
+    /// What SQL holds under an order's flow.
+    enum Known {
+        case absent
+        /// This very order, and its state.
+        case same(OrderState)
+        case another
+    }
+
+    func known(_ order: Order) throws -> Known {
+        findOrder.bind(1, order.flow)
+        guard try findOrder.next() else { return .absent }
+        defer { findOrder.reset() }
+        guard findOrder.int32(0) == (order.wide?.home ?? order.bucket).rawValue,
+            findOrder.int64(2) == Int64(order.digest.rawValue),
+            let state = OrderState(rawValue: findOrder.int64(1))
+        else { return .another }
+        return .same(state)
+    }
+
     /// The state of this very order; `nil` if its flow is absent or another order's.
     private func state(of order: Order) throws -> OrderState? {
-        findOrder.bind(1, order.flow)
-        guard try findOrder.next() else { return nil }
-        defer { findOrder.reset() }
-        guard findOrder.int32(0) == order.bucket.rawValue, findOrder.int64(2) == Int64(order.digest.rawValue) else {
-            return nil
-        }
-        return OrderState(rawValue: findOrder.int64(1))
+        guard case .same(let state) = try known(order) else { return nil }
+        return state
     }
 
     /// The entry from which an order's row came.
@@ -151,7 +181,7 @@ extension SQLiteWriter {
 
     /// Inserts an order with its items and moves the counters; false if its flow is there already.
     @inline(__always)
-    private func insert(_ order: Order, state: OrderState, id: OutboxID) throws -> Bool {
+    func insert(_ order: Order, state: OrderState, id: OutboxID) throws -> Bool {
         insertOrder.bind(1, order.flow)
         insertOrder.bind(2, order.bucket.rawValue)
         insertOrder.bind(3, id.epoch.rawValue)
@@ -160,7 +190,8 @@ extension SQLiteWriter {
         insertOrder.bind(6, Int64(order.digest.rawValue))
         insertOrder.bind(7, books.now)
         guard try insertOrder.run() == 1 else { return false }
-        try note(order)
+        try noteBuyer(order)
+        try notePassed(order)
         if state.kind == .taken { try hold(order, 1) }
         for line in order.lines {
             insertItem.bind(1, order.bucket.rawValue)
@@ -220,9 +251,9 @@ extension SQLiteWriter {
 
     /// Asks Redis for an order's units. `id` is the entry that took them: if a give-back with a later id is known to be done,
     /// it contained them. Without an id it was SQL that decided now.
-    private func want(_ order: Order, after id: OutboxID?) throws {
+    func want(_ order: Order, after id: OutboxID?) throws {
         wantGiveBack.bind(1, order.flow)
-        wantGiveBack.bind(2, Int64(order.digest.rawValue))
+        wantGiveBack.bind(2, Self.giveBackKey(order))
         wantGiveBack.bind(3, order.bucket.rawValue)
         wantGiveBack.bind(copying: PackedLines.pack(order.lines), at: 4)
         wantGiveBack.bind(5, id?.epoch.rawValue ?? .max)
@@ -234,7 +265,7 @@ extension SQLiteWriter {
     /// Notes that Redis gave an order back, or forbade it, at `id`.
     func end(_ order: Order, at id: OutboxID) throws {
         endGiveBack.bind(1, order.flow)
-        endGiveBack.bind(2, Int64(order.digest.rawValue))
+        endGiveBack.bind(2, Self.giveBackKey(order))
         endGiveBack.bind(3, order.bucket.rawValue)
         endGiveBack.bind(copying: PackedLines.pack(order.lines), at: 4)
         endGiveBack.bind(5, id.epoch.rawValue)

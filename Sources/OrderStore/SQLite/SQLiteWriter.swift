@@ -24,6 +24,7 @@ final class SQLiteWriter {
     let insertDeadLetter: SQLiteStatement
 
     let findSKU: SQLiteStatement
+    let findFrozen: SQLiteStatement
     let writeSKU: SQLiteStatement
     let findBucket: SQLiteStatement
     let writeBucket: SQLiteStatement
@@ -37,6 +38,8 @@ final class SQLiteWriter {
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
     let limits: LimitStatements
+
+    let wideStatements: WideStatements
 
     var books = TransactionBooks()
 
@@ -78,6 +81,7 @@ final class SQLiteWriter {
             SELECT bucket, allocated, sold, reserved, overCapacity,
                 (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters WHERE sku = ?1
             """)
+        findFrozen = try prepare("SELECT frozen FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
         findBucket = try prepare(
             """
@@ -100,6 +104,7 @@ final class SQLiteWriter {
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
         limits = try LimitStatements(database)
+        wideStatements = try WideStatements(database)
     }
 
     /// Runs `body` between BEGIN IMMEDIATE and COMMIT.

@@ -1,0 +1,206 @@
+public import Inventory
+
+/// Both stores as they were read at the end, raw: numbers and rows, with no judgement of the code under test.
+public struct FinalState: Codable, Sendable {
+    /// `orders.state` in words.
+    public enum OrderState: String, Codable, Sendable, CaseIterable {
+        /// Holds units: not paid yet.
+        case reserved
+        /// Holds units: paid.
+        case sold
+        /// Ended by its buyer or by a failed payment, or forbidden in advance.
+        case cancelled
+        /// Ended by its deadline.
+        case expired
+        /// Refused by SQL.
+        case void
+        /// Told yes below `durable`, and beyond what there is.
+        case overCapacity
+        /// Rolled back by a reconciliation, with a refund.
+        case refunded
+        /// Known in part: groups in several buckets, not all of them taken yet.
+        case partial
+
+        /// Whether it counts as sold or reserved.
+        public var holdsUnits: Bool { self == .reserved || self == .sold }
+    }
+
+    /// One SKU, in SQL's counters and in Redis's keys.
+    public struct SKU: Codable, Sendable {
+        public var sku: SKUNumber
+        public var bucket: BucketNumber
+        /// SQL's counters.
+        public var allocated: Int64
+        public var sold: Int64
+        public var reserved: Int64
+        public var overCapacity: Int64
+        /// Redis's stock; `nil` where the key is missing.
+        public var redisStock: Int64?
+        /// Allocated and taken of the SKU's control field; `nil` where it is missing or unreadable.
+        public var redisAllocated: Int64?
+        public var redisTaken: Int64?
+        /// Every flow of the ledger.
+        public var redisLedger: [LedgerEntry]
+        /// Units when the history began; `nil`: `allocated` less the restocks.
+        public var allocatedAtStart: Int64?
+
+        public init(
+            sku: SKUNumber, bucket: BucketNumber, allocated: Int64, sold: Int64, reserved: Int64,
+            overCapacity: Int64 = 0,
+            redisStock: Int64?, redisAllocated: Int64?, redisTaken: Int64?, redisLedger: [LedgerEntry],
+            allocatedAtStart: Int64? = nil
+        ) {
+            self.sku = sku
+            self.bucket = bucket
+            self.allocated = allocated
+            self.sold = sold
+            self.reserved = reserved
+            self.overCapacity = overCapacity
+            self.redisStock = redisStock
+            self.redisAllocated = redisAllocated
+            self.redisTaken = redisTaken
+            self.redisLedger = redisLedger
+            self.allocatedAtStart = allocatedAtStart
+        }
+    }
+
+    /// A flow in a SKU's ledger in Redis.
+    public struct LedgerEntry: Codable, Sendable, Hashable {
+        public var flow: FlowID
+        public var quantity: Int64
+        public var isCancelled: Bool
+        public init(flow: FlowID, quantity: Int64, isCancelled: Bool) {
+            self.flow = flow
+            self.quantity = quantity
+            self.isCancelled = isCancelled
+        }
+    }
+
+    /// A bucket, in SQL and in Redis.
+    public struct Bucket: Codable, Sendable {
+        public var bucket: BucketNumber
+        public var tag: String
+        /// SQL's epoch, and whether SQL calls it open.
+        public var epoch: Int64
+        public var isOpen: Bool
+        /// Epoch in Redis; `nil` where its control is missing.
+        public var redisEpoch: Int64?
+        /// Entries of the outbox that SQL does not hold.
+        public var backlog: Int64
+        public init(
+            bucket: BucketNumber, tag: String, epoch: Int64, isOpen: Bool, redisEpoch: Int64?, backlog: Int64
+        ) {
+            self.bucket = bucket
+            self.tag = tag
+            self.epoch = epoch
+            self.isOpen = isOpen
+            self.redisEpoch = redisEpoch
+            self.backlog = backlog
+        }
+    }
+
+    /// An order's row with its items.
+    public struct Order: Codable, Sendable {
+        public var flow: FlowID
+        public var state: OrderState
+        /// In order of SKU.
+        public var lines: [OrderLine]
+        /// The entry that took it; 0-0 where SQL decided first.
+        public var id: OutboxID
+        public init(flow: FlowID, state: OrderState, lines: [OrderLine], id: OutboxID) {
+            self.flow = flow
+            self.state = state
+            self.lines = lines
+            self.id = id
+        }
+    }
+
+    /// What an outbox entry did to a SKU: units taken, or given back (negative).
+    public struct Movement: Codable, Sendable, Hashable {
+        public var bucket: BucketNumber
+        public var id: OutboxID
+        public var sku: SKUNumber
+        public var quantity: Int64
+        /// A repair by an operator rather than orders.
+        public var isRepair: Bool
+        public init(bucket: BucketNumber, id: OutboxID, sku: SKUNumber, quantity: Int64, isRepair: Bool = false) {
+            self.bucket = bucket
+            self.id = id
+            self.sku = sku
+            self.quantity = quantity
+            self.isRepair = isRepair
+        }
+    }
+
+    /// What an epoch of a bucket began with.
+    public struct Base: Codable, Sendable, Hashable {
+        public var bucket: BucketNumber
+        public var epoch: Int64
+        public var sku: SKUNumber
+        public var taken: Int64
+        public var allocated: Int64
+        public init(bucket: BucketNumber, epoch: Int64, sku: SKUNumber, taken: Int64, allocated: Int64) {
+            self.bucket = bucket
+            self.epoch = epoch
+            self.sku = sku
+            self.taken = taken
+            self.allocated = allocated
+        }
+    }
+
+    /// Units added, and where Redis applied them; n = 0: folded into that epoch's beginning; no id: not yet.
+    public struct Restock: Codable, Sendable, Hashable {
+        public var sku: SKUNumber
+        public var units: Int64
+        public var id: OutboxID?
+        public init(sku: SKUNumber, units: Int64, id: OutboxID?) {
+            self.sku = sku
+            self.units = units
+            self.id = id
+        }
+    }
+
+    /// Units that SQL gave back, and where Redis did; no id: not yet.
+    public struct GiveBack: Codable, Sendable, Hashable {
+        public var flow: FlowID
+        public var lines: [OrderLine]
+        public var id: OutboxID?
+        public init(flow: FlowID, lines: [OrderLine], id: OutboxID?) {
+            self.flow = flow
+            self.lines = lines
+            self.id = id
+        }
+    }
+
+    /// One comparison of both books.
+    public struct Comparison: Codable, Sendable, Hashable {
+        /// On the history's clock.
+        public var at: Int64
+        public var driftUnits: Int64
+        /// Every bucket was read.
+        public var isWhole: Bool
+        public var detail: String?
+        public init(at: Int64, driftUnits: Int64, isWhole: Bool, detail: String? = nil) {
+            self.at = at
+            self.driftUnits = driftUnits
+            self.isWhole = isWhole
+            self.detail = detail
+        }
+    }
+
+    public var skus: [SKU] = []
+    public var buckets: [Bucket] = []
+    /// In any order; a flow twice is told as doubled.
+    public var orders: [Order] = []
+    /// In any order.
+    public var movements: [Movement] = []
+    public var bases: [Base] = []
+    public var restocks: [Restock] = []
+    public var giveBacks: [GiveBack] = []
+    public var comparisons: [Comparison] = []
+    public var deadLetters: Int64 = 0
+    /// What could not be read, one line each: what depends on it stays unknown.
+    public var unread: [String] = []
+
+    public init() {}
+}

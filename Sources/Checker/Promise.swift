@@ -1,0 +1,38 @@
+public import Inventory
+
+/// What a run's sale promised, so that a loss which the promise allows is told apart from a broken promise.
+public struct Promise: Sendable {
+    /// A fault's name in `HistoryEvent.subject`. The rig may use others; these are known to cost data of a master.
+    public enum Fault {
+        public static let masterKill = "masterKill"
+        public static let flushAll = "flushAll"
+        public static let keyLoss = "keyLoss"
+        public static let aofCut = "aofCut"
+        public static let promotion = "promotion"
+        public static let rollback = "rollback"
+    }
+
+    public var durability: Durability
+    /// Acknowledged orders may be lost, and units sold twice, once one of these was done to the system; never before.
+    public var losesAfter: Set<String>
+    /// Acknowledged orders per second before the first fault, below which a run does not count; `nil`: any run counts.
+    public var acknowledgedPerSecondMin: Double? = 50
+    /// From the last heal to books that agree.
+    public var driftSettlesWithinMicroseconds: Int64 = 10_000_000
+    /// Units of one SKU that one buyer may hold; `nil`: as many as there are.
+    public var unitsPerBuyerMax: Int64?
+
+    public init(durability: Durability, losesAfter: Set<String>) {
+        self.durability = durability
+        self.losesAfter = losesAfter
+    }
+
+    /// The promise of a durability: `durable` loses nothing; every other loses what a master lost.
+    public init(_ durability: Durability) {
+        let losses: Set<String> =
+            durability == .durable
+            ? []
+            : [Fault.masterKill, Fault.flushAll, Fault.keyLoss, Fault.aofCut, Fault.promotion, Fault.rollback]
+        self.init(durability: durability, losesAfter: losses)
+    }
+}

@@ -1,0 +1,341 @@
+import GRDB
+import Inventory
+
+/// Orders over several buckets: one row under their first bucket, items under each group's own.
+///
+/// Groups are met one by one, in any order, by whoever settles the entry that took them; until the last has come the row is
+/// `partial`. Each group's units count as `reserved` from the moment that SQL meets it, because Redis has taken them: so
+/// allocated − sold − reserved is the stock of every bucket at any time. An order that is undone gets items for every group,
+/// also for those that nobody has met: a rebuilt bucket then forbids them.
+extension SQLiteWriter {
+    // MARK: Taking
+
+    /// Takes one group, or finds what became of its order before.
+    func settleGroup(
+        _ order: Order, of wide: WideOrder, id: OutboxID, policy: CapacityPolicy
+    ) throws -> OrderSettlement {
+        var standing = try known(wide.orders[0])
+        if case .absent = standing {
+            try insert(wide, state: .partial, id: id)
+            try wideStatements.setSince(wide, books.now)
+            standing = .same(.partial)
+        }
+        switch standing {
+        case .absent, .another:
+            try wideStatements.note(wide)
+            try noteBuyer(order)
+            try want(order, after: id)
+            return .conflict
+        case .same(.partial):
+            guard try kind(of: order) == nil else {
+                books.wasTakenBefore = try wideStatements.partID(order) != id
+                return .partial
+            }
+            return try arrive(order, of: wide, id: id, policy: policy)
+        case .same(.reserved), .same(.sold):
+            books.wasTakenBefore = try wideStatements.partID(order) != id
+            return .committed
+        case .same(.overCapacity):
+            if policy == .void {
+                try want(order, after: id)
+            } else if try kind(of: order) == nil {
+                try put(order, try fits(order) ? .taken : .overCapacity, id: id)
+            }
+            return .overCapacity
+        case .same(let ended):
+            try want(order, after: id)
+            return ended == .void ? .overCapacity : .cancelled
+        }
+    }
+
+    /// A group that SQL meets for the first time.
+    private func arrive(
+        _ order: Order, of wide: WideOrder, id: OutboxID, policy: CapacityPolicy
+    ) throws -> OrderSettlement {
+        if try fits(order) {
+            try put(order, .taken, id: id)
+            guard try wide.orders.allSatisfy({ try kind(of: $0) != nil }) else { return .partial }
+            try change(wide, from: .partial, to: .reserved)
+            return .committed
+        }
+        switch policy {
+        case .void:
+            try want(order, after: id)
+            try put(order, .cancelled, id: id)
+            try end(wide, from: .partial, as: .void, except: order.bucket)
+        case .overCapacity:
+            try put(order, .overCapacity, id: id)
+            try change(wide, from: .partial, to: .overCapacity)
+        }
+        return .overCapacity
+    }
+
+    private func fits(_ order: Order) throws -> Bool {
+        for line in order.lines {
+            guard let place = try place(of: line.sku) else { return false }
+            let sku = books.skus[place]
+            if sku.sold + sku.reserved + Int64(line.quantity) > sku.allocated { return false }
+            if sku.limitPerBuyer > 0, try exceeds(sku.limitPerBuyer, order.buyer, line) { return false }
+        }
+        return true
+    }
+
+    // MARK: Ending
+
+    /// Carries out a payment's result for the whole order.
+    func pay(_ wide: WideOrder, succeeded: Bool) throws -> PaymentResult {
+        guard case .same(let state) = try known(wide.orders[0]) else { return .absent }
+        switch (state, succeeded) {
+        case (.partial, _): return .absent
+        case (.reserved, true):
+            for line in wide.groups.flatMap(\.lines) {
+                try count(line, .taken, -1)
+                try count(line, sold: 1)
+            }
+            try change(wide, from: .reserved, to: .sold)
+            return .confirmed
+        case (.reserved, false), (.overCapacity, false):
+            try end(wide, from: state, as: .cancelled)
+            return .cancelled
+        case (.sold, _): return .already(sold: true)
+        default: return .already(sold: false)
+        }
+    }
+
+    /// Cancels the whole order, or forbids its flow in every bucket.
+    func cancel(_ wide: WideOrder) throws -> CancelResult {
+        switch try known(wide.orders[0]) {
+        case .another: return .conflict
+        case .same(.sold): return .sold
+        case .absent:
+            try forbid(wide)
+            return .cancelled
+        case .same(let state) where state == .reserved || state == .partial || state == .overCapacity:
+            try end(wide, from: state, as: .cancelled)
+            return .cancelled
+        case .same: return .alreadyCancelled
+        }
+    }
+
+    /// Cancels an order that is not whole, by compare and set: one that is stays.
+    func undo(_ wide: WideOrder) throws -> UndoResult {
+        switch try known(wide.orders[0]) {
+        case .another:
+            // The groups that Redis took are nobody's: each is given back when its entry is settled.
+            return .conflict
+        case .absent:
+            try forbid(wide)
+            return .undone
+        case .same(.partial):
+            try end(wide, from: .partial, as: .cancelled)
+            return .undone
+        case .same(let state) where state == .reserved || state == .sold || state == .overCapacity: return .stands
+        case .same: return .undone
+        }
+    }
+
+    /// Ends a reserved, partial or over-capacity order: what Redis holds of it is asked back, what nobody has met is forbidden.
+    ///
+    /// - Parameter except: a group that the caller has seen to.
+    func end(
+        _ wide: WideOrder, from old: OrderState, as new: OrderState, except seenTo: BucketNumber? = nil
+    ) throws {
+        for order in wide.orders where order.bucket != seenTo {
+            switch try kind(of: order) {
+            case nil: try forbid(order)
+            case .cancelled: continue
+            case let kind?:
+                if kind == .taken { try hold(order, -1) }
+                for line in order.lines {
+                    try count(line, kind, -1)
+                    try wideStatements.setKind(order, line, .cancelled)
+                }
+                try want(order, after: nil)
+            }
+        }
+        try change(wide, from: old, to: new)
+    }
+
+    private func forbid(_ wide: WideOrder) throws {
+        for order in wide.orders {
+            if let flaw = try flaw(of: order, in: order.bucket) {
+                throw OrderStoreError(.refused, "cannot cancel flow \(order.flow): it is \(flaw); check the SKUs")
+            }
+        }
+        try insert(wide, state: .cancelled, id: OutboxID(epoch: .none, n: 0))
+        for order in wide.orders { try forbid(order) }
+    }
+
+    /// Items of a group that nobody has met. If Redis was told to forbid it already there is nothing more to ask; should it be
+    /// taken after all, by a server that forgot that, then the entry that took it asks again.
+    private func forbid(_ order: Order) throws {
+        try put(order, .cancelled, id: nil)
+        try want(order, after: OutboxID(epoch: .none, n: 0))
+    }
+
+    // MARK: Rows
+
+    private func insert(_ wide: WideOrder, state: OrderState, id: OutboxID) throws {
+        insertOrder.bind(1, wide.flow)
+        insertOrder.bind(2, wide.home.rawValue)
+        insertOrder.bind(3, id.epoch.rawValue)
+        insertOrder.bind(4, id.n)
+        insertOrder.bind(5, state.rawValue)
+        insertOrder.bind(6, Int64(wide.digest.rawValue))
+        insertOrder.bind(7, books.now)
+        try insertOrder.run()
+        try wideStatements.note(wide)
+        try noteBuyer(wide.orders[0])
+        books.gained[Int(state.rawValue)] += 1
+    }
+
+    private func change(_ wide: WideOrder, from old: OrderState, to new: OrderState) throws {
+        changeOrder.bind(1, wide.flow)
+        changeOrder.bind(2, wide.home.rawValue)
+        changeOrder.bind(3, Int64(wide.digest.rawValue))
+        changeOrder.bind(4, new.rawValue)
+        changeOrder.bind(5, old.rawValue)
+        try changeOrder.run()
+        if old == .partial { try wideStatements.setSince(wide, nil) }
+        books.gained[Int(old.rawValue)] -= 1
+        books.gained[Int(new.rawValue)] += 1
+    }
+
+    /// What SQL has of a group; `nil`: nobody has met it. All its lines are of one kind.
+    private func kind(of order: Order) throws -> ItemKind? {
+        try wideStatements.kind(of: order, order.lines[0])
+    }
+
+    /// Writes a group's items and counts them. `id`: the entry that took it; `nil`: it was forbidden before anybody met it.
+    private func put(_ order: Order, _ kind: ItemKind, id: OutboxID?) throws {
+        for line in order.lines {
+            insertItem.bind(1, order.bucket.rawValue)
+            insertItem.bind(2, order.flow)
+            insertItem.bind(3, line.sku.rawValue)
+            insertItem.bind(4, line.quantity)
+            insertItem.bind(5, kind.rawValue)
+            insertItem.bind(6, id?.n ?? 0)
+            try insertItem.run()
+            try count(line, kind, 1)
+        }
+        if kind == .taken { try hold(order, 1) }
+        try wideStatements.addPart(order, id: id)
+        try notePassed(order)
+    }
+
+    private func count(_ line: OrderLine, _ kind: ItemKind, _ sign: Int64) throws {
+        guard kind != .cancelled, let place = try place(of: line.sku) else { return }
+        let units = sign * Int64(line.quantity)
+        if kind == .taken { books.skus[place].reserved += units } else { books.skus[place].overCapacity += units }
+        books.skus[place].isChanged = true
+    }
+
+    private func count(_ line: OrderLine, sold sign: Int64) throws {
+        guard let place = try place(of: line.sku) else { return }
+        books.skus[place].sold += sign * Int64(line.quantity)
+        books.skus[place].isChanged = true
+    }
+
+    /// The key of a give-back: a group of a wide order shares flow and digest with the others, so its bucket stands above the 36
+    /// bits of the digest.
+    static func giveBackKey(_ order: Order) -> Int64 {
+        Int64(order.digest.rawValue) | (order.wide == nil ? 0 : Int64(order.bucket.rawValue) << 36)
+    }
+}
+
+/// The statements on wide orders only.
+final class WideStatements {
+    private let noteWide: SQLiteStatement
+    private let setSince: SQLiteStatement
+    private let insertPart: SQLiteStatement
+    private let findPart: SQLiteStatement
+    private let findKind: SQLiteStatement
+    private let changeKind: SQLiteStatement
+    let partsOfBucket: SQLiteStatement
+
+    init(_ database: Database) throws {
+        func prepare(_ sql: String) throws -> SQLiteStatement { try SQLiteStatement(database, sql) }
+        noteWide = try prepare("INSERT OR IGNORE INTO wideOrders VALUES (?1, ?2, ?3, NULL)")
+        setSince = try prepare("UPDATE wideOrders SET since = ?3 WHERE flow = ?1 AND digest = ?2")
+        insertPart = try prepare("INSERT INTO parts VALUES (?1, ?2, ?3, ?4, ?5)")
+        findPart = try prepare("SELECT epoch, n FROM parts WHERE bucket = ?1 AND flow = ?2")
+        findKind = try prepare("SELECT kind FROM items WHERE bucket = ?1 AND flow = ?2 AND sku = ?3")
+        changeKind = try prepare("UPDATE items SET kind = ?4 WHERE bucket = ?1 AND flow = ?2 AND sku = ?3")
+        partsOfBucket = try prepare("SELECT flow, digest FROM parts WHERE bucket = ?1")
+    }
+
+    /// Keeps what the order's groups are.
+    func note(_ wide: WideOrder) throws {
+        var groups: [UInt8] = []
+        wide.appendGroups(to: &groups)
+        noteWide.bind(1, wide.flow)
+        noteWide.bind(2, Int64(wide.digest.rawValue))
+        noteWide.bind(copying: groups, at: 3)
+        try noteWide.run()
+    }
+
+    /// Since when an order is partial, in Unix milliseconds; `nil`: it is no longer.
+    func setSince(_ wide: WideOrder, _ milliseconds: Int64?) throws {
+        setSince.bind(1, wide.flow)
+        setSince.bind(2, Int64(wide.digest.rawValue))
+        if let milliseconds { setSince.bind(3, milliseconds) } else { setSince.bindNull(3) }
+        try setSince.run()
+    }
+
+    func addPart(_ order: Order, id: OutboxID?) throws {
+        insertPart.bind(1, order.bucket.rawValue)
+        insertPart.bind(2, order.flow)
+        insertPart.bind(3, Int64(order.digest.rawValue))
+        if let id {
+            insertPart.bind(4, id.epoch.rawValue)
+            insertPart.bind(5, id.n)
+        } else {
+            insertPart.bindNull(4)
+            insertPart.bindNull(5)
+        }
+        try insertPart.run()
+    }
+
+    /// The entry that took a group; `nil`: none did.
+    func partID(_ order: Order) throws -> OutboxID? {
+        findPart.bind(1, order.bucket.rawValue)
+        findPart.bind(2, order.flow)
+        guard try findPart.next() else { return nil }
+        defer { findPart.reset() }
+        return findPart.isNull(0)
+            ? nil : OutboxID(epoch: Epoch(rawValue: findPart.int64(0)), n: findPart.int64(1))
+    }
+
+    func kind(of order: Order, _ line: OrderLine) throws -> ItemKind? {
+        findKind.bind(1, order.bucket.rawValue)
+        findKind.bind(2, order.flow)
+        findKind.bind(3, line.sku.rawValue)
+        guard try findKind.next() else { return nil }
+        defer { findKind.reset() }
+        return ItemKind(rawValue: findKind.int32(0))
+    }
+
+    func setKind(_ order: Order, _ line: OrderLine, _ kind: ItemKind) throws {
+        changeKind.bind(1, order.bucket.rawValue)
+        changeKind.bind(2, order.flow)
+        changeKind.bind(3, line.sku.rawValue)
+        changeKind.bind(4, kind.rawValue)
+        try changeKind.run()
+    }
+}
+
+/// Tables of wide orders.
+enum WideSchema {
+    /// - `wideOrders.since` stands while the order is partial: the finder looks at these rows only.
+    /// - `parts` holds a row for each group that has items, with the entry that took it; none: forbidden before anybody met it.
+    static let tables = """
+        CREATE TABLE wideOrders(
+            flow BLOB NOT NULL, digest INTEGER NOT NULL, groups BLOB NOT NULL, since INTEGER,
+            PRIMARY KEY (flow, digest)) STRICT, WITHOUT ROWID;
+        CREATE INDEX halfDoneOrders ON wideOrders(since) WHERE since IS NOT NULL;
+        CREATE TABLE parts(
+            bucket INTEGER NOT NULL, flow BLOB NOT NULL, digest INTEGER NOT NULL, epoch INTEGER, n INTEGER,
+            PRIMARY KEY (bucket, flow)) STRICT, WITHOUT ROWID;
+        INSERT OR IGNORE INTO orderCounts VALUES (8, 0);
+        """
+}

@@ -1,0 +1,4 @@
+/// The planted bugs.
+extension Plant {
+    public static let all: [Plant] = []
+}
