@@ -35,7 +35,7 @@ public struct BookBalance: Sendable, Hashable {
         public let taken: Int64
         /// reserved + sold.
         public let held: Int64
-        /// Units that Redis may have taken for orders that hold nothing: pending give-backs, orders over capacity.
+        /// Units that Redis may have taken for orders that hold nothing: pending give-backs, orders over capacity, dead letters.
         public let mayBeTaken: Int64
 
         public init(sku: SKUNumber, taken: Int64, held: Int64, mayBeTaken: Int64) {
@@ -54,12 +54,9 @@ public struct BookBalance: Sendable, Hashable {
     public let drainedThrough: OutboxID
     /// In the bucket's order.
     public let skus: [SKU]
-    /// A dead letter of this epoch may have taken units that no order names; a person decides about it.
-    public let hasDeadLetters: Bool
 
-    public init(drainedThrough: OutboxID, skus: [SKU], hasDeadLetters: Bool) {
+    public init(drainedThrough: OutboxID, skus: [SKU]) {
         self.drainedThrough = drainedThrough
         self.skus = skus
-        self.hasDeadLetters = hasDeadLetters
     }
 }

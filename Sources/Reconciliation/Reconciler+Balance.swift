@@ -8,7 +8,7 @@ extension Reconciler {
     func compareBalance(_ bucket: Bucket, _ keys: BucketKeys) async throws -> [Finding] {
         guard let balance = try await store.balance(bucket: bucket.number) else { return [] }
         var findings: [Finding] = []
-        for sku in balance.skus where sku.excess > 0 && !balance.hasDeadLetters {
+        for sku in balance.skus where sku.excess > 0 {
             findings.append(
                 finding(
                     bucket, sku.sku, sku.excess,

@@ -47,19 +47,16 @@ struct Crowd: Sendable {
         }
     }
 
-    /// A double click: the same order under the same flow, at once, perhaps at another engine.
+    /// A double click: the same order under the same flow, at once, at one engine or at several.
     private func buyTwice(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
-        let other = recorder.asker()
-        var second = SeededRandom(seed: random.next())
+        let party = random.chance(0.6) ? await somebody(&random) : nil
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { [second] in
-                var random = second
-                _ = await insist(order, other, &random)
-            }
-            second = SeededRandom(seed: random.next())
-            group.addTask { [second] in
-                var random = second
-                _ = await insist(order, asker, &random)
+            for _ in 0..<random.pick(2...4) {
+                let seed = random.next()
+                group.addTask {
+                    var random = SeededRandom(seed: seed)
+                    _ = await attempt(order, isRetry: false, recorder.asker(), at: party, &random)
+                }
             }
         }
         // Whoever heard what: a third look tells.
@@ -130,9 +127,10 @@ struct Crowd: Sendable {
 
     /// One question to one engine. Who hears nothing in time, or whose engine dies, knows nothing; the engine may go on.
     private func attempt(
-        _ order: Order, isRetry: Bool, _ asker: Int, _ random: inout SeededRandom
+        _ order: Order, isRetry: Bool, _ asker: Int, at wanted: SimulatedProcess? = nil, _ random: inout SeededRandom
     ) async -> DeductionOutcome {
-        let party = await somebody(&random)
+        let party: SimulatedProcess
+        if let wanted { party = wanted } else { party = await somebody(&random) }
         let patience = random.chance(0.3) ? random.duration(.milliseconds(100), .seconds(2)) : .seconds(8)
         recorder.add(.asking(order.flow, order.lines, at: recorder.at, process: asker, isRetry: isRetry))
         let outcome = await party.ask(patience: patience) { service in

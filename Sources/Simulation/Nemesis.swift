@@ -87,6 +87,13 @@ struct Nemesis: Sendable {
                 party.links.misroute(node.number, for: time)
                 await sleep(time)
             }
+        case .meddling:
+            let ledgers = keys.filter { $0.starts(with: Array("sx_".utf8)) }
+            let key = random.element(ledgers)
+            let dice = random.next()
+            await fault(Promise.Fault.keyLoss, asker, "an entry of \(String(decoding: key, as: UTF8.self))") {
+                for node in nodes { node.loseField(of: key, dice: dice) }
+            }
         case .wallClock:
             guard !parties.isEmpty else { return }
             let party = random.element(parties)

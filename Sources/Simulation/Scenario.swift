@@ -4,7 +4,7 @@ import Inventory
 struct Scenario: Sendable {
     /// A family of faults that a world may see.
     enum Trouble: CaseIterable, Sendable {
-        case links, crashes, stops, dataLoss, keyLoss, sql, lineage, replicas, wallClock
+        case links, crashes, stops, dataLoss, keyLoss, sql, lineage, replicas, wallClock, meddling
     }
 
     let seed: UInt64

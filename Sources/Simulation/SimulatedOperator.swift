@@ -1,6 +1,7 @@
 import Checker
 import Inventory
 import Operations
+import Reconciliation
 import Synchronization
 
 /// Who restocks, freezes and halts in the middle of it all, and puts everything on sale again at the end.
@@ -13,6 +14,13 @@ struct SimulatedOperator: Sendable {
 
     func run() async {
         var random = SeededRandom(seed: scenario.seed, stream: 4)
+        if scenario.troubles.contains(.meddling) {
+            let end = executor.now + scenario.rush
+            while executor.now < end {
+                await sleep(random.duration(.milliseconds(50), .milliseconds(400)))
+                await repair(&random)
+            }
+        }
         for _ in 0..<scenario.acts {
             await sleep(random.duration(.milliseconds(20), scenario.rush))
             let sku = random.element(catalogue.entries).number
@@ -31,6 +39,26 @@ struct SimulatedOperator: Sendable {
                 await sleep(random.duration(.milliseconds(10), .milliseconds(500)))
                 await act(.open, &random) { await $0.control.open().succeeded }
             }
+        }
+    }
+
+    /// Mends what two comparisons agree on, as `reconcile --repair` does.
+    private func repair(_ random: inout SeededRandom) async {
+        await act(.repair, &random) { service in
+            let first = await service.compare(ledgers: true)
+            let second = await service.compare(ledgers: true)
+            let plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
+            let done = await service.apply(plan)
+            return first.unread.isEmpty && done.repairs.allSatisfy { $0.state != .failed }
+        }
+    }
+
+    /// Somebody's meddling is mended once nobody meddles any more.
+    func repairAll() async {
+        var random = SeededRandom(seed: scenario.seed, stream: 6)
+        for _ in 0..<3 {
+            await sleep(.milliseconds(300))
+            await repair(&random)
         }
     }
 

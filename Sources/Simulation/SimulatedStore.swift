@@ -56,6 +56,25 @@ struct SimulatedStore: OrderStoreDecorator {
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
         try await call(.writes) { try await base.fold(bucket: bucket, claim: claim) }
     }
+    func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await call(.writes) { try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding) }
+    }
+    func sellFenced(
+        _ orders: [Order], closing: [BucketNumber: Epoch], by claimant: String
+    ) async throws -> [FencedSaleResult] {
+        try await call(.writes) { try await base.sellFenced(orders, closing: closing, by: claimant) }
+    }
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
+        try await call(.writes) { try await base.endGiveBacks(ends) }
+    }
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
+        try await call(.reads) { try await base.halfDone(olderThan: age, limit: limit) }
+    }
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
+        try await call(.writes) { try await base.undo(orders) }
+    }
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await call(.writes) { try await base.markOpened(bucket: bucket, claim: claim) }
     }

@@ -94,6 +94,7 @@ final class SimulatedWorld: Sendable {
             }
             heal()
             await theOperator.end()
+            if scenario.troubles.contains(.meddling) { await theOperator.repairAll() }
             await buyersLeave()
             await settle()
             await probe(crowd)
@@ -153,11 +154,9 @@ final class SimulatedWorld: Sendable {
         options.worker.interval = .milliseconds(40)
         options.worker.trimInterval = .milliseconds(200)
         options.comparePeriod = .seconds(1)
-        plant.options(&options)
-        let store: any OrderStore = SimulatedStore(base: books, life: life, sky: sky)
+        let ports = plant.ports((links, SimulatedStore(base: books, life: life, sky: sky)))
         return SimulatedProcess(
-            number: place, life: life, links: links, redis: plant.redis(links),
-            store: plant.store(store), options: options)
+            number: place, life: life, links: links, redis: ports.redis, store: ports.store, options: options)
     }
 
     /// Processes that live, in order.

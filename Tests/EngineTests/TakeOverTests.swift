@@ -12,7 +12,7 @@ import Testing
 /// A process whose worker served the outbox is killed; one that lives takes over.
 @Suite("A worker's process that is killed", .timeLimit(.minutes(1)))
 struct TakeOverTests {
-    @Test("another process brings what it left to SQL, every entry once", arguments: Durability.allCases)
+    @Test("another process brings what it left to SQL, every entry once", arguments: Durability.anywhere)
     func takenOver(durability: Durability) async throws {
         let floor = try await EngineFloor(durability)
         let dead = try await floor.run(seed: 1, orders: 60, dieAt: "answered deduct:12")

@@ -171,6 +171,13 @@ extension SQLiteOrderStore {
         }
     }
 
+    /// Who made the order of a flow and digest; `nil`: nobody that was named.
+    static func buyerOf(_ database: Database, _ flow: Data, _ digest: Int64) throws -> BuyerID? {
+        try Data.fetchOne(
+            database, sql: "SELECT buyer FROM buyers WHERE flow = ? AND digest = ?", arguments: [flow, digest]
+        ).flatMap { BuyerID(bytes: $0) }
+    }
+
     // MARK: Whether the books add up
 
     public func balance(bucket: BucketNumber) async throws -> BookBalance? {
@@ -188,6 +195,8 @@ extension SQLiteOrderStore {
             {
                 for line in PackedLines.unpack(Array(lines)) { waiting[line.sku.rawValue, default: 0] += Int64(line.quantity) }
             }
+            // A dead letter counts as taken until a person settles it.
+            for (sku, units) in try Self.deadUnits(database, of: bucket) { waiting[sku.rawValue, default: 0] += max(0, units) }
             let skus = try Row.fetchAll(
                 database,
                 sql: "SELECT sku, sold + reserved, overCapacity FROM counters WHERE bucket = ? ORDER BY sku",
@@ -198,11 +207,7 @@ extension SQLiteOrderStore {
                 return BookBalance.SKU(
                     sku: sku, taken: taken, held: row[1], mayBeTaken: (waiting[sku.rawValue] ?? 0) + (row[2] as Int64))
             }
-            let deadLetters = try Bool.fetchOne(
-                database, sql: "SELECT EXISTS (SELECT 1 FROM deadLetters WHERE bucket = ? AND epoch = ?)",
-                arguments: [bucket.rawValue, record.epoch.rawValue])
-            return BookBalance(
-                drainedThrough: record.drainedThrough, skus: skus, hasDeadLetters: deadLetters == true)
+            return BookBalance(drainedThrough: record.drainedThrough, skus: skus)
         }
     }
 }

@@ -199,7 +199,7 @@ public final class SQLiteOrderStore: OrderStore {
     private func writeHere<T: Sendable>(
         _ body: (Database, SQLiteWriter) throws -> T
     ) -> Result<T, OrderStoreError> {
-        do { return try pool.writeWithoutTransaction { attempt($0, body) } } catch { return .failure(tell(error)) }
+        pool.writeWithoutTransaction { attempt($0, body) }
     }
 
     private func readHere<T>(_ body: (Database) throws -> T) -> Result<T, OrderStoreError> {
@@ -240,7 +240,7 @@ public final class SQLiteOrderStore: OrderStore {
 
     public func close() async {
         if blocksCaller {
-            try? endWriterHere()
+            endWriterHere()
         } else {
             await endWriter()
         }
@@ -249,7 +249,7 @@ public final class SQLiteOrderStore: OrderStore {
         try? pool.close()
     }
 
-    private func endWriterHere() throws { try pool.writeWithoutTransaction { [writer] _ in writer.end() } }
+    private func endWriterHere() { pool.writeWithoutTransaction { [writer] _ in writer.end() } }
 
     private func endWriter() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

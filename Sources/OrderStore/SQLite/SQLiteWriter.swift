@@ -38,6 +38,7 @@ final class SQLiteWriter {
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
     let limits: LimitStatements
+    let life: OrderLifeStatements
 
     let wideStatements: WideStatements
 
@@ -54,7 +55,11 @@ final class SQLiteWriter {
         commitTransaction = try prepare("COMMIT")
         rollback = try prepare("ROLLBACK")
 
-        insertOrder = try prepare("INSERT OR IGNORE INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        insertOrder = try prepare(
+            """
+            INSERT OR IGNORE INTO orders (flow, bucket, epoch, n, state, digest, at, deadline)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """)
         findOrder = try prepare("SELECT bucket, state, digest, epoch, n FROM orders WHERE flow = ?1")
         changeOrder = try prepare(
             "UPDATE orders SET state = ?4 WHERE flow = ?1 AND bucket = ?2 AND digest = ?3 AND state = ?5")
@@ -74,7 +79,10 @@ final class SQLiteWriter {
             """)
         insertMovement = try prepare("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)")
         insertDeadLetter = try prepare(
-            "INSERT INTO deadLetters (bucket, epoch, n, blob, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            """
+            INSERT INTO deadLetters (bucket, epoch, n, blob, reason, at, isOrder)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """)
 
         findSKU = try prepare(
             """
@@ -105,6 +113,7 @@ final class SQLiteWriter {
             """)
         limits = try LimitStatements(database)
         wideStatements = try WideStatements(database)
+        life = try OrderLifeStatements(database)
     }
 
     /// Runs `body` between BEGIN IMMEDIATE and COMMIT.
@@ -126,6 +135,12 @@ final class SQLiteWriter {
             throw TransactionFailure(phase: .commit, underlying: error)
         }
         return value
+    }
+
+    /// Undoes what the transaction under way did so far, and goes on with nothing done.
+    func startAgain() throws {
+        try rollback.run()
+        try begin.run()
     }
 
     /// Rolls back, unless SQLite has done so itself (it does after a full disk or an I/O error).
