@@ -68,7 +68,7 @@ let package = Package(
             name: "Lab",
             dependencies: [
                 "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
-                "Host",
+                "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         // Judges a run of the rig by its history and its end; shares no code with what it judges.
@@ -95,14 +95,14 @@ let package = Package(
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "CheckerTests", dependencies: ["Checker", "Inventory"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host", "SaleRig"], swiftSettings: strict),
         .testTarget(
             name: "OrderStoreTests",
             dependencies: ["OrderStore", "Inventory", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         // Owns a fleet until it is killed: what LabTests kills.
         .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder"], swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
             name: "SaleRig", dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
@@ -116,6 +116,13 @@ let package = Package(
         .testTarget(
             name: "RedisModelTests",
             dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry",
+                "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",

@@ -61,6 +61,7 @@ extension DeductionEngine {
         let refused = lane.state.withLock { $0.stopped(call.tickets, phase: next, epoch: call.epoch) }
         for ticket in refused { answerRefused(ticket, .fenced) }
         refuseQueued(lane, .fenced)
+        if reason == .replica { cluster.reroute(slot: lane.keys.slot) }
         if reason.needsRecovery { fence(lane, reason: reason, seenUnder: call.epoch) }
         pump(lane)
     }

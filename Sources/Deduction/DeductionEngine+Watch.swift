@@ -102,6 +102,7 @@ extension DeductionEngine {
                 pump(lane)
             }
         case .recovering: return
+        case .replica: cluster.reroute(slot: lane.keys.slot)
         case let damage?:
             fence(lane, reason: damage, seenUnder: epoch)
         }

@@ -73,10 +73,12 @@ public final class HalfDoneFinder: Sendable {
 
     /// One look: finishes or undoes every order that was partial for longer than the configured age.
     ///
+    /// - Parameter flows: look at these only.
     /// - Returns: how many could not be decided.
     @discardableResult
-    public func look() async throws -> Int {
+    public func look(only flows: Set<FlowID>? = nil) async throws -> Int {
         let found = try await store.halfDone(olderThan: configuration.age, limit: configuration.ordersMax)
+            .filter { flows?.contains($0.order.flow) ?? true }
         guard !found.isEmpty else {
             state.withLock { ($0.waiting, $0.oldestMilliseconds, $0.lastError) = (0, 0, nil) }
             return 0

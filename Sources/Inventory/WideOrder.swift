@@ -78,6 +78,15 @@ extension Order {
     /// Every group of the order; of one within a bucket, itself.
     public var groups: [Order] { wide?.orders ?? [self] }
 
+    /// Units over the lines of every bucket.
+    public var allUnits: Int64 { allLines.reduce(0) { $0 + Int64($1.quantity) } }
+
+    /// The same lines under another flow.
+    public func again(under flow: FlowID) -> Order {
+        wide.flatMap { WideOrder(trustedFlow: flow, sortedGroups: $0.groups)?.order(in: bucket) }
+            ?? Order(trustedFlow: flow, bucket: bucket, sortedLines: lines)
+    }
+
     /// The lines of every bucket.
     public var allLines: [OrderLine] { wide?.groups.flatMap(\.lines) ?? lines }
 }

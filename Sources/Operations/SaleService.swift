@@ -137,20 +137,39 @@ public final class SaleService: Sendable {
         return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
     }
 
+    /// What a service works at: everything in one process, or parts in several.
+    public struct Parts: OptionSet, Sendable {
+        public let rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
+        /// Takes and ends orders. Every other part that asks Redis for an order's units needs it too.
+        public static let engine = Parts(rawValue: 1)
+        /// Drains the outbox into SQL.
+        public static let outbox = Parts(rawValue: 2)
+        /// Sees through what SQL decided and Redis has not heard of, and ends half-done orders.
+        public static let giveBacks = Parts(rawValue: 4)
+        /// Rebuilds what is reported as fenced, and watches whether the servers keep what the sale promises.
+        public static let recovery = Parts(rawValue: 8)
+        /// Compares on a period, and reports what must be rebuilt.
+        public static let comparison = Parts(rawValue: 16)
+        public static let all: Parts = [.engine, .outbox, .giveBacks, .recovery, .comparison]
+    }
+
     /// Works until cancelled.
-    public func run() async {
-        isWorking.store(true, ordering: .relaxed)
+    public func run(_ parts: Parts = .all) async {
+        isWorking.store(parts.contains(.recovery), ordering: .relaxed)
         defer { isWorking.store(false, ordering: .relaxed) }
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.engine.run() }
-            group.addTask { await self.worker.run() }
-            group.addTask { await self.halfDone.run() }
-            group.addTask { await self.giveBacks.run() }
-            group.addTask { await self.supervisor.run() }
-            group.addTask { await self.compareOnPeriod() }
-            group.addTask { [control] in
-                await self.monitor.run { await control.halt(because: $0).succeeded }
+            if parts.contains(.engine) { group.addTask { await self.engine.run() } }
+            if parts.contains(.outbox) { group.addTask { await self.worker.run() } }
+            if parts.contains(.giveBacks) {
+                group.addTask { await self.giveBacks.run() }
+                group.addTask { await self.halfDone.run() }
             }
+            if parts.contains(.recovery) {
+                group.addTask { await self.supervisor.run() }
+                group.addTask { [control] in await self.monitor.run { await control.halt(because: $0).succeeded } }
+            }
+            if parts.contains(.comparison) { group.addTask { await self.compareOnPeriod() } }
         }
     }
 

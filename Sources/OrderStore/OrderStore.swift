@@ -8,7 +8,7 @@ public import Inventory
 /// Two rules carry everything else:
 /// - **movements = f(entry)**: an outbox entry is settled whole and once; its movements per SKU are what Redis really did.
 /// - **counters = f(rows)**: `sold` and `reserved` move only by order rows that were inserted or changed state.
-public protocol OrderStore: Sendable {
+public protocol OrderStore: OrderLifeStore {
     // MARK: The sale
 
     /// Creates a sale with its SKUs and buckets, warmed. One sale a database for now.
@@ -100,7 +100,8 @@ public protocol OrderStore: Sendable {
     func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
-    /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
+    /// Those of `flows` that SQL does not hold as reserved, sold, cancelled or expired rows (over-capacity and void rows count as
+    /// absent).
     func absent(_ flows: [FlowID]) async throws -> [FlowID]
 
     // MARK: Reading
@@ -157,11 +158,20 @@ public struct SaleDraft: Sendable {
     public let durability: Durability
     public let skus: [SKU]
     public let whileFenced: WhileFenced
-    public init(name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain) {
+    /// How long a reservation waits for its payment, in milliseconds, 1 or more; `nil`: for ever.
+    public let reservationTimeoutMilliseconds: Int64?
+    /// What becomes of a payment whose order has ended or was lost.
+    public let latePayments: LatePaymentPolicy
+    public init(
+        name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain,
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund
+    ) {
         self.whileFenced = whileFenced
         self.name = name
         self.durability = durability
         self.skus = skus
+        self.reservationTimeoutMilliseconds = reservationTimeoutMilliseconds
+        self.latePayments = latePayments
     }
 }
 
@@ -271,7 +281,7 @@ public enum OrderSettlement: Sendable, Hashable {
     /// Not inserted as an order: no capacity. A void row (an over-capacity row under a claim, or when the worker of a sale
     /// below `durable` drains it); under `durable` its give-back is pending.
     case overCapacity
-    /// The flow was cancelled before; its give-back is pending.
+    /// The flow was cancelled, or expired, before; its give-back is pending.
     case cancelled
     /// One group of an order over several buckets was recorded, and counts; not all groups have come.
     case partial
@@ -296,10 +306,17 @@ public enum PaymentResult: Sendable, Hashable {
     case confirmed
     /// Reserved → cancelled; the give-back is pending.
     case cancelled
-    /// Was sold or cancelled before: nothing changed.
+    /// Nothing to do: a payment for an order that is sold already, or a failed one for an order that has ended.
     case already(sold: Bool)
-    /// SQL has no such order (yet).
-    case absent
+    /// It succeeded, and SQL does not have its order, or has it beyond capacity: kept in SQL. If the order comes, it is sold in
+    /// the same transaction; if it cannot come any more, the payment goes the late way.
+    case waiting
+    /// Late: SQL will have the same lines asked for once more under a new flow.
+    case reservingAgain(LateReason)
+    /// It was late, and its lines are another order's now, under this flow.
+    case reservedAgain(FlowID)
+    /// Late: SQL holds a refund, one however often the payment is told.
+    case refunded(LateReason)
 }
 
 public struct CommitResult: Sendable {
@@ -316,7 +333,7 @@ public struct CommitResult: Sendable {
 public enum CancelResult: Sendable, Hashable {
     /// Cancelled now, or a tombstone was made; the give-back is pending.
     case cancelled
-    /// Was cancelled or void before.
+    /// Was cancelled, expired or void before.
     case alreadyCancelled
     /// Paid: not cancelled.
     case sold
@@ -455,12 +472,16 @@ public struct OrderTotals: Sendable, Hashable {
     public let cancelled: Int64
     public let void: Int64
     public let overCapacity: Int64
+    /// Reservations whose payment did not come in time.
+    public let expired: Int64
     /// Orders over several buckets of which not all groups have come.
     public let partial: Int64
+    /// Those that wait for a person.
     public let deadLetters: Int64
     public let pendingGiveBacks: Int64
     public init(
-        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, partial: Int64 = 0,
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, expired: Int64 = 0,
+        partial: Int64 = 0,
         deadLetters: Int64, pendingGiveBacks: Int64
     ) {
         self.reserved = reserved
@@ -468,6 +489,7 @@ public struct OrderTotals: Sendable, Hashable {
         self.cancelled = cancelled
         self.void = void
         self.overCapacity = overCapacity
+        self.expired = expired
         self.partial = partial
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks

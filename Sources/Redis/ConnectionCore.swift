@@ -37,6 +37,7 @@ final class ConnectionCore: Sendable {
     private let inbox = Mutex(Inbox())
     private let outstanding = Atomic<Int>(0)
     private let outstandingBytes = Atomic<Int>(0)
+    private let wantsNewConnection = Atomic<Bool>(false)
     private let published: Mutex<RedisNodeHealth>
 
     init(address: RedisAddress, options: RedisOptions) throws(HostError) {
@@ -89,6 +90,12 @@ final class ConnectionCore: Sendable {
         notifier.notify()
     }
 
+    /// Breaks this connection and makes another one: the address may lead to another server by now.
+    func reconnect() {
+        wantsNewConnection.store(true, ordering: .releasing)
+        notifier.notify()
+    }
+
     var health: RedisNodeHealth {
         var health = published.withLock { $0 }
         health.inFlight = outstanding.load(ordering: .relaxed)
@@ -104,6 +111,11 @@ final class ConnectionCore: Sendable {
             swap(&inbox.submissions, &batch)
             return inbox.closing || (inbox.retiring && batch.isEmpty && outstanding.load(ordering: .relaxed) == 0)
         }
+    }
+
+    /// Whether `reconnect` was called since the last time.
+    func takeReconnection() -> Bool {
+        wantsNewConnection.load(ordering: .relaxed) && wantsNewConnection.exchange(false, ordering: .acquiring)
     }
 
     /// Announces sleep. False when work is there already: then do not sleep. (Closing and retiring notify in any case.)

@@ -81,6 +81,7 @@ final class ConnectionLoop {
             }
             batch.removeAll(keepingCapacity: true)
             if closing { break }
+            if core.takeReconnection() { leaveReplica() }
             if case .down(let retryAt) = phase, retryAt <= now { connect() }
             encodeWaiting()
             flush()
@@ -149,6 +150,12 @@ final class ConnectionLoop {
         phase = .ready
         backoff = core.options.backoffMin
         setUp(true)
+    }
+
+    /// Connects again, unless that has just been done: answers that lay under way speak of the former connection.
+    private func leaveReplica() {
+        guard case .ready = phase, now - health.since >= core.options.backoffMax else { return }
+        fail(lostError("a replica answers there; connecting again to find its master"))
     }
 
     private func connectError(_ reason: String) -> RedisError {

@@ -163,7 +163,10 @@ public final class RedisCluster: Sendable {
         case .closed where error.outcome == .notSent && redirects < options.redirectsMax && !isClosed:
             // The connection retired between routing and sending: its slots are elsewhere now.
             dispatch(attempt, to: nil, asking: false, redirects: redirects + 1)
-        case .clusterDown, .tryAgain, .loading, .readOnly, .masterDown, .connectionLost, .deadline:
+        case .readOnly:
+            reroute(slot: attempt.slot)
+            attempt.completion(.failure(error))
+        case .clusterDown, .tryAgain, .loading, .masterDown, .connectionLost, .deadline:
             watcher.request()
             attempt.completion(.failure(error))
         default: attempt.completion(.failure(error))

@@ -35,6 +35,9 @@ public protocol RedisPort: Sendable {
         _ command: RedisCommand, deadline: ContinuousClock.Instant
     ) async -> [(address: RedisAddress, result: Result<RedisReply, RedisError>)]
 
+    /// A replica answered for `slot`, in words of a script that this port cannot know: looks for its master.
+    func reroute(slot: Int)
+
     /// Ends all connections: what waits is `notSent`, what was sent is `unknown`. Idempotent.
     func close()
 }
@@ -77,6 +80,7 @@ extension RedisPort {
             }
         }
     }
+    public func reroute(slot: Int) {}
 
     /// `send`, awaited.
     public func call(

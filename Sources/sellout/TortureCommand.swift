@@ -1,151 +1,131 @@
-import ArgumentParser
-import Checker
+public import ArgumentParser
 import Foundation
-import Host
 import Inventory
-import Simulation
-import Synchronization
+public import Lab
 
 struct TortureCommand: WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "torture",
-        abstract: "Look for a broken promise: seeds of simulated faults, each replayed exactly.",
+        abstract: "Break everything around a sale, and check that its promise holds.",
         discussion: """
-            sellout torture --sim --seeds 1000
-            sellout torture --sim --seed 4711 --seeds 1       replay one seed, and write its history
-            sellout torture --sim --plant list                the bugs that can be put in
-            sellout torture --sim --plant no-dedupe --seeds 50
+            Engines and workers as processes of their own, real servers and one SQL file; what happens to them is drawn from the
+            seed. A checker that knows only the history and what both stores held in the end says what it found. With --sim
+            all of it runs on one thread against a simulated clock, network and servers, and a seed replays exactly.
 
-            The last line: seeds, faults, operations, violations, unknown. Exit codes: 0 good, 1 a promise was broken,
-            3 a check could not finish.
+            sellout torture --seconds 60 --seed 7
+            sellout torture --seconds 600 --topology cluster --json
+            sellout torture --seconds 30 --durability memory      a control: it must show losses
+            sellout torture --sim --seeds 1000
+            sellout torture --sim --seed 4711 --seeds 1           replay one seed, and write its history
+            sellout torture --sim --plant list                    the bugs that can be put in
+
+            The last line reads: seeds N, faults N, operations N, violations N, unknown N
+            Exit codes: 0 good, 1 found bad, 2 could not run, 3 a check stayed unknown.
             """)
 
     @Flag(help: "Simulate: one thread, one clock, one seed a world.")
     var sim = false
 
-    @Option(help: "How many seeds.")
+    @Option(help: "How many seeds to simulate.")
     var seeds = 1_000
-
-    @Option(help: "The first seed.")
-    var seed: UInt64 = 1
 
     @Option(help: "Put in a bug by its name, or `list` them.")
     var plant: String?
 
-    @Option(help: "What a yes means; without it the seed decides.")
-    var durability: Durability?
-
-    @Option(help: "Worlds at once.")
+    @Option(help: "Simulated worlds at once.")
     var threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
-    @Option(help: "Folder for the history of a bad seed.")
-    var histories: String = "."
+    @Option(help: "How long to torture; each seed gets up to 30 s of it, and time to heal on top.")
+    var seconds: TimeSpan = TimeSpan(seconds: 30)
 
-    @Flag(help: "Print one JSON object instead of text.")
+    @Option(help: "The first seed: it decides workload and faults.")
+    var seed: UInt64 = 1
+
+    @Option(help: "single (one server), replicated (a master and two replicas) or cluster (three masters).")
+    var topology: TortureTopology = .single
+
+    @Option(help: "What yes means, as in demo. Without it: durable; simulated, the seed decides.")
+    var durability: Durability?
+
+    @Option(help: "Leave the histories in this folder.")
+    var history: String?
+
+    @Flag(help: "Keep the files of good seeds too.")
+    var keepAll = false
+
+    @Flag(help: "Print one JSON object before the last line.")
     var json = false
 
     func validate() throws {
-        guard sim else { throw ValidationError("only --sim is there; give it") }
-        guard (1...100_000_000).contains(seeds) else { throw ValidationError("--seeds is 1 … 100000000") }
-        guard (1...256).contains(threads) else { throw ValidationError("--threads is 1 … 256") }
+        guard (1...100_000_000).contains(seeds) else { throw ValidationError("--seeds \(seeds): use 1 to 100000000") }
+        guard (1...256).contains(threads) else { throw ValidationError("--threads \(threads): use 1 to 256") }
+        guard seconds.seconds >= 5 else { throw ValidationError("--seconds \(seconds.text): use at least 5") }
     }
 
-    func work() async throws -> Int32 { try await SimulatedTortureRun(command: self).run() }
-}
-
-/// The simulated half of the command.
-struct SimulatedTortureRun: Sendable {
-    let command: TortureCommand
-
-    func run() async throws -> Int32 {
-        let isEnded = Atomic<Bool>(false)
-        return try await withTaskCancellationHandler {
-            try await onThread { try run { isEnded.load(ordering: .relaxed) } }
-        } onCancel: {
-            isEnded.store(true, ordering: .relaxed)
-        }
+    func work() async throws -> Int32 {
+        if sim { return try await SimulatedTortureRun(command: self).run() }
+        let report = try await runProcesses()
+        return Self.tell(report, json: json)
     }
 
-    /// Worlds block the thread that they live on.
-    private func onThread(_ body: @escaping @Sendable () throws -> Int32) async throws -> Int32 {
-        let result: Result<Int32, any Error> = await withCheckedContinuation { continuation in
-            do {
-                try OSThread.start(name: "worlds", stackBytes: 8 << 20) {
-                    continuation.resume(returning: Result { try body() })
-                }
-            } catch { continuation.resume(returning: .failure(error)) }
+    private func runProcesses() async throws -> ProcessTorture.Report {
+        var configuration = ProcessTorture.Configuration(
+            executable: try Self.ownPath(), partyArguments: ["torture-party"])
+        configuration.seconds = seconds.seconds
+        configuration.seed = seed
+        configuration.topology = topology
+        configuration.durability = durability ?? .durable
+        configuration.folder = history
+        configuration.keepsAll = keepAll
+        configuration.onProgress = { text in
+            FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
         }
-        return try result.get()
+        return try await ProcessTorture(configuration).run()
     }
 
-    private func run(isEnded: @escaping @Sendable () -> Bool) throws -> Int32 {
-        if command.plant == "list" {
-            for plant in Plant.all { print("\(plant.name)\n    \(plant.breaks)\n    \(plant.means)") }
-            return 0
-        }
-        var plant: Plant?
-        if let name = command.plant {
-            plant = Plant.all.first { $0.name == name }
-            guard plant != nil else {
-                throw ValidationError("there is no planted bug \(name); `--plant list` names them")
-            }
-        }
-        let torture = SimulatedTorture(durability: command.durability, plant: plant, threads: command.threads)
-        let progress = Progress(isQuiet: command.json || command.seeds < 2_000)
-        let summary = try torture.run(first: command.seed, count: command.seeds, isEnded: isEnded) {
-            progress.hear($0)
-        }
-        var historyPath: String?
-        if let bad = summary.firstBadSeed {
-            historyPath = try write(try torture.run(seed: bad))
-        } else if command.seeds == 1 {
-            historyPath = try write(try torture.run(seed: command.seed))
-        }
-        if command.json {
-            printJSON(summary, historyPath)
+    /// Findings, where the history is, and the last line. Returns the exit code.
+    static func tell(_ report: ProcessTorture.Report, json: Bool) -> Int32 {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+            if let data = try? encoder.encode(report) { print(String(decoding: data, as: UTF8.self)) }
         } else {
-            for (seed, finding) in summary.bad.prefix(20) { print("seed \(seed): \(finding)") }
-            if let historyPath { print("history: \(historyPath)") }
-            print(
-                "seeds \(summary.seeds), faults \(summary.faults), operations \(summary.operations), "
-                    + "violations \(summary.violations), unknown \(summary.unknown)")
+            for finding in report.findings { print(PlainText.line(finding)) }
+            if report.losses > 0 {
+                print("\(report.losses) losses that `\(report.durability)` allows after what was done to the servers")
+            }
+            if let path = report.historyPath { print("history: \(PlainText.line(path))") }
         }
-        return summary.violations > 0 ? 1 : summary.unknown > 0 ? 3 : 0
+        print(report.line)
+        return report.exitCode
     }
 
-    /// Writes a world's history as JSON lines, and beside it what was found.
-    private func write(_ report: WorldReport) throws -> String {
-        let path = command.histories + "/sim-\(report.seed).jsonl"
-        try? FileManager.default.removeItem(atPath: path)
-        let writer = try HistoryWriter(path: path)
-        for event in report.history { writer.add(event) }
-        writer.close()
-        if let failure = writer.failure { throw ValidationError("cannot write \(path): \(failure)") }
-        return path
-    }
-
-    private func printJSON(_ summary: SimulatedTorture.Summary, _ historyPath: String?) {
-        var fields: [(String, String)] = [
-            ("seeds", "\(summary.seeds)"), ("faults", "\(summary.faults)"), ("operations", "\(summary.operations)"),
-            ("acknowledgedOrders", "\(summary.acknowledged)"), ("violations", "\(summary.violations)"),
-            ("unknown", "\(summary.unknown)"), ("lostOrders", "\(summary.losses)"),
-            ("steps", "\(summary.steps)"), ("trace", "\"\(String(summary.trace, radix: 16))\""),
-            ("durationSeconds", "\((summary.seconds * 10).rounded() / 10)"),
-        ]
-        fields.append(("firstBadSeed", summary.firstBadSeed.map { "\($0)" } ?? "null"))
-        fields.append(("historyPath", historyPath.map { "\"\($0)\"" } ?? "null"))
-        print("{" + fields.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}")
-    }
-
-    /// A line on standard error now and then.
-    private final class Progress: Sendable {
-        private let isQuiet: Bool
-        private let count = Atomic<Int>(0)
-        init(isQuiet: Bool) { self.isQuiet = isQuiet }
-        func hear(_ report: WorldReport) {
-            let done = count.add(1, ordering: .relaxed).newValue
-            guard !isQuiet, done % 1_000 == 0 else { return }
-            FileHandle.standardError.write(Data("\(done) seeds\n".utf8))
+    static func ownPath() throws -> String {
+        guard let path = realpath("/proc/self/exe", nil) else {
+            throw TortureError("the program does not find its own file, which it starts engines from")
         }
+        defer { free(path) }
+        return String(cString: path)
     }
 }
+
+extension TortureTopology: ExpressibleByArgument {}
+
+/// A part of a tortured sale's service, in a process of its own; started by `torture` and by nobody else.
+struct TorturePartyCommand: WorkerCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "torture-party", abstract: "Serve a tortured sale.", shouldDisplay: false)
+
+    @Option var redis: String
+    @Option var orders: String
+    @Option var socket: String
+    @Option var role: PartyRole
+    @Option var seed: UInt64
+
+    func work() async throws -> Int32 {
+        await PartyServer.run(
+            PartyServer.Configuration(redis: redis, orders: orders, socket: socket, role: role, seed: seed))
+    }
+}
+
+extension PartyRole: ExpressibleByArgument {}

@@ -86,7 +86,9 @@ struct Buyers {
             case .confirmed: history.add("paid \(order.flow) confirmed")
             case .cancelled: history.add("paid \(order.flow) cancelled")
             case .already(let sold): history.add("paid \(order.flow) \(sold ? "confirmed" : "cancelled")")
-            case .absent, nil:
+            case .refunded: history.add("paid \(order.flow) cancelled")
+            case .reservedAgain: history.add("paid \(order.flow) cancelled")
+            case .waiting, .reservingAgain, nil:
                 try? await clock.sleep(for: .milliseconds(20))
                 continue
             }

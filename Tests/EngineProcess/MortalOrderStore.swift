@@ -41,6 +41,11 @@ struct MortalOrderStore: OrderStoreDecorator {
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
         try await step("fold") { try await base.fold(bucket: bucket, claim: claim) }
     }
+    func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await step("reopen") { try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding) }
+    }
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await step("mark opened") { try await base.markOpened(bucket: bucket, claim: claim) }
     }

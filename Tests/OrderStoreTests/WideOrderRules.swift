@@ -9,8 +9,12 @@ import Testing
         var epochs: [BucketNumber: Epoch]
         var store: any OrderStore { fixture.store }
 
-        init(_ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10) async throws {
-            fixture = try await Fixture(kind, durability: durability, units: units)
+        init(
+            _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, timeout: Int64? = nil,
+            latePayments: LatePaymentPolicy = .refund
+        ) async throws {
+            fixture = try await Fixture(
+                kind, durability: durability, units: units, timeout: timeout, latePayments: latePayments)
             epochs = [:]
             for bucket in fixture.catalogue.buckets { epochs[bucket.number] = try await fixture.open(bucket.number) }
         }
@@ -50,7 +54,6 @@ import Testing
             #expect(found[0].unitsHeld == (first == 0 ? 2 : 1))
             // Settled twice it comes once.
             #expect(try await floor.take(order, first) == "already 1:partial")
-            #expect(try await floor.fixture.pay(order.orders[0]) == .absent)
             #expect(try await floor.take(order, 1 - first) == "settled")
             #expect(try await floor.take(order, first) == "already")
             #expect(try await floor.reserved() == [2, 0, 1])
@@ -85,6 +88,87 @@ import Testing
         #expect(try await floor.reserved() == [0, 0, 0])
         #expect(Set(try await floor.pending()) == Set(failed.orders))
         #expect(try await floor.store.cancel([paid.orders[0], failed.orders[0]]) == [.sold, .alreadyCancelled])
+    }
+
+    @Test("a payment that comes before its last group waits, and sells it with that group", arguments: StoreKind.all)
+    func earlyPayment(kind: StoreKind) async throws {
+        let floor = try await Floor(kind, latePayments: .reserveAgain)
+        let (order, unpaid, undone, absent) = (
+            try floor.order(1), try floor.order(2), try floor.order(3), try floor.order(4)
+        )
+        for (n, one) in [order, unpaid, undone].enumerated() { _ = try await floor.take(one, 0, n: Int64(n + 1)) }
+        for one in [order, undone, absent] { #expect(try await floor.fixture.pay(one.orders[1]) == .waiting) }
+        // A failed payment ends an order that is not whole.
+        #expect(try await floor.fixture.pay(unpaid.orders[0], succeeded: false) == .cancelled)
+        #expect(try await floor.take(order, 1, n: 1) == "settled")
+        #expect(try await floor.sold() == [2, 0, 1])
+        // One that can never be whole goes the late way, with all its lines.
+        #expect(try await floor.store.undo([undone]) == [.undone])
+        _ = try await floor.store.settleWaitingPayments(
+            arrivedBefore: floor.fixture.time.milliseconds + 1, after: nil, limit: 100)
+        let again = try await floor.store.paymentsToReserveAgain(limit: 10)
+        #expect(again.map(\.order) == [undone.orders[0], absent.orders[0]])
+        #expect(again.map(\.order.wide) == [undone, absent])
+        #expect(try await floor.store.undo([absent]) == [.undone])
+        let other = again[0].order.again(under: Fixture.flow(9))
+        #expect(other.flow == Fixture.flow(9) && other.allLines == undone.orders[0].allLines)
+        try await floor.store.endReservingAgain(again[0].order, reserved: false)
+        #expect(try await floor.store.refunds(limit: 10).map(\.units) == [3])
+        #expect(try await floor.reserved() == [0, 0, 0])
+    }
+
+    @Test("it expires whole, at the deadline that began with its last group", arguments: StoreKind.all)
+    func expiry(kind: StoreKind) async throws {
+        let floor = try await Floor(kind, timeout: 1_000)
+        let (order, partial) = (try floor.order(1), try floor.order(2))
+        _ = try await floor.take(order, 0, n: 1)
+        _ = try await floor.take(partial, 0, n: 2)
+        floor.fixture.time.milliseconds += 600
+        _ = try await floor.take(order, 1, n: 1)
+        let wholeAt = floor.fixture.time.milliseconds
+        #expect(try await floor.store.expire(now: wholeAt + 999, limit: 100).expired.isEmpty)
+        let sweep = try await floor.store.expire(now: wholeAt + 1_000, limit: 100)
+        #expect(sweep.expired.map(\.order.wide) == [order])
+        #expect(try await floor.reserved() == [2, 0, 0])
+        #expect(Set(try await floor.pending()) == Set(order.orders))
+        let totals = try await floor.store.orderTotals()
+        #expect(totals.expired == 1 && totals.partial == 1)
+        #expect(try await floor.store.undo([order]) == [.undone])
+        #expect(try await floor.take(order, 1, n: 2) == "settled 1:cancelled")
+        #expect(try await floor.fixture.pay(order.orders[0]) == .refunded(.expired))
+        #expect(try await floor.store.refunds(limit: 1).map(\.units) == [3])
+    }
+
+    @Test("beyond capacity it loses whole, or is taken in bucket by bucket", arguments: StoreKind.all, [true, false])
+    func oversold(kind: StoreKind, loses: Bool) async throws {
+        let floor = try await Floor(kind, durability: .memory, units: 2)
+        let order = try floor.order(1, [(1, 1), (3, 1)])
+        let filler = try floor.fixture.order(2, sku: 3, quantity: 2)
+        let bucket = filler.bucket
+        _ = try await floor.fixture.settle(floor.epochs[bucket]!, 1, .deduct([filler]), bucket: bucket)
+        _ = try await floor.take(order, 0)
+        let claim = try await floor.store.claimEpoch(bucket: bucket, above: .none, by: "test")
+        let text = try await floor.fixture.settle(
+            floor.epochs[bucket]!, 2, .deduct([order.orders[1]]), claim: claim, bucket: bucket)
+        #expect(text == "settled 1:overCapacity")
+        let books = try await floor.store.oversold(policy: .newestFirst)
+        #expect(books.orders.map(\.order) == [order.orders[1], filler])
+        #expect(books.orders.map(\.isOverCapacity) == [true, false])
+        if loses {
+            try await floor.store.settleOversold(
+                .init(bucket: bucket, losers: [order.orders[1]], takenIn: []), claim: claim)
+            #expect(try await floor.reserved() == [0, 0, 2])
+            #expect(Set(try await floor.pending()) == Set(order.orders))
+            #expect(try await floor.store.refunds(limit: 10).map(\.units) == [2])
+        } else {
+            #expect(try await floor.fixture.pay(order.orders[0]) == .waiting)
+            try await floor.store.settleOversold(
+                .init(bucket: bucket, losers: [filler], takenIn: [order.orders[1]]), claim: claim)
+            #expect(try await floor.sold() == [1, 0, 1])
+            #expect(try await floor.reserved() == [0, 0, 0])
+        }
+        #expect(try await floor.store.skuCounters().map(\.overCapacity) == [0, 0, 0])
+        #expect(try await floor.store.oversold(policy: .newestFirst).orders.isEmpty)
     }
 
     @Test("a give-back ends group by group", arguments: StoreKind.all)
@@ -200,7 +284,7 @@ import Testing
         #expect(try await floor.take(other, 1) == "settled 1:conflict")
         #expect(Set(try await floor.pending()) == [alone, other.orders[1]])
         #expect(try await floor.store.cancel([alone, other.orders[0]]) == [.conflict, .conflict])
-        #expect(try await floor.fixture.pay(other.orders[0]) == .absent)
+        #expect(try await floor.fixture.pay(other.orders[0]) == .refunded(.conflict))
         #expect(try await floor.take(order, 1, n: 2) == "settled")
         #expect(try await floor.reserved() == [2, 0, 1])
     }

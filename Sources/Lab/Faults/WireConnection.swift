@@ -11,6 +11,8 @@ final class WireConnection: Sendable {
         let faults: @Sendable (WireAudience) -> WireFaults
         /// Whether this reply is one of those that get lost.
         let losesReply: @Sendable (WireProxy.Request) -> Bool
+        /// Told of bytes that vanished.
+        let dropped: @Sendable (Int) -> Void
     }
 
     let number: Int
@@ -107,7 +109,10 @@ final class WireConnection: Sendable {
                 let count = read(source, buffer.baseAddress!, buffer.count)
                 if count < 0 && errno == EINTR { continue }
                 guard count > 0 else { return }
-                if isSilent || !arrives(direction) { continue }
+                guard !isSilent, arrives(direction) else {
+                    rules.dropped(count)
+                    continue
+                }
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
                 if state.withLock({ $0.isStream }) {
                     guard Self.send(framing.takeRest(), to: sink), Self.send(bytes, to: sink) else { return }

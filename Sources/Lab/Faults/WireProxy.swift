@@ -52,6 +52,7 @@ public final class WireProxy: Sendable {
     private let hooks: Hooks
     private let listener: Int32
     private let state: Mutex<State>
+    private let dropped = Atomic<Int>(0)
 
     private struct State {
         var target: RedisAddress
@@ -160,6 +161,9 @@ public final class WireProxy: Sendable {
     /// How many replies are still to be lost.
     public var repliesToLose: Int { state.withLock { $0.lostReplies?.count ?? 0 } }
 
+    /// Bytes that vanished so far: whether a dead wire had anything to drop.
+    public var droppedBytes: Int { dropped.load(ordering: .relaxed) }
+
     private func faults(for audience: WireAudience) -> WireFaults {
         state.withLock { $0.faults[audience] ?? $0.faults[.everyone] ?? .none }
     }
@@ -179,7 +183,8 @@ public final class WireProxy: Sendable {
     private func acceptClients() {
         defer { Glibc.close(listener) }
         let rules = WireConnection.Rules(
-            hooks: hooks, faults: { self.faults(for: $0) }, losesReply: { self.losesReply(to: $0) })
+            hooks: hooks, faults: { self.faults(for: $0) }, losesReply: { self.losesReply(to: $0) },
+            dropped: { self.dropped.add($0, ordering: .relaxed) })
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else {

@@ -169,6 +169,8 @@ extension EmbeddedFleet {
         _ = try await master.tell("CLUSTER", "MEET", "127.0.0.1", String(member.port), String(member.busPort))
         try await server.waitUntilItKnows(id)
         _ = try await server.tell("CLUSTER", "REPLICATE", id)
+        // It hears who serves which slots after it was introduced; before, it could not take any over.
+        try await server.waitUntilItServes()
     }
 }
 

@@ -40,15 +40,20 @@ extension SQLiteOrderStore {
             let record = try Self.requireBucket(database, bucket)
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
+            let dead = try Self.deadUnits(database, of: bucket)
             let skus = try Row.fetchAll(
                 database,
                 sql: """
                     SELECT sku, allocated, version, sold + reserved, frozen FROM counters
                     WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
                     """, arguments: [bucket.rawValue]
-            ).map {
-                BucketFold.SKU(
-                    sku: SKUNumber(rawValue: $0[0]), allocated: $0[1], version: $0[2], taken: $0[3], frozen: $0[4])
+            ).map { row in
+                let number = SKUNumber(rawValue: row[0])
+                let (allocated, taken): (Int64, Int64) = (row[1], row[3])
+                // A dead letter counts as taken until a person settles it; never beyond what there is.
+                let dead = min(max(0, dead[number] ?? 0), allocated - taken)
+                return BucketFold.SKU(
+                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4])
             }
             for sku in skus {
                 try Self.writeBase(

@@ -73,7 +73,7 @@ extension SQLiteOrderStore {
 
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] {
         try await read { database in
-            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state <= 4")
+            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6)")
             return try flows.filter { flow in
                 find.bind(1, flow)
                 defer { find.reset() }
@@ -197,8 +197,9 @@ extension SQLiteOrderStore {
             let giveBacks = "SELECT COUNT(*) FROM giveBacks INDEXED BY pendingGiveBacks WHERE doneEpoch IS NULL"
             return OrderTotals(
                 reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
-                overCapacity: count(.overCapacity), partial: count(.partial),
-                deadLetters: try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM deadLetters") ?? 0,
+                overCapacity: count(.overCapacity), expired: count(.expired), partial: count(.partial),
+                deadLetters: try Int64.fetchOne(
+                    database, sql: "SELECT COUNT(*) FROM deadLetters WHERE settledAs IS NULL") ?? 0,
                 pendingGiveBacks: try Int64.fetchOne(database, sql: giveBacks) ?? 0)
         }
     }

@@ -50,9 +50,14 @@ extension SQLiteOrderStore {
     /// The group of a wide order that a give-back's key names; `nil` if it names none.
     static func group(_ database: Database, flow: Data, bucket: Int32, key: Int64) throws -> Order? {
         guard key >> 36 != 0 else { return nil }
+        return try group(database, flow: flow, bucket: bucket, digest: key & (1 << 36 - 1))
+    }
+
+    /// The group of a wide order in `bucket`; `nil` if flow and digest are none's.
+    static func group(_ database: Database, flow: Data, bucket: Int32, digest: Int64) throws -> Order? {
         let groups = try Data.fetchOne(
             database, sql: "SELECT groups FROM wideOrders WHERE flow = ? AND digest = ?",
-            arguments: [flow, key & (1 << 36 - 1)])
+            arguments: [flow, digest])
         return groups.flatMap { wide(flow: flow, groups: $0)?.order(in: BucketNumber(rawValue: bucket)) }
     }
 

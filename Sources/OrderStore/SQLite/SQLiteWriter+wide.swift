@@ -34,6 +34,7 @@ extension SQLiteWriter {
                 try want(order, after: id)
             } else if try kind(of: order) == nil {
                 try put(order, try fits(order) ? .taken : .overCapacity, id: id)
+                if try makeWhole(order, of: wide, from: .overCapacity) { return .committed }
             }
             return .overCapacity
         case .same(let ended):
@@ -48,20 +49,45 @@ extension SQLiteWriter {
     ) throws -> OrderSettlement {
         if try fits(order) {
             try put(order, .taken, id: id)
-            guard try wide.orders.allSatisfy({ try kind(of: $0) != nil }) else { return .partial }
-            try change(wide, from: .partial, to: .reserved)
-            return .committed
+            return try makeWhole(order, of: wide, from: .partial) ? .committed : .partial
         }
         switch policy {
         case .void:
             try want(order, after: id)
             try put(order, .cancelled, id: id)
-            try end(wide, from: .partial, as: .void, except: order.bucket)
+            _ = try change(wide, from: .partial, to: .void)
         case .overCapacity:
             try put(order, .overCapacity, id: id)
-            try change(wide, from: .partial, to: .overCapacity)
+            _ = try change(wide, from: .partial, to: .overCapacity)
         }
         return .overCapacity
+    }
+
+    /// Makes a reservation of an order all of whose groups are taken; one that was paid for is sold. False if some are not.
+    private func makeWhole(_ order: Order, of wide: WideOrder, from old: OrderState) throws -> Bool {
+        guard try wide.orders.allSatisfy({ try kind(of: $0) == .taken }) else { return false }
+        _ = try change(wide, from: old, to: .reserved)
+        if let deadline = books.deadline {
+            life.setDeadline.bind(1, wide.flow)
+            life.setDeadline.bind(2, deadline)
+            try life.setDeadline.run()
+            books.due.append(wide.flow)
+        }
+        if books.hasWaitingPayments { try confirmIfPaid(order) }
+        return true
+    }
+
+    /// Takes in a group beyond capacity for which there is room now; the order is a reservation once none is left. False if the group
+    /// is none.
+    func takeIn(_ order: Order, of wide: WideOrder) throws -> Bool {
+        guard case .same(.overCapacity) = try known(order), try kind(of: order) == .overCapacity else { return false }
+        for line in order.lines {
+            try count(line, .overCapacity, in: .overCapacity, -1)
+            try count(line, .taken, in: .overCapacity, 1)
+            try wideStatements.setKind(order, line, .taken)
+        }
+        _ = try makeWhole(order, of: wide, from: .overCapacity)
+        return true
     }
 
     private func fits(_ order: Order) throws -> Bool {
@@ -75,26 +101,6 @@ extension SQLiteWriter {
 
     // MARK: Ending
 
-    /// Carries out a payment's result for the whole order.
-    func pay(_ wide: WideOrder, succeeded: Bool) throws -> PaymentResult {
-        guard case .same(let state) = try known(wide.orders[0]) else { return .absent }
-        switch (state, succeeded) {
-        case (.partial, _): return .absent
-        case (.reserved, true):
-            for line in wide.groups.flatMap(\.lines) {
-                try count(line, .taken, -1)
-                try count(line, sold: 1)
-            }
-            try change(wide, from: .reserved, to: .sold)
-            return .confirmed
-        case (.reserved, false), (.overCapacity, false):
-            try end(wide, from: state, as: .cancelled)
-            return .cancelled
-        case (.sold, _): return .already(sold: true)
-        default: return .already(sold: false)
-        }
-    }
-
     /// Cancels the whole order, or forbids its flow in every bucket.
     func cancel(_ wide: WideOrder) throws -> CancelResult {
         switch try known(wide.orders[0]) {
@@ -104,7 +110,7 @@ extension SQLiteWriter {
             try forbid(wide)
             return .cancelled
         case .same(let state) where state == .reserved || state == .partial || state == .overCapacity:
-            try end(wide, from: state, as: .cancelled)
+            _ = try change(wide, from: state, to: .cancelled)
             return .cancelled
         case .same: return .alreadyCancelled
         }
@@ -120,32 +126,11 @@ extension SQLiteWriter {
             try forbid(wide)
             return .undone
         case .same(.partial):
-            try end(wide, from: .partial, as: .cancelled)
+            _ = try change(wide, from: .partial, to: .cancelled)
             return .undone
         case .same(let state) where state == .reserved || state == .sold || state == .overCapacity: return .stands
         case .same: return .undone
         }
-    }
-
-    /// Ends a reserved, partial or over-capacity order: what Redis holds of it is asked back, what nobody has met is forbidden.
-    ///
-    /// - Parameter except: a group that the caller has seen to.
-    func end(
-        _ wide: WideOrder, from old: OrderState, as new: OrderState, except seenTo: BucketNumber? = nil
-    ) throws {
-        for order in wide.orders where order.bucket != seenTo {
-            switch try kind(of: order) {
-            case nil: try forbid(order)
-            case .cancelled: continue
-            case let kind?:
-                for line in order.lines {
-                    try count(line, kind, -1)
-                    try wideStatements.setKind(order, line, .cancelled)
-                }
-                try want(order, after: nil)
-            }
-        }
-        try change(wide, from: old, to: new)
     }
 
     private func forbid(_ wide: WideOrder) throws {
@@ -175,21 +160,39 @@ extension SQLiteWriter {
         insertOrder.bind(5, state.rawValue)
         insertOrder.bind(6, Int64(wide.digest.rawValue))
         insertOrder.bind(7, books.now)
+        insertOrder.bindNull(8)
         try insertOrder.run()
         try wideStatements.note(wide)
         books.gained[Int(state.rawValue)] += 1
     }
 
-    private func change(_ wide: WideOrder, from old: OrderState, to new: OrderState) throws {
+    /// Moves an order from one state to another, if it is in that one, and with it what SQL has of its groups. Ended, what Redis
+    /// holds is asked back, and what nobody has met is forbidden. Beyond capacity its groups stay what they are.
+    func change(_ wide: WideOrder, from old: OrderState, to new: OrderState) throws -> Bool {
         changeOrder.bind(1, wide.flow)
         changeOrder.bind(2, wide.home.rawValue)
         changeOrder.bind(3, Int64(wide.digest.rawValue))
         changeOrder.bind(4, new.rawValue)
         changeOrder.bind(5, old.rawValue)
-        try changeOrder.run()
+        guard try changeOrder.run() == 1 else { return false }
         if old == .partial { try wideStatements.setSince(wide, nil) }
         books.gained[Int(old.rawValue)] -= 1
         books.gained[Int(new.rawValue)] += 1
+        guard new.kind != .overCapacity else { return true }
+        for order in wide.orders {
+            guard let kind = try kind(of: order) else {
+                if new.kind == .cancelled { try forbid(order) }
+                continue
+            }
+            guard kind != .cancelled else { continue }
+            for line in order.lines {
+                try count(line, kind, in: old, -1)
+                try count(line, new.kind, in: new, 1)
+                if kind != new.kind { try wideStatements.setKind(order, line, new.kind) }
+            }
+            if new.kind == .cancelled { try want(order, after: nil) }
+        }
+        return true
     }
 
     /// What SQL has of a group; `nil`: nobody has met it. All its lines are of one kind.
@@ -207,21 +210,19 @@ extension SQLiteWriter {
             insertItem.bind(5, kind.rawValue)
             insertItem.bind(6, id?.n ?? 0)
             try insertItem.run()
-            try count(line, kind, 1)
+            try count(line, kind, in: .partial, 1)
         }
         try wideStatements.addPart(order, id: id)
     }
 
-    private func count(_ line: OrderLine, _ kind: ItemKind, _ sign: Int64) throws {
+    private func count(_ line: OrderLine, _ kind: ItemKind, in state: OrderState, _ sign: Int64) throws {
         guard kind != .cancelled, let place = try place(of: line.sku) else { return }
         let units = sign * Int64(line.quantity)
-        if kind == .taken { books.skus[place].reserved += units } else { books.skus[place].overCapacity += units }
-        books.skus[place].isChanged = true
-    }
-
-    private func count(_ line: OrderLine, sold sign: Int64) throws {
-        guard let place = try place(of: line.sku) else { return }
-        books.skus[place].sold += sign * Int64(line.quantity)
+        switch (kind, state) {
+        case (.overCapacity, _): books.skus[place].overCapacity += units
+        case (_, .sold): books.skus[place].sold += units
+        default: books.skus[place].reserved += units
+        }
         books.skus[place].isChanged = true
     }
 
