@@ -127,7 +127,7 @@ let package = Package(
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
-                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
+                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig", "Telemetry",
             ],
             swiftSettings: strict),
         // An engine with a process of its own, which EngineTests kill, and the history in which its buyers survive it.
