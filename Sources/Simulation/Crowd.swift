@@ -160,11 +160,11 @@ struct Crowd: Sendable {
             case .confirmed, .already(sold: true):
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.confirmed)
                 return
-            case .cancelled, .already(sold: false):
+            case .cancelled, .already(sold: false), .refunded, .reservedAgain:
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
-            case .absent:
-                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "absent")
+            case .waiting, .reservingAgain:
+                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
             }
