@@ -50,7 +50,7 @@ struct PartyDesk: Sendable {
         let isFlagged = words[1] == "1"
         let order: Order
         do {
-            order = try Order(flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue)
+            order = try Order.across(flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue)
         } catch { return "fail \(PartyWire.plain("\(error)"))" }
         switch verb {
         case "deduct": return Self.text(await service.engine.deduct(order, isRetry: isFlagged))
