@@ -1,4 +1,4 @@
-import Inventory
+public import Inventory
 public import OrderStore
 import Synchronization
 
