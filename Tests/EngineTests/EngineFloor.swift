@@ -71,6 +71,16 @@ final class EngineFloor: Sendable {
         return run
     }
 
+    /// Whether SQL takes a write now; it is waited for a few seconds.
+    func writesToSQL() async -> Bool {
+        guard let store = try? SQLiteOrderStore.open(path: books) else { return false }
+        let entry = AuditEntry(
+            atMilliseconds: 0, who: "test", origin: "", what: "look", subject: "books", before: "", after: "")
+        let isWritten = (try? await store.audit(entry)) != nil
+        await store.close()
+        return isWritten
+    }
+
     /// Empties the server, and recovers every bucket as somebody else.
     func recoverEmptied() async throws {
         let store = try SQLiteOrderStore.open(path: books)

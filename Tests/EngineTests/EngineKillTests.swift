@@ -78,7 +78,12 @@ struct EngineKillTests {
     func stoppedThroughRecovery(placed: Int) async throws {
         let floor = try await EngineFloor(.durable)
         let run = try await floor.startRun(seed: 5, orders: 400, until: placed)
-        run.signal(SIGSTOP)
+        // Stopped within a transaction it would keep SQL from everybody, and no recovery could begin.
+        repeat {
+            run.signal(SIGCONT)
+            try await ContinuousClock().sleep(for: .milliseconds(2))
+            run.signal(SIGSTOP)
+        } while await !floor.writesToSQL()
         try await floor.recoverEmptied()
         run.signal(SIGCONT)
         let ended = await run.ending()
