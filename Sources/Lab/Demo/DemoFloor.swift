@@ -19,6 +19,10 @@ public final class DemoFloor: Sendable {
         public var skus = 1_000
         public var stock = DemoSale.Stock.story(ordersPerSecond: 4_000, seconds: 90, zipfExponent: 0.8)
         public var shoppers = Shoppers.Configuration()
+        /// Units of each SKU that one buyer may hold; `nil`: any number.
+        public var limitPerBuyer: Int64?
+        /// How long after it was made an order is answered from Redis's ledger.
+        public var dedupeHorizon: Duration?
         /// How late SQL learns what Redis did: a slow store.
         public var outboxDelay = Duration.zero
         /// Leaves fleet and books in this folder.
@@ -94,12 +98,15 @@ public final class DemoFloor: Sendable {
         _ = try await store.createSale(
             DemoSale.draft(
                 skus: configuration.skus, durability: configuration.durability, stock: configuration.stock,
-                whileFenced: configuration.whileFenced))
+                whileFenced: configuration.whileFenced, limitPerBuyer: configuration.limitPerBuyer))
         let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
         let workerStore: any OrderStore =
             configuration.outboxDelay > .zero
             ? DelayedOrderStore(store, delay: configuration.outboxDelay, clock: ContinuousClock()) : store
-        let service = try await SaleService(cluster: cluster, store: store, workerStore: workerStore, events: events)
+        var options = SaleService.Options()
+        if let horizon = configuration.dedupeHorizon { options.archive.horizon = horizon }
+        let service = try await SaleService(
+            cluster: cluster, store: store, workerStore: workerStore, options: options, events: events)
         configuration.onProgress("loading \(configuration.skus) SKUs")
         let buckets = try await service.warm()
         let counters = try await store.skuCounters()
