@@ -19,7 +19,8 @@ extension Checker {
         func add(_ lines: [OrderLine], _ step: (Int64) -> Step) {
             for line in lines { steps[line.sku, default: []].append(step(Int64(line.quantity))) }
         }
-        for (flow, story) in stories.byFlow {
+        for flow in stories.flows {
+            guard let story = stories.byFlow[flow] else { continue }
             for payload in payloads(of: story) {
                 let held = span(of: story, payload, flow)
                 if let from = held.possibleFrom {
@@ -199,7 +200,8 @@ extension Checker {
             guard let buyer = stories.byFlow[row.flow]?.buyer else { continue }
             for line in row.lines { held[Place(buyer: buyer, sku: line.sku), default: 0] += Int64(line.quantity) }
         }
-        for (place, units) in held where units > most {
+        for (place, units) in held.sorted(by: { ($0.key.buyer, $0.key.sku) < ($1.key.buyer, $1.key.sku) })
+        where units > most {
             verdict.violate(
                 .buyerLimit, nil, "buyer \(place.buyer) holds \(units) of SKU \(place.sku.rawValue); at most \(most)")
         }

@@ -2,9 +2,13 @@ import Inventory
 
 /// The movements: what Redis did, entry by entry.
 extension Checker {
-    private struct Era: Hashable {
+    private struct Era: Hashable, Comparable {
         let sku: SKUNumber
         let epoch: Int64
+
+        static func < (left: Era, right: Era) -> Bool {
+            left.sku != right.sku ? left.sku < right.sku : left.epoch < right.epoch
+        }
     }
 
     /// At every entry of every epoch: 0 ≤ sold + reserved ≤ allocated.
@@ -20,7 +24,8 @@ extension Checker {
             guard let id = restock.id, id.n > 0 else { continue }
             restocks[Era(sku: restock.sku, epoch: id.epoch.rawValue), default: []].append(restock)
         }
-        for (era, list) in movements {
+        for era in movements.keys.sorted() {
+            let list = movements[era]!
             guard let base = bases[era] else {
                 verdict.leaveUnknown(
                     .ledgerPrefix, nil,
@@ -29,7 +34,7 @@ extension Checker {
             }
             checkPrefix(base, list.sorted { $0.id < $1.id }, restocks[era] ?? [])
         }
-        for (era, base) in bases where movements[era] == nil {
+        for base in final.bases where movements[Era(sku: base.sku, epoch: base.epoch)] == nil {
             guard base.taken < 0 || base.taken > base.allocated else { continue }
             verdict.violate(.ledgerPrefix, nil, Self.text(base, at: "0", taken: base.taken, of: base.allocated))
         }
@@ -90,7 +95,8 @@ extension Checker {
                 "entry \(movement.id) gave back \(-movement.quantity) of SKU \(movement.sku.rawValue); reservations that ended there held \(units)"
             )
         }
-        for (flow, story) in stories.byFlow {
+        for flow in stories.flows {
+            guard let story = stories.byFlow[flow] else { continue }
             let released = story.endings.count {
                 $0.operation == .release && $0.kind == .ok && $0.answer == HistoryEvent.Answer.givenBack
             }

@@ -3,7 +3,8 @@ import Inventory
 /// Every order that somebody was told of, and every order that a book holds.
 extension Checker {
     mutating func checkOrders() {
-        for (flow, story) in stories.byFlow {
+        for flow in stories.flows {
+            guard let story = stories.byFlow[flow] else { continue }
             checkAcknowledged(flow, story)
             checkRefused(flow, story)
             checkEnding(flow, story)
@@ -123,7 +124,10 @@ extension Checker {
 
     /// Every done, conflict or cancelled reply of one flow says the same, across restarts too.
     mutating func checkReplies() {
-        for (flow, story) in stories.byFlow where story.deductions.count > 1 || !story.endings.isEmpty {
+        for flow in stories.flows {
+            guard let story = stories.byFlow[flow], story.deductions.count > 1 || !story.endings.isEmpty else {
+                continue
+            }
             for (position, question) in story.deductions.enumerated() {
                 guard question.kind != .info, let answer = Self.recorded(question) else { continue }
                 for other in story.deductions[(position + 1)...] {

@@ -54,9 +54,20 @@ struct Story {
     }
 }
 
+extension HistoryEvent.Operation {
+    fileprivate var isAboutFlow: Bool {
+        switch self {
+        case .deduct, .cancel, .pay, .release: true
+        default: false
+        }
+    }
+}
+
 /// A history, folded: one story a flow, and what was done to the system.
 struct Stories {
     var byFlow: [FlowID: Story] = [:]
+    /// In the order in which they were first asked about: one history, one verdict, finding by finding.
+    var flows: [FlowID] = []
     /// In the order of the history.
     var questions: [Question] = []
     var restocks: [Question] = []
@@ -88,6 +99,7 @@ struct Stories {
                 if question.operation == .restock { restocks.append(question) }
                 continue
             }
+            if question.operation.isAboutFlow, byFlow[flow] == nil { flows.append(flow) }
             switch question.operation {
             case .deduct:
                 if question.isDone, byFlow[flow]?.deductions.contains(where: \.isDone) != true {

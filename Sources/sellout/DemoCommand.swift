@@ -17,12 +17,16 @@ struct DemoCommand: ParsableCommand {
 
             sellout demo
             sellout demo --durability memory --outbox-delay 500ms
+            sellout demo --masters 1 --replicas 1
             sellout demo --skus 1 --units 10 --rate 2 --outbox-delay 3s
             sellout demo --no-ui --duration 20s --crash-at 8s --json
             """)
 
     @Option(help: "Redis masters; 1 is a plain single server.")
     var masters = 3
+
+    @Option(help: "Replicas of each master, 0 to 2.")
+    var replicas = 0
 
     @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
     var durability: Durability = .durable
@@ -66,6 +70,7 @@ struct DemoCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...100).contains(masters) else { throw ValidationError("--masters \(masters): use 1 to 100") }
+        guard (0...2).contains(replicas) else { throw ValidationError("--replicas \(replicas): use 0 to 2") }
         guard (1...DemoSale.skusMax).contains(skus) else {
             throw ValidationError("--skus \(skus): use 1 to \(DemoSale.skusMax)")
         }
@@ -89,6 +94,7 @@ struct DemoCommand: ParsableCommand {
     private func floorConfiguration(expectedRate: Double) -> DemoFloor.Configuration {
         var floor = DemoFloor.Configuration()
         floor.masters = masters
+        floor.replicas = replicas
         floor.durability = durability
         floor.whileFenced = whileFenced
         floor.skus = skus
@@ -151,7 +157,7 @@ extension DemoCommand: ScreenCommand {
         let proposedRate = rate.map { $0.perSecond ?? 1_000_000 } ?? Self.proposedRate
         let snapshot = WarRoomSnapshot(
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
-            topology: masters == 1 ? "single" : "cluster \(masters)")
+            topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let screen = try Screen(
             snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
             mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),

@@ -39,14 +39,17 @@ public final class SaleRig: Sendable {
     /// - Parameters:
     ///   - units: allocation of SKU 1, 2, …
     ///   - buckets: SKUs are dealt out to this many buckets in turn.
+    ///   - replicas: of the one server; connected when `body` begins.
     ///   - isOpen: the sale is open and every bucket loaded; else it is a warmed sale whose buckets are new.
     public static func with(
         units: [Int64], buckets: Int = 1, durability: Durability = .durable, isOpen: Bool = true,
-        serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain, _ body: (SaleRig) async throws -> Void
+        replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
+        _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let fleet = try await EmbeddedFleet.start(.init(masters: 1, extraLines: serverLines))
+        let fleet = try await EmbeddedFleet.start(
+            .init(masters: 1, replicas: replicas, extraLines: serverLines))
         let outcome: Result<Void, any Error>
         do {
             let store = try SQLiteOrderStore.open(path: folder + "/orders.db")

@@ -12,6 +12,8 @@ import Telemetry
 public final class DemoFloor: Sendable {
     public struct Configuration: Sendable {
         public var masters = 3
+        /// Replicas of each master.
+        public var replicas = 0
         public var durability = Durability.durable
         public var whileFenced = WhileFenced.tryAgain
         public var skus = 1_000
@@ -26,6 +28,11 @@ public final class DemoFloor: Sendable {
         /// Told in a few words what is being done; must not block.
         public var onProgress: @Sendable (String) -> Void = { _ in }
         public init() {}
+
+        /// The fleet that it stands on.
+        public var fleet: EmbeddedFleet.Configuration {
+            .init(masters: masters, replicas: replicas, keepFolder: keepFolder)
+        }
     }
 
     public let fleet: EmbeddedFleet
@@ -52,15 +59,15 @@ public final class DemoFloor: Sendable {
         self.store = store
         self.ordersURL = ordersURL
         self.configuration = configuration
-        topology = configuration.masters == 1 ? "single" : "cluster \(configuration.masters)"
+        topology = configuration.fleet.topology
     }
 
     /// Starts everything up to a warmed sale that nobody buys from. Whatever fails, nothing stays behind.
     public static func start(_ configuration: Configuration, events: EventLog) async throws -> DemoFloor {
+        let servers = configuration.masters * (1 + configuration.replicas)
         configuration.onProgress(
-            configuration.masters == 1 ? "starting a Redis server" : "starting \(configuration.masters) Redis servers")
-        let fleet = try await EmbeddedFleet.start(
-            EmbeddedFleet.Configuration(masters: configuration.masters, keepFolder: configuration.keepFolder))
+            servers == 1 ? "starting a Redis server" : "starting \(servers) Redis servers")
+        let fleet = try await EmbeddedFleet.start(configuration.fleet)
         do {
             return try await start(configuration, fleet: fleet, events: events)
         } catch {
@@ -95,7 +102,10 @@ public final class DemoFloor: Sendable {
         events.add(
             .good,
             "\(configuration.skus.counted("SKU")) in \(buckets.counted("bucket")) loaded on \(configuration.masters) Redis "
-                + "\(configuration.masters == 1 ? "server" : "masters"); the sale is warmed, nobody buys yet")
+                + "\(configuration.masters == 1 ? "server" : "masters")"
+                + (configuration.replicas == 0
+                    ? "" : " with \((configuration.masters * configuration.replicas).counted("replica"))")
+                + "; the sale is warmed, nobody buys yet")
         return DemoFloor(
             fleet: fleet, service: service, shoppers: shoppers, book: book, store: store, ordersURL: "sqlite:\(path)",
             configuration: configuration)

@@ -167,7 +167,7 @@ public struct DemoRun: Sendable {
         let comparisons = floor.service.lastComparisons
         return Report(
             seed: configuration.floor.shoppers.seed,
-            topology: configuration.floor.masters == 1 ? "single" : "cluster", masters: configuration.floor.masters,
+            topology: configuration.floor.fleet.kind, masters: configuration.floor.masters,
             durability: configuration.floor.durability.rawValue, durationSeconds: seconds, attempts: totals.attempts,
             acknowledgedOrders: totals.acknowledged, refusedOrders: totals.refused, unknownOrders: totals.unknown,
             releasedOrders: totals.released, crashes: floor.crashes, fencedBuckets: status.fences,

@@ -1,64 +1,32 @@
 import Host
-public import Redis
+import Redis
 import Synchronization
 
-/// A private Redis Cluster, or a single server, on free loopback ports in a private folder.
+/// A private Redis Cluster, or a single server, with or without replicas, on free loopback ports in a private folder.
 ///
 /// Nothing of it outlives this process, whatever ends the process, unless `keepFolder` is given: the kernel kills the servers
 /// with the process, and the next start removes the folder. Holding a value of this type is what allows to inject faults.
 public final class EmbeddedFleet: Sendable {
-    public struct Configuration: Sendable {
-        /// Masters of the cluster; 1 is a plain single server. 1 … 100. (With 2, one crash silences the other as well: it
-        /// lacks a majority.)
-        public var masters = 3
-        /// Lines for every server's redis.conf, such as `appendonly yes`.
-        public var extraLines: [String] = []
-        /// Puts the fleet into this folder and leaves it running when this process ends.
-        public var keepFolder: String?
-        /// Told of every state, in order; must not block.
-        public var onState: (@Sendable (State) -> Void)?
-
-        public init(masters: Int = 3, extraLines: [String] = [], keepFolder: String? = nil) {
-            self.masters = masters
-            self.extraLines = extraLines
-            self.keepFolder = keepFolder
-        }
-    }
-
-    public enum State: Sendable, Equatable {
-        /// The servers start.
-        case starting
-        /// They run and agree on their cluster.
-        case forming
-        /// Every slot is served.
-        case serving
-        case stopped
-    }
-
-    /// A server as it is now.
-    public struct Node: Sendable, Equatable {
-        /// Its number in this fleet, from 0.
-        public let index: Int
-        public let address: RedisAddress
-        /// Its process; of a server that is down, the last one.
-        public let pid: Int32
-        public let isUp: Bool
-    }
-
     /// Ports may be taken between the look and the use.
     private static let attemptsMax = 5
-    private static let mastersMax = 100
 
-    private struct Contents {
+    /// A master and those that copy it, by index.
+    struct Shard: Sendable {
+        var master: Int
+        var replicas: [Int]
+    }
+
+    struct Contents {
         var servers: [FleetServer] = []
         var ports: [Int] = []
+        var shards: [Shard] = []
         var stopped = false
     }
 
-    private let configuration: Configuration
+    let configuration: Configuration
     private let binary: ServerBinary
     private let folder: FleetFolder
-    private let contents = Mutex(Contents())
+    let contents = Mutex(Contents())
 
     private init(configuration: Configuration, binary: ServerBinary, folder: FleetFolder) {
         self.configuration = configuration
@@ -75,15 +43,13 @@ public final class EmbeddedFleet: Sendable {
     }
 
     /// Starts a fleet and waits until it serves every slot: 2 s for a cluster (Redis itself keeps a new master silent for
-    /// that long), well below 0.2 s for a single server.
+    /// that long), well below 0.2 s for a single server, a little more with replicas.
     ///
     /// - Throws: one line: no redis-server, too old, no free port, an unusable folder, a server that died with its last
     ///   log line. Nothing is left running then.
     public static func start(_ configuration: Configuration = Configuration()) async throws(FleetError) -> EmbeddedFleet
     {
-        guard (1...mastersMax).contains(configuration.masters) else {
-            throw FleetError(.misuse, "a fleet has 1 to \(mastersMax) masters, not \(configuration.masters)")
-        }
+        try configuration.validate()
         configuration.onState?(.starting)
         let binary = try await ServerBinary.find()
         let keepFolder = configuration.keepFolder
@@ -92,7 +58,7 @@ public final class EmbeddedFleet: Sendable {
         }
         let fleet = EmbeddedFleet(configuration: configuration, binary: binary, folder: folder)
         do throws(FleetError) {
-            try await fleet.startMasters()
+            try await fleet.startServers()
         } catch {
             await fleet.tearDown()
             throw error
@@ -116,11 +82,22 @@ public final class EmbeddedFleet: Sendable {
     /// Version of its redis-server, such as `7.0.15`.
     public var version: String { binary.version }
 
-    /// The servers: masters first, then added ones.
+    /// The servers: masters first, then their replicas, then added ones.
     public var nodes: [Node] {
-        contents.withLock { $0.servers }.map {
-            Node(index: $0.index, address: $0.address, pid: $0.pid, isUp: $0.isRunning)
+        let (servers, shards) = contents.withLock { ($0.servers, $0.shards) }
+        return servers.map { server in
+            Node(
+                index: server.index, role: Self.role(of: server.index, in: shards), address: server.address,
+                clientAddress: server.address, pid: server.pid, isUp: server.isRunning)
         }
+    }
+
+    private static func role(of index: Int, in shards: [Shard]) -> Role {
+        for (number, shard) in shards.enumerated() {
+            if shard.master == index { return .master(shard: number) }
+            if shard.replicas.contains(index) { return .replica(shard: number) }
+        }
+        return .outside
     }
 
     // MARK: Faults
@@ -132,8 +109,8 @@ public final class EmbeddedFleet: Sendable {
         await server.kill()
     }
 
-    /// Starts a server that is down again: the same port, node and slots, without data unless `extraLines` keep it. Returns
-    /// once it serves; a cluster member does 2 s after its start.
+    /// Starts a server that is down again: the same port, node and slots, without data unless `options` keep it; a replica gets
+    /// its copy a moment later. Returns once it serves; a cluster member does 2 s after its start.
     public func restart(_ index: Int) async throws(FleetError) {
         let server = try server(index)
         guard !server.isRunning else { throw FleetError(.misuse, "\(server.address) is up already") }
@@ -157,14 +134,16 @@ public final class EmbeddedFleet: Sendable {
         let server = try contents.withLock { contents throws(FleetError) in
             let index = contents.servers.count
             let server = FleetServer(
-                index: index, configuration: .init(port: port, cluster: nil, extraLines: extraLines), binary: binary,
-                folder: try folder.makeNodeFolder(index), outlivesOwner: configuration.keepFolder != nil)
+                index: index,
+                configuration: .init(port: port, cluster: nil, options: configuration.options, extraLines: extraLines),
+                binary: binary, folder: try folder.makeNodeFolder(index),
+                outlivesOwner: configuration.keepFolder != nil)
             contents.servers.append(server)
             contents.ports.append(port)
             return server
         }
         try await server.start()
-        return Node(index: server.index, address: server.address, pid: server.pid, isUp: true)
+        return nodes[server.index]
     }
 
     // MARK: Ending
@@ -189,7 +168,7 @@ public final class EmbeddedFleet: Sendable {
 
     // MARK: Starting
 
-    private func server(_ index: Int) throws(FleetError) -> FleetServer {
+    func server(_ index: Int) throws(FleetError) -> FleetServer {
         try contents.withLock { contents throws(FleetError) in
             guard !contents.stopped else { throw FleetError(.misuse, "the fleet was stopped") }
             guard contents.servers.indices.contains(index) else {
@@ -199,10 +178,10 @@ public final class EmbeddedFleet: Sendable {
         }
     }
 
-    private func startMasters() async throws(FleetError) {
+    private func startServers() async throws(FleetError) {
         for attempt in 1... {
             do throws(FleetError) {
-                try await startMastersOnce()
+                try await startServersOnce()
                 return
             } catch {
                 let collided =
@@ -218,35 +197,50 @@ public final class EmbeddedFleet: Sendable {
         }
     }
 
-    private func startMastersOnce() async throws(FleetError) {
-        let count = configuration.masters
-        let isCluster = count > 1
-        let ports = try FleetPorts.reserve(isCluster ? 2 * count : 1)
+    private func startServersOnce() async throws(FleetError) {
+        let (masters, replicas) = (configuration.masters, configuration.replicas)
+        let count = masters * (1 + replicas)
+        let isCluster = masters > 1
+        let ports = try FleetPorts.reserve(isCluster ? 2 * count : count)
         contents.withLock { $0.ports = ports }
         let members =
             isCluster
-            ? ServerConfiguration.members(ports: Array(ports[..<count]), busPorts: Array(ports[count...])) : []
+            ? ServerConfiguration.members(
+                masters: masters, replicas: replicas, ports: Array(ports[..<count]), busPorts: Array(ports[count...]))
+            : []
         var servers: [FleetServer] = []
         for index in 0..<count {
             servers.append(
                 FleetServer(
                     index: index,
                     configuration: .init(
-                        port: ports[index], cluster: isCluster ? (members, index) : nil,
+                        port: ports[index], cluster: isCluster ? (members, index) : nil, options: configuration.options,
                         extraLines: configuration.extraLines),
+                    replicaOf: isCluster || index < masters ? nil : RedisAddress(host: "127.0.0.1", port: ports[0]),
                     binary: binary, folder: try folder.makeNodeFolder(index),
                     outlivesOwner: configuration.keepFolder != nil))
         }
-        contents.withLock { [servers] in $0.servers = servers }
-        try await Self.onEach(servers) { server throws(FleetError) in try await server.start() }
-        guard isCluster else { return }
+        contents.withLock { [servers] contents in
+            contents.servers = servers
+            contents.shards = (0..<masters).map { shard in
+                let first = masters + shard * replicas
+                return Shard(master: shard, replicas: Array(first..<first + replicas))
+            }
+        }
+        // Masters first: a replica that finds nobody asks again only after a second.
+        try await Self.onEach(servers[..<masters]) { server throws(FleetError) in try await server.start() }
+        try await Self.onEach(servers[masters...]) { server throws(FleetError) in try await server.start() }
+        guard isCluster || replicas > 0 else { return }
         configuration.onState?(.forming)
-        try await Self.onEach(servers) { server throws(FleetError) in try await server.waitUntilItServes() }
+        try await Self.onEach(servers[...]) { server throws(FleetError) in
+            try await server.waitUntilItServes()
+            if server.index >= masters { try await server.waitUntilItFollows() }
+        }
     }
 
     /// Runs `body` for all servers at once; the first error, after all ended.
     private static func onEach(
-        _ servers: [FleetServer], _ body: @escaping @Sendable (FleetServer) async throws(FleetError) -> Void
+        _ servers: ArraySlice<FleetServer>, _ body: @escaping @Sendable (FleetServer) async throws(FleetError) -> Void
     ) async throws(FleetError) {
         let failure = await withTaskGroup(of: FleetError?.self) { group in
             for server in servers {

@@ -8,6 +8,7 @@ import Host
 final class FleetFolder: Sendable {
     private static let prefix = "fleet-"
     private static let lockName = "lock"
+    private static let readBytesMax = 256 << 10
     /// How long another start or sweep may hold the common folder.
     private static let lockWaitMillisecondsMax = 10_000
 
@@ -79,6 +80,17 @@ final class FleetFolder: Sendable {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { throw unusable(path, errno) }
             bytes.removeFirst(count)
+        }
+    }
+
+    /// What a small file holds; `nil` where it cannot be read.
+    static func read(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return withUnsafeTemporaryAllocation(byteCount: readBytesMax, alignment: 1) { buffer in
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
         }
     }
 

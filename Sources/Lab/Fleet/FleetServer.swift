@@ -9,17 +9,23 @@ final class FleetServer: Sendable {
 
     let index: Int
     let configuration: ServerConfiguration
+    let folder: String
     private let binary: ServerBinary
-    private let folder: String
     private let outlivesOwner: Bool
     private let process = Mutex<ChildProcess?>(nil)
+    /// Whom a server outside a cluster copies, from its next start on at the latest.
+    private let master = Mutex<RedisAddress?>(nil)
 
-    init(index: Int, configuration: ServerConfiguration, binary: ServerBinary, folder: String, outlivesOwner: Bool) {
+    init(
+        index: Int, configuration: ServerConfiguration, replicaOf: RedisAddress? = nil, binary: ServerBinary,
+        folder: String, outlivesOwner: Bool
+    ) {
         self.index = index
         self.configuration = configuration
         self.binary = binary
         self.folder = folder
         self.outlivesOwner = outlivesOwner
+        master.withLock { $0 = replicaOf }
     }
 
     var address: RedisAddress { RedisAddress(host: "127.0.0.1", port: configuration.port) }
@@ -29,11 +35,17 @@ final class FleetServer: Sendable {
 
     var isRunning: Bool { process.withLock { $0.map { $0.ending == nil } ?? false } }
 
-    /// Writes its configuration, starts it, and waits until it answers; for a member of a cluster, until it serves.
+    /// What the next start makes it; tells nothing to a running server.
+    func willReplicate(_ address: RedisAddress?) { master.withLock { $0 = address } }
+
+    /// Writes its configuration, starts it, and waits until it answers and has read what it kept.
     func start() async throws(FleetError) {
-        try FleetFolder.write(configuration.redisConf, to: "\(folder)/redis.conf")
-        // Also at a restart: no slot ever moves in such a fleet, and a server killed while it wrote this file left a torn one.
-        if let nodes = configuration.nodesConf { try FleetFolder.write(nodes, to: "\(folder)/nodes.conf") }
+        let master = master.withLock { $0 }
+        try FleetFolder.write(
+            configuration.redisConf(replicaOf: master.map { ($0.host, $0.port) }), to: "\(folder)/redis.conf")
+        if let nodes = configuration.nodesConf, !keepsItsNodes {
+            try FleetFolder.write(nodes, to: "\(folder)/nodes.conf")
+        }
         let log = open("\(folder)/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard log >= 0 else { throw FleetError(.folder, "cannot write \(folder)/log: \(HostError.reason(errno))") }
         defer { close(log) }
@@ -48,6 +60,19 @@ final class FleetServer: Sendable {
         }
         try await waitUntilItAnswers()
     }
+
+    /// Whether the member's own knowledge of its cluster counts at a restart: where masters have replicas, who is master may
+    /// have changed since the beginning. Elsewhere no slot ever moves, and a server killed while it wrote this file left a torn
+    /// one.
+    private var keepsItsNodes: Bool {
+        guard let cluster = configuration.cluster, cluster.members.contains(where: { $0.master != nil }) else {
+            return false
+        }
+        return FleetFolder.read("\(folder)/nodes.conf")?.contains(" lastVoteEpoch ") ?? false
+    }
+
+    /// Sends a signal to its process; nothing once that ended.
+    func signal(_ number: Int32) { process.withLock { $0 }?.kill(number) }
 
     /// Kills it with SIGKILL and waits until it is gone.
     func kill() async {
@@ -65,15 +90,57 @@ final class FleetServer: Sendable {
     func waitUntilItServes() async throws(FleetError) {
         guard configuration.cluster != nil else { return }
         try await withControlConnection { connection, deadline throws(FleetError) in
-            while true {
-                let info = try await self.ask(connection, RedisCommand("CLUSTER", "INFO"), deadline).string ?? ""
-                if info.contains("cluster_state:ok"), info.contains("cluster_slots_assigned:16384") { return }
-                guard ContinuousClock.now < deadline else {
-                    throw FleetError(.timeout, "the cluster did not form: \(self.address) says \(Self.firstLine(info))")
+            try await self.poll(
+                connection, RedisCommand("CLUSTER", "INFO"), deadline,
+                until: { $0.contains("cluster_state:ok") && $0.contains("cluster_slots_assigned:16384") },
+                otherwise: { "the cluster did not form: \(self.address) says \(Self.firstLine($0))" })
+        }
+    }
+
+    /// Waits until it is a replica that has its first copy and hears its master.
+    func waitUntilItFollows() async throws(FleetError) {
+        try await withControlConnection { connection, deadline throws(FleetError) in
+            try await self.poll(
+                connection, RedisCommand("INFO", "replication"), deadline,
+                until: { $0.contains("role:slave\r\n") && $0.contains("master_link_status:up\r\n") },
+                otherwise: { _ in "\(self.address) did not get a first copy from its master" })
+        }
+    }
+
+    /// Sends commands to a running server, one after the other.
+    func tell(_ commands: [RedisCommand], within limit: Duration = .seconds(5)) async throws(FleetError) -> [RedisReply]
+    {
+        try await withControlConnection(within: limit) { connection, deadline throws(FleetError) in
+            var replies: [RedisReply] = []
+            for command in commands {
+                do throws(RedisError) {
+                    replies.append(try await connection.call(command, deadline: deadline))
+                } catch {
+                    throw FleetError(self.isRunning ? .timeout : .died, error.message)
                 }
-                try? await Task.sleep(for: .milliseconds(10))
-                if Task.isCancelled { throw FleetError(.timeout, "starting the fleet was cancelled") }
             }
+            return replies
+        }
+    }
+
+    /// One command; see `tell` above.
+    func tell(_ words: String..., within limit: Duration = .seconds(5)) async throws(FleetError) -> RedisReply {
+        var command = RedisCommand(words[0])
+        for word in words.dropFirst() { command.append(word) }
+        return try await tell([command], within: limit)[0]
+    }
+
+    /// Asks again and again until the answer is as wanted.
+    private func poll(
+        _ connection: RedisConnection, _ command: RedisCommand, _ deadline: ContinuousClock.Instant,
+        until isGood: (String) -> Bool, otherwise complaint: (String) -> String
+    ) async throws(FleetError) {
+        while true {
+            let text = try await ask(connection, command, deadline).string ?? ""
+            if isGood(text) { return }
+            guard ContinuousClock.now < deadline else { throw FleetError(.timeout, complaint(text)) }
+            try? await Task.sleep(for: .milliseconds(5))
+            if Task.isCancelled { throw FleetError(.timeout, "starting the fleet was cancelled") }
         }
     }
 
@@ -85,14 +152,18 @@ final class FleetServer: Sendable {
                 await self.kill()
                 throw FleetError(.died, "port \(self.configuration.port) was taken by another server; try again")
             }
+            try await self.poll(
+                connection, RedisCommand("INFO", "persistence"), deadline, until: { $0.contains("loading:0\r\n") },
+                otherwise: { _ in "\(self.address) still reads what it had kept" })
         }
     }
 
-    private func withControlConnection(
-        _ body: (RedisConnection, ContinuousClock.Instant) async throws(FleetError) -> Void
-    ) async throws(FleetError) {
+    private func withControlConnection<Value>(
+        within limit: Duration = startTimeout,
+        _ body: (RedisConnection, ContinuousClock.Instant) async throws(FleetError) -> Value
+    ) async throws(FleetError) -> Value {
         var options = RedisOptions()
-        options.connectTimeout = Self.startTimeout
+        options.connectTimeout = limit
         options.backoffMin = .milliseconds(2)
         options.backoffMax = .milliseconds(10)
         options.clientName = ""
@@ -105,7 +176,7 @@ final class FleetServer: Sendable {
         defer { connection.close() }
         // A server that dies is not waited for.
         process.withLock { $0 }?.onEnd { [weak connection] _ in connection?.close() }
-        try await body(connection, .now + Self.startTimeout)
+        return try await body(connection, .now + limit)
     }
 
     private func ask(
