@@ -97,7 +97,8 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder"], swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
-            name: "SaleRig", dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            name: "SaleRig",
+            dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "RedisModel", "Inventory", "Lab"],
             path: "Tests/SaleRig", swiftSettings: strict),
         .testTarget(
             name: "DeductionTests",
@@ -107,7 +108,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RedisModelTests",
-            dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
+            dependencies: [
+                "RedisModel", "Redis", "Reconciliation", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
