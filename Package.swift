@@ -68,17 +68,25 @@ let package = Package(
             name: "Lab",
             dependencies: [
                 "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
-                "Host",
+                "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         // Judges a run of the rig by its history and its end; shares no code with what it judges.
         .target(name: "Checker", dependencies: ["Inventory"], swiftSettings: strict),
+        // Worlds of one thread, one clock and one seed, in which the production code meets every fault.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation", "Operations",
+                "Telemetry", "Host", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .target(name: "Dashboard", dependencies: ["Inventory", "Telemetry", "TerminalUI"], swiftSettings: strict),
         .executableTarget(
             name: "sellout",
             dependencies: [
                 "Inventory", "Telemetry", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab",
-                "Dashboard", "TerminalUI", "NcursesTerminal", "Host",
+                "Dashboard", "TerminalUI", "NcursesTerminal", "Host", "Simulation", "Checker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -87,14 +95,14 @@ let package = Package(
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "CheckerTests", dependencies: ["Checker", "Inventory"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host", "SaleRig"], swiftSettings: strict),
         .testTarget(
             name: "OrderStoreTests",
             dependencies: ["OrderStore", "Inventory", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         // Owns a fleet until it is killed: what LabTests kills.
         .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder"], swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
             name: "SaleRig",
@@ -110,6 +118,13 @@ let package = Package(
             name: "RedisModelTests",
             dependencies: [
                 "RedisModel", "Redis", "Reconciliation", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Operations", "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Telemetry",
+                "SaleRig",
             ],
             swiftSettings: strict),
         .testTarget(

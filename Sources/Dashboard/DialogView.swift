@@ -113,7 +113,7 @@ extension Model {
             Span(
                 snapshot.durability == .durable
                     ? "At durable no acknowledged order is lost: its buckets are fenced and rebuilt from SQL."
-                    : "At memory what SQL does not have yet is lost, and its units are sold twice.",
+                    : "At \(snapshot.durability.rawValue) what SQL does not have yet is lost, and its units are sold twice.",
                 Style(.text)))
         return sheet
     }
@@ -213,15 +213,11 @@ extension Model {
                     .init(keys: "FENCED", help: "its bucket takes no orders until it is rebuilt from SQL"),
                     .init(keys: "OVERSOLD", help: "units acknowledged beyond the allocation"),
                 ]))
-        let promise =
-            shown.durability == .durable
-            ? "yes is said after SQL committed: a crash loses no order"
-            : "yes is said after Redis took it: a crash loses what SQL does not have"
         sections.append(
             HelpSection(
                 title: "This sale",
                 lines: [
-                    .init(keys: shown.durability.rawValue, help: promise),
+                    .init(keys: shown.durability.rawValue, help: shown.durability.promise),
                     .init(keys: "Redis", help: shown.redisURL), .init(keys: "orders", help: shown.ordersURL),
                 ].filter { !$0.help.isEmpty }))
         return sections

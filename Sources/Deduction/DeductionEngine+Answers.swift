@@ -6,7 +6,7 @@ import Telemetry
 
 /// What becomes of a call's orders once it is answered, or is not.
 extension DeductionEngine {
-    func handle(_ answer: ScriptAnswer, of call: LaneState.Call, lane: Lane) {
+    func handle(_ answer: ScriptAnswer, of call: LaneState.Call, replicas: Int, lane: Lane) {
         switch answer {
         case .done(let n, let results, let duplicates, _):
             lane.state.withLock { $0.answered(n: n, epoch: call.epoch) }
@@ -14,7 +14,9 @@ extension DeductionEngine {
             pump(lane)
             let id = OutboxID(epoch: call.epoch, n: n)
             switch call.purpose {
-            case .deduct: deliverDeductions(call, id: id, results: results, duplicates: duplicates, lane: lane)
+            case .deduct:
+                deliverDeductions(
+                    call, id: id, results: results, duplicates: duplicates, replicas: replicas, lane: lane)
             case .release: deliverReleases(call, id: id, results: results)
             }
         case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane)
@@ -43,12 +45,11 @@ extension DeductionEngine {
     private func stop(_ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane) {
         // SQL names an epoch open only after Redis was closed under it: an older one in Redis is a rollback.
         let reason = if told == .epoch, let epoch, epoch < call.epoch { FenceReason.behind } else { told }
-        let refusal: Refusal = reason == .halted || reason == .closed ? .halted : .fenced
-        if refusal == .halted {
-            // The sale's own state, not a fault: answer, and let the next call ask again.
+        if let refusal = reason.passingRefusal {
+            // Nothing was taken, and nothing is wrong with the bucket: answer, and let the next call ask again.
             lane.state.withLock { $0.answered(n: 0, epoch: .none) }
             pump(lane)
-            for ticket in call.tickets { answerRefused(ticket, .halted) }
+            for ticket in call.tickets { answerRefused(ticket, refusal) }
             return
         }
         let next: LaneState.Phase =
@@ -58,33 +59,35 @@ extension DeductionEngine {
             default: .fenced(reason)
             }
         let refused = lane.state.withLock { $0.stopped(call.tickets, phase: next, epoch: call.epoch) }
-        for ticket in refused { answerRefused(ticket, refusal) }
-        refuseQueued(lane, refusal)
+        for ticket in refused { answerRefused(ticket, .fenced) }
+        refuseQueued(lane, .fenced)
+        if reason == .replica { cluster.reroute(slot: lane.keys.slot) }
         if reason.needsRecovery { fence(lane, reason: reason, seenUnder: call.epoch) }
         pump(lane)
     }
 
-    private func refuseQueued(_ lane: Lane, _ refusal: Refusal) {
+    func refuseQueued(_ lane: Lane, _ refusal: Refusal) {
         for ticket in lane.state.withLock({ $0.turnAwayQueued() }) { answerRefused(ticket, refusal) }
     }
 
     /// Stops a lane and reports its bucket, unless the bucket has a newer epoch than what was seen of it: an answer that comes
     /// late says nothing about what was rebuilt since.
     func fence(_ lane: Lane, reason: FenceReason, seenUnder epoch: Epoch) {
-        let isCurrent = lane.state.withLock { state in
-            guard state.epoch == epoch else { return false }
+        let n: Int64? = lane.state.withLock { state in
+            guard state.epoch == epoch else { return nil }
             state.stop(.fenced(reason))
-            return true
+            return state.n
         }
-        guard isCurrent else { return }
+        guard let n else { return }
         meter.add { $0.fences += 1 }
-        onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: reason))
+        onFence(Fence(bucket: lane.bucket.number, epoch: epoch, n: n, reason: reason))
     }
 
     // MARK: Deductions
 
     private func deliverDeductions(
-        _ call: LaneState.Call, id: OutboxID, results: [UInt8], duplicates: [Int: Int64], lane: Lane
+        _ call: LaneState.Call, id: OutboxID, results: [UInt8], duplicates: [Int: Int64], replicas: Int,
+        lane: Lane
     ) {
         guard results.count == call.tickets.count else {
             lane.state.withLock { state in
@@ -112,9 +115,7 @@ extension DeductionEngine {
             }
         }
         guard durability == .durable else {
-            answerDone(done, duplicate: false)
-            answerDone(repeated.map(\.ticket), duplicate: true)
-            return
+            return promise(done, repeated.map(\.ticket), epoch: call.epoch, replicas: replicas, lane: lane)
         }
         var items: [GroupCommit.Item] = []
         if !done.isEmpty {
@@ -166,6 +167,7 @@ extension DeductionEngine {
             answerFinally(ticket, .overCapacity)
             // A duplicate's order was found beyond capacity before, and its bucket rebuilt then.
             if !duplicate { fence(lane, reason: .unbalanced, seenUnder: lane.state.withLock { $0.epoch }) }
+        case .partial: ticket.answer(.groupRecorded)
         }
     }
 
@@ -185,9 +187,11 @@ extension DeductionEngine {
 
     func answerDone(_ tickets: [Ticket], duplicate: Bool) {
         guard let first = tickets.first else { return }
-        meter.add { $0.acknowledged += Int64(tickets.count) }
+        // An order over several buckets is counted once, by whoever puts its groups together.
+        let count = tickets.count { $0.order.wide == nil }
+        meter.add { $0.acknowledged += Int64(count) }
         // The first waited longest; one sample a call keeps the clock out of the hot path.
-        meter.latency.record(first.askedAt.duration(to: clock.now), count: tickets.count)
+        if count > 0 { meter.latency.record(first.askedAt.duration(to: clock.now), count: count) }
         for ticket in tickets { ticket.answer(.deduction(.done(duplicate: duplicate))) }
     }
 
@@ -205,7 +209,7 @@ extension DeductionEngine {
     }
 
     private func answerFinally(_ ticket: Ticket, _ refusal: Refusal) {
-        meter.add { $0.refused[refusal, default: 0] += 1 }
+        if ticket.order.wide == nil { meter.add { $0.refused[refusal, default: 0] += 1 } }
         ticket.answer(.deduction(.refused(refusal)))
     }
 
@@ -213,7 +217,7 @@ extension DeductionEngine {
         switch ticket.purpose {
         case .release: ticket.answer(.release(.unknown))
         case .deduct:
-            meter.add { $0.unknown += 1 }
+            if ticket.order.wide == nil { meter.add { $0.unknown += 1 } }
             ticket.answer(.deduction(.unknown(ticket.uncertainty ?? uncertainty)))
         }
     }
@@ -228,8 +232,8 @@ extension DeductionEngine {
             switch position < results.count ? results[position] : 0 {
             case UInt8(ascii: "R"): givenBack.append(ticket)
             case UInt8(ascii: "T"): tombstones.append(ticket)
-            case UInt8(ascii: "r"): others.append((ticket, .already))
-            case UInt8(ascii: "C"): others.append((ticket, .conflict))
+            case UInt8(ascii: "r"): others.append((ticket, .already(id)))
+            case UInt8(ascii: "C"): others.append((ticket, .conflict(id)))
             default: others.append((ticket, .unknown))
             }
         }

@@ -22,7 +22,9 @@ extension DeductionEngine {
             for lane in stopped {
                 for ticket in lane.state.withLock({ $0.expire(now: now) }) { answerUnknown(ticket, .replyLost) }
             }
+            let began = clock.now
             if let records = try? await store.buckets() {
+                lease.withLock { $0.read(records, began: began) }
                 lookAtAllAt = now + configuration.recoveryPatience / 5
                 let byBucket = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0) })
                 followEpochs(of: stopped, byBucket)
@@ -60,7 +62,7 @@ extension DeductionEngine {
         var waiting: Waits = [:]
         for lane in lanes {
             guard let record = records[lane.bucket.number] else { continue }
-            let (phase, epoch) = lane.state.withLock { ($0.phase, $0.epoch) }
+            let (phase, epoch, n) = lane.state.withLock { ($0.phase, $0.epoch, $0.n) }
             let isFenced = phase != .open && phase != .unreachable
             guard isFenced || record.state == .recovering else { continue }
             var since = now
@@ -69,7 +71,7 @@ extension DeductionEngine {
             }
             if now - since >= configuration.recoveryPatience {
                 since = now
-                onFence(Fence(bucket: lane.bucket.number, epoch: epoch, reason: .recovering))
+                onFence(Fence(bucket: lane.bucket.number, epoch: epoch, n: n, reason: .recovering))
             }
             waiting[lane.bucket.number] = (record.epoch, record.state, since)
         }
@@ -95,11 +97,12 @@ extension DeductionEngine {
                 lane.state.withLock { if $0.epoch == epoch { $0.stop(.fenced(.epoch)) } }
             } else if id.n < n {
                 fence(lane, reason: .behind, seenUnder: epoch)
-            } else {
+            } else if await mayPromise(lane, epoch: epoch) {
                 lane.state.withLock { if $0.epoch == epoch { $0.reopen(epoch: epoch, n: n) } }
                 pump(lane)
             }
         case .recovering: return
+        case .replica: cluster.reroute(slot: lane.keys.slot)
         case let damage?:
             fence(lane, reason: damage, seenUnder: epoch)
         }

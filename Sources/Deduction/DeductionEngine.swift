@@ -19,7 +19,8 @@ public enum CancelOutcome: Hashable, Sendable {
 /// Takes stock out of Redis exactly once for many callers at a time.
 ///
 /// `deduct` waits in the combiner of its bucket, goes out with whatever else waits there as one script call, and is answered
-/// by flow: under `memory` once the script ran, under `durable` once SQL committed it too. A refusal is final; an unknown
+/// by flow: below `durable` once the script ran (and replicas have it, where the sale asks for them), under `durable` once SQL
+/// committed it too. A refusal is final; an unknown
 /// outcome is asked again with the same flow, by the engine while the order's time lasts and by the caller after it.
 ///
 /// The engine never opens a bucket: it reports what the fence says through `onFence`, stops that bucket, and goes on when SQL
@@ -30,6 +31,8 @@ public final class DeductionEngine: Sendable {
         public var callTimeout = Duration.seconds(1)
         /// How long an order is asked again by itself before its caller hears `unknown`.
         public var orderTimeout = Duration.seconds(3)
+        /// How long a call waits for the replicas of a `replicated` sale.
+        public var replicaTimeout = Duration.milliseconds(200)
         /// How often a stopped bucket is looked at.
         public var probeInterval = Duration.milliseconds(25)
         /// How long somebody else's recovery of a bucket is waited for before it counts as abandoned and the bucket is reported.
@@ -46,6 +49,8 @@ public final class DeductionEngine: Sendable {
     public struct Fence: Sendable {
         public let bucket: BucketNumber
         public let epoch: Epoch
+        /// The highest that the engine has seen in the epoch.
+        public let n: Int64
         public let reason: FenceReason
     }
 
@@ -83,6 +88,8 @@ public final class DeductionEngine: Sendable {
     let onFence: @Sendable (Fence) -> Void
     let clock: SaleClock
     let lanes: [Lane]
+    let lease: Mutex<Lease>
+    private let isBraked = Atomic<Bool>(false)
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.
     ///
@@ -109,7 +116,11 @@ public final class DeductionEngine: Sendable {
         } else {
             fencedSale = nil
         }
+        let began = clock.now
         let records = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
+        var lease = Lease()
+        lease.read(Array(records.values), began: began)
+        self.lease = Mutex(lease)
         var limits = LaneState.Limits()
         limits.callOrdersMax = min(configuration.callOrdersMax, OutboxBlob.orderCountMax)
         limits.callsInFlightMax = configuration.callsInFlightMax
@@ -132,6 +143,7 @@ public final class DeductionEngine: Sendable {
             if let fencedSale = self.fencedSale {
                 group.addTask { await fencedSale.run { self.deliver($1, soldInSQLTo: $0) } }
             }
+            group.addTask { await self.keepLease() }
             group.addTask {
                 await self.watchStoppedLanes()
                 self.commits.stop()
@@ -144,12 +156,13 @@ public final class DeductionEngine: Sendable {
 
     // MARK: For callers
 
-    /// Takes stock for an order, all lines or none.
+    /// Takes stock for an order, all lines or none, in every bucket that it names.
     ///
     /// - Parameter isRetry: the same flow was asked before and its outcome is unknown. A "no" then stays `unknown`, since the
     ///   lost attempt may still run, until `cancel` was answered.
     public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
-        await withCheckedContinuation { continuation in
+        if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }
+        return await withCheckedContinuation { continuation in
             enqueue(order, purpose: .deduct, isRetry: isRetry) { answer in
                 guard case .deduction(let outcome) = answer else {
                     preconditionFailure("a deduction was answered as a release")
@@ -159,7 +172,8 @@ public final class DeductionEngine: Sendable {
         }
     }
 
-    /// Gives an order's stock back in Redis, or forbids the flow in advance. SQL must have decided it first.
+    /// Gives an order's stock back in Redis, or forbids the flow in advance: of an order over several buckets, the one group that
+    /// is named. SQL must have decided it first.
     public func release(_ order: Order) async -> ReleaseOutcome {
         await withCheckedContinuation { continuation in
             enqueue(order, purpose: .release) { answer in
@@ -181,6 +195,7 @@ public final class DeductionEngine: Sendable {
         case .sold: return .sold
         case .conflict: return .conflict
         case .cancelled, .alreadyCancelled:
+            if let wide = order.wide { return await releaseAll(wide) ? .cancelled : .unknown }
             switch await release(order) {
             case .givenBack, .tombstone, .already: return .cancelled
             case .conflict: return .conflict
@@ -213,6 +228,9 @@ public final class DeductionEngine: Sendable {
         }
     }
 
+    /// Stops orders at this engine, while give-backs and payments go on: for a halt that SQL cannot be told of.
+    public func setBrake(_ on: Bool) { isBraked.store(on, ordering: .relaxed) }
+
     /// What SQL said when it last refused a commit; `nil` while it works.
     public var storeError: String? { commits.lastError }
 
@@ -220,7 +238,7 @@ public final class DeductionEngine: Sendable {
 
     // MARK: Asking
 
-    private func enqueue(
+    func enqueue(
         _ order: Order, purpose: Ticket.Purpose, isRetry: Bool = false,
         resume: @escaping @Sendable (TicketAnswer) -> Void
     ) {
@@ -228,6 +246,7 @@ public final class DeductionEngine: Sendable {
         let ticket = Ticket(
             order: order, purpose: purpose, askedAt: now, deadline: now + configuration.orderTimeout, resume: resume)
         if isRetry { ticket.uncertainty = .replyLost }
+        if purpose == .deduct, isBraked.load(ordering: .relaxed) { return answerRefused(ticket, .halted) }
         guard let position = catalogue.position(of: order.bucket) else {
             answerRefused(ticket, .notLoaded)
             return
@@ -252,12 +271,10 @@ public final class DeductionEngine: Sendable {
     private func send(_ call: LaneState.Call, lane: Lane) {
         let script = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
         meter.add { $0.calls += 1 }
-        cluster.evaluate(
-            call.purpose == .deduct ? scripts.deduct : scripts.release, script, slot: lane.keys.slot,
-            deadline: clock.now + configuration.callTimeout
-        ) { [self] result in
+        evaluate(call, script, lane: lane) { [self] result in
             switch result {
-            case .success(let reply): handle(ScriptAnswer(reply), of: call, lane: lane)
+            case .success(let answer):
+                handle(ScriptAnswer(answer.reply), of: call, replicas: answer.replicas, lane: lane)
             case .failure(let error): handle(error, of: call, lane: lane)
             }
         }

@@ -39,8 +39,10 @@ final class FencedSale: Sendable {
         state = Mutex(State(tokens: Double(ordersPerSecond) * Self.burstSeconds, filledAt: clock.now))
     }
 
-    /// Takes a first attempt in, if SQL may sell for its bucket and the rate allows it.
+    /// Takes a first attempt in, if SQL may sell for its bucket and the rate allows it. A group of an order over several buckets
+    /// is not: Redis may be taking the others.
     func admit(_ ticket: Ticket) -> Bool {
+        guard ticket.order.wide == nil else { return false }
         let now = clock.now
         let (taken, sleeper) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
             guard !state.isEnded, state.closing[ticket.order.bucket] != nil else { return (false, nil) }

@@ -11,7 +11,9 @@ public final class GiveBackWorker: Sendable {
     private let engine: DeductionEngine
     private let store: any OrderStore
     private let acts: BucketActs
-    private let underWay = Mutex(Set<FlowID>())
+    private let underWay = Mutex(Set<Order>())
+    /// What Redis answered without an entry that SQL could learn from.
+    private let ends = Mutex<[GiveBackEnd]>([])
     private let clock: SaleClock
 
     public init(engine: DeductionEngine, store: any OrderStore, acts: BucketActs, clock: SaleClock = .system) {
@@ -27,21 +29,35 @@ public final class GiveBackWorker: Sendable {
             while !Task.isCancelled {
                 let due = (try? await store.pendingGiveBacks(limit: Self.underWayMax)) ?? []
                 for giveBack in due {
-                    let flow = giveBack.order.flow
-                    let isNew = underWay.withLock { $0.count < Self.underWayMax && $0.insert(flow).inserted }
+                    let order = giveBack.order
+                    let isNew = underWay.withLock { $0.count < Self.underWayMax && $0.insert(order).inserted }
                     guard isNew else { continue }
                     group.addTask { [self] in
-                        // Where Redis holds another order under the flow there is nothing to give back: it stays pending,
-                        // where it is counted and seen, and is not sent again.
-                        if await engine.release(giveBack.order) == .conflict { return }
-                        _ = underWay.withLock { $0.remove(flow) }
+                        switch await engine.release(order) {
+                        case .already(let id), .conflict(let id):
+                            // Forbidden before, or the flow carries another order there: either way Redis holds nothing of it,
+                            // and never will under this flow. No entry says so, and SQL would ask for ever.
+                            ends.withLock { $0.append(GiveBackEnd(order: order, id: id)) }
+                        case .givenBack, .tombstone, .unknown: break
+                        }
+                        _ = underWay.withLock { $0.remove(order) }
                     }
                 }
+                await tellEnds()
                 for restock in (try? await store.pendingRestocks()) ?? [] {
                     _ = await acts.apply(restock, patience: .milliseconds(200))
                 }
                 try? await clock.sleep(for: interval)
             }
         }
+    }
+
+    private func tellEnds() async {
+        let some = ends.withLock { ends in
+            defer { ends = [] }
+            return ends
+        }
+        // Untold, they are asked again and answered again.
+        if !some.isEmpty { try? await store.endGiveBacks(some) }
     }
 }

@@ -5,7 +5,8 @@ public import Inventory
 /// ```
 /// offset  bytes  field
 /// 0       1      version = 1
-/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair
+/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 7: a section on orders over several
+///                buckets stands at the end
 /// 2       6      Unix milliseconds at which the call was formed
 /// 8       2      number of orders (kinds 1 and 2), else 0
 /// 10             kinds 1 and 2, for each order: flow 16 · digest 6 · lines 1 · for each line: SKU number 4 · quantity 4
@@ -13,6 +14,8 @@ public import Inventory
 ///                kind 4: SKU number 4 · frozen 1
 ///                kind 5: nothing
 ///                kind 6: SKU number 4 · delta that SQL must book 8 (signed)
+/// end            bit 7: number of orders over several buckets 2 · for each: its place among the orders 2 · its groups, as
+///                `WideOrder.appendGroups` writes them. The scripts never read this far.
 /// ```
 /// The stream entry has two fields: `o`, this blob, and `r`, a letter for each order (see deduct.lua and release.lua). The
 /// entry `<epoch>-0` that an opening writes has an empty blob.
@@ -63,7 +66,7 @@ public struct OutboxBlob: Sendable, Hashable {
         return buffer
     }
 
-    private static func append<Value: FixedWidthInteger>(_ value: Value, to buffer: inout [UInt8]) {
+    static func append<Value: FixedWidthInteger>(_ value: Value, to buffer: inout [UInt8]) {
         withUnsafeBytes(of: value.littleEndian) { buffer.append(contentsOf: $0) }
     }
 
@@ -87,24 +90,32 @@ public struct OutboxBlob: Sendable, Hashable {
                 append(UInt32(bitPattern: line.quantity), to: &buffer)
             }
         }
+        appendWideSection(orders, to: &buffer)
     }
 
     /// Reads a blob of `bucket`; `nil` for anything that is not one, to the last byte: such an entry is a dead letter.
     public init?(bytes: [UInt8], bucket: BucketNumber) {
         var reader = Reader(bytes: bytes)
-        guard reader.integer(UInt8.self) == Self.version, let kind = reader.integer(UInt8.self),
+        guard reader.integer(UInt8.self) == Self.version, let kindAndFlags = reader.integer(UInt8.self),
             let low = reader.integer(UInt32.self), let high = reader.integer(UInt16.self),
             let count = reader.integer(UInt16.self)
         else { return nil }
         milliseconds = UInt64(high) << 32 | UInt64(low)
+        let kind = kindAndFlags & ~Self.wideFlag
+        let hasWideSection = kindAndFlags & Self.wideFlag != 0
+        guard !hasWideSection || kind <= 2 else { return nil }
         switch kind {
         case 1, 2:
             var orders: [Order] = []
             orders.reserveCapacity(Int(count))
-            for _ in 0..<count {
-                guard let order = reader.order(bucket: bucket) else { return nil }
+            var digests: [Int: OrderDigest] = [:]
+            for place in 0..<Int(count) {
+                guard let (order, digest) = reader.order(bucket: bucket) else { return nil }
+                // A group's digest covers what the section at the end says.
+                if order.digest != digest { digests[place] = digest }
                 orders.append(order)
             }
+            guard hasWideSection ? reader.wideSection(&orders, digests) : digests.isEmpty else { return nil }
             payload = kind == 1 ? .deduct(orders) : .release(orders)
         case 3:
             guard let sku = reader.sku(), let version = reader.integer(Int64.self),
@@ -123,7 +134,7 @@ public struct OutboxBlob: Sendable, Hashable {
         guard reader.isAtEnd else { return nil }
     }
 
-    private struct Reader {
+    struct Reader {
         let bytes: [UInt8]
         var position = 0
         init(bytes: [UInt8]) { self.bytes = bytes }
@@ -138,7 +149,8 @@ public struct OutboxBlob: Sendable, Hashable {
 
         mutating func sku() -> SKUNumber? { integer(Int32.self).map(SKUNumber.init(rawValue:)) }
 
-        mutating func order(bucket: BucketNumber) -> Order? {
+        /// The next order, and the digest that stands beside it.
+        mutating func order(bucket: BucketNumber) -> (Order, OrderDigest)? {
             guard position + 23 <= bytes.count else { return nil }
             let (high, low) = bytes.withUnsafeBytes {
                 (
@@ -146,7 +158,7 @@ public struct OutboxBlob: Sendable, Hashable {
                     UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: position + 8, as: UInt64.self))
                 )
             }
-            let digest = OrderDigest(bytes: bytes[position + 16..<position + 22])
+            guard let digest = OrderDigest(bytes: bytes[position + 16..<position + 22]) else { return nil }
             let lineCount = Int(bytes[position + 22])
             position += 23
             guard lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
@@ -156,8 +168,7 @@ public struct OutboxBlob: Sendable, Hashable {
                 guard let sku = sku(), let quantity = integer(Int32.self), quantity >= 1 else { return nil }
                 lines.append(OrderLine(sku: sku, quantity: quantity))
             }
-            let order = Order(trustedFlow: FlowID(high: high, low: low), bucket: bucket, sortedLines: lines)
-            return order.digest == digest ? order : nil
+            return (Order(trustedFlow: FlowID(high: high, low: low), bucket: bucket, sortedLines: lines), digest)
         }
     }
 }

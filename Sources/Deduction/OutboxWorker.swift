@@ -153,7 +153,7 @@ public final class OutboxWorker: Sendable {
             for (entry, outcome) in zip(entries, result.entries) {
                 guard case .settled(let odd) = outcome else { continue }
                 settled += 1
-                exceptions += Int64(odd.count)
+                exceptions += Int64(odd.values.count { $0 != .partial })
                 if let milliseconds = entry.milliseconds {
                     lag.record(.milliseconds(Int64(now) - Int64(min(milliseconds, now))))
                 }

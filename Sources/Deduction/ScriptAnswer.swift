@@ -32,6 +32,10 @@ public enum FenceReason: String, Sendable, Hashable {
     case scriptFailed
     /// Its node was silent for long: SQL closed it and sells in its place.
     case soldInSQL
+    /// Redis has reached its `maxmemory`: nothing was written.
+    case outOfMemory
+    /// Redis takes no writes: its disk fails, or it has fewer replicas than `min-replicas-to-write`. Nothing was written.
+    case takesNoWrites
 
     /// Whether the data can no longer be trusted, so that the bucket must be recovered.
     public var needsRecovery: Bool {
@@ -39,7 +43,17 @@ public enum FenceReason: String, Sendable, Hashable {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
             .scriptFailed, .soldInSQL:
             true
-        case .replica, .epoch, .recovering, .halted, .closed: false
+        case .replica, .epoch, .recovering, .halted, .closed, .outOfMemory, .takesNoWrites: false
+        }
+    }
+
+    /// What first attempts hear while only the server or the sale stand in the way, and the bucket itself is sound; `nil` for
+    /// everything else.
+    var passingRefusal: Refusal? {
+        switch self {
+        case .halted, .closed, .outOfMemory: .halted
+        case .takesNoWrites: .unreachable
+        default: nil
         }
     }
 
@@ -62,6 +76,8 @@ public enum FenceReason: String, Sendable, Hashable {
         case .damaged: "its ledgers disagree about an order"
         case .scriptFailed: "its keys have the wrong type"
         case .soldInSQL: "its node is silent, so SQL has closed it and sells in its place"
+        case .outOfMemory: "the node's memory is full"
+        case .takesNoWrites: "the node takes no writes: look at its disk and its replicas"
         }
     }
 }

@@ -7,11 +7,15 @@ public import Redis
 public struct Scripts: Sendable {
     public let deduct: LoadedScript
     public let release: LoadedScript
+    /// release.lua, which leaves what is taken alone.
+    public let forbid: LoadedScript
     public let restock: LoadedScript
     public let freeze: LoadedScript
     public let state: LoadedScript
     public let repair: LoadedScript
     public let cut: LoadedScript
+    public let expiring: LoadedScript
+    public let standing: LoadedScript
     public let close: LoadedScript
     public let rebuild: LoadedScript
     public let open: LoadedScript
@@ -24,13 +28,21 @@ public struct Scripts: Sendable {
             deduct: try await load(
                 "deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
             release: try await load(
-                "release", guarding(inEveryState) + orders + text(PackageResources.release_lua), on: cluster),
+                "release",
+                guarding(inEveryState) + "local keepsTaken = false\n" + orders + text(PackageResources.release_lua),
+                on: cluster),
+            forbid: try await load(
+                "forbid",
+                guarding(inEveryState) + "local keepsTaken = true\n" + orders + text(PackageResources.release_lua),
+                on: cluster),
             restock: try await load(
                 "restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
             freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
             cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
+            expiring: try await load("expiring", text(PackageResources.expiring_lua), on: cluster),
+            standing: try await load("standing", text(PackageResources.standing_lua), on: cluster),
             close: try await load("close", text(PackageResources.close_lua), on: cluster),
             rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),
             open: try await load("open", text(PackageResources.open_lua), on: cluster))

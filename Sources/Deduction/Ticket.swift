@@ -32,21 +32,23 @@ final class Ticket: @unchecked Sendable {
     func answer(_ answer: TicketAnswer) { resume(answer) }
 }
 
-enum TicketAnswer: Sendable {
+enum TicketAnswer: Sendable, Equatable {
     case deduction(DeductionOutcome)
     case release(ReleaseOutcome)
+    /// SQL has recorded this group of an order over several buckets; others have not come yet.
+    case groupRecorded
 }
 
 /// What became of a release.
 public enum ReleaseOutcome: Hashable, Sendable {
     /// Given back by entry `id`.
     case givenBack(OutboxID)
-    /// Cancelled before.
-    case already
+    /// Cancelled before. The id is the bucket's last when it said so.
+    case already(OutboxID)
     /// It was not there; a tombstone, entry `id`, forbids it now.
     case tombstone(OutboxID)
-    /// The flow carries another order; nothing was touched.
-    case conflict
+    /// The flow carries another order; nothing was touched. The id is the bucket's last when it said so.
+    case conflict(OutboxID)
     /// Not answered: ask again.
     case unknown
 }

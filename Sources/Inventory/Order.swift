@@ -11,7 +11,8 @@ public struct OrderLine: Hashable, Sendable {
     }
 }
 
-/// What a buyer asks for under one flow: all lines or none. All lines lie in one bucket.
+/// What a buyer asks for under one flow: all lines or none. All lines lie in one bucket; what an order wants from other buckets
+/// is in `wide`.
 public struct Order: Hashable, Sendable {
     public static let lineCountMax = 64
     public static let quantityMax: Int32 = 1_000_000
@@ -20,8 +21,10 @@ public struct Order: Hashable, Sendable {
     public let bucket: BucketNumber
     /// Sorted by SKU, no SKU twice.
     public let lines: [OrderLine]
-    /// A short digest of bucket and lines: what tells a retry from another order under the same flow.
+    /// A short digest of bucket and lines, of every group's: what tells a retry from another order under the same flow.
     public let digest: OrderDigest
+    /// The whole order of which this is one bucket's group; `nil` for an order within one bucket.
+    public let wide: WideOrder?
 
     /// Takes an order as given.
     ///
@@ -52,6 +55,16 @@ public struct Order: Hashable, Sendable {
         self.bucket = bucket
         self.lines = lines
         self.digest = OrderDigest(bucket: bucket, lines: lines)
+        wide = nil
+    }
+
+    /// One group of an order over several buckets.
+    init(group: Int, of wide: WideOrder) {
+        flow = wide.flow
+        bucket = wide.groups[group].bucket
+        lines = wide.groups[group].lines
+        digest = wide.digest
+        self.wide = wide
     }
 
     /// Units over all lines.
@@ -76,7 +89,7 @@ public enum OrderError: Error, Hashable, Sendable, CustomStringConvertible {
         case .skuTwice(let sku):
             "SKU number \(sku.rawValue) stands twice in the order; add its quantities up in one line"
         case .unknownSKU(let sku): "SKU number \(sku.rawValue) is not in this sale"
-        case .severalBuckets: "the order's SKUs lie in several buckets; order them bucket by bucket"
+        case .severalBuckets: "the order's SKUs lie in several buckets; take it as an order across buckets"
         }
     }
 }
@@ -92,17 +105,34 @@ public struct OrderDigest: Hashable, Sendable {
 
     public init(bucket: BucketNumber, lines: [OrderLine]) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func mix(_ value: UInt32) {
-            for shift in stride(from: UInt32(0), to: 32, by: 8) {
-                hash = (hash ^ UInt64(value >> shift & 0xff)) &* 0x100_0000_01b3
-            }
-        }
-        mix(UInt32(bitPattern: bucket.rawValue))
-        for line in lines {
-            mix(UInt32(bitPattern: line.sku.rawValue))
-            mix(UInt32(bitPattern: line.quantity))
+        Self.mix(bucket, lines, into: &hash)
+        self.init(rawValue: hash ^ hash >> 36)
+    }
+
+    /// Over every group of an order over several buckets. It begins with what no bucket number is, so that no group's bytes read
+    /// as another order's.
+    public init(groups: [WideOrder.Group]) {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        Self.mix(UInt32.max, into: &hash)
+        for group in groups {
+            Self.mix(group.bucket, group.lines, into: &hash)
+            Self.mix(UInt32.max, into: &hash)
         }
         self.init(rawValue: hash ^ hash >> 36)
+    }
+
+    private static func mix(_ value: UInt32, into hash: inout UInt64) {
+        for shift in stride(from: UInt32(0), to: 32, by: 8) {
+            hash = (hash ^ UInt64(value >> shift & 0xff)) &* 0x100_0000_01b3
+        }
+    }
+
+    private static func mix(_ bucket: BucketNumber, _ lines: [OrderLine], into hash: inout UInt64) {
+        mix(UInt32(bitPattern: bucket.rawValue), into: &hash)
+        for line in lines {
+            mix(UInt32(bitPattern: line.sku.rawValue), into: &hash)
+            mix(UInt32(bitPattern: line.quantity), into: &hash)
+        }
     }
 
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-".utf8)

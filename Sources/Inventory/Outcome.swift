@@ -40,4 +40,8 @@ public enum Uncertainty: String, Hashable, Sendable, CaseIterable {
     case epochEnded
     /// Taken in Redis, and SQL did not answer.
     case storeFailed
+    /// Taken in Redis, and fewer replicas had it in time than the sale asks for.
+    case tooFewReplicas
+    /// Taken in Redis, and SQL was read too long ago to know that nobody recovered the bucket meanwhile.
+    case leaseEnded
 }

@@ -1,14 +1,14 @@
-/// What "yes" means to a buyer; chosen per sale (DESIGN: durability).
-public enum Durability: String, Sendable, CaseIterable, Codable {
-    /// Yes is said after the script ran in Redis.
-    case memory
-    /// Yes is said after SQL committed the order.
-    case durable
-}
-
 /// A sale's state. Opening lets orders in; halting stops them; closing drains and reconciles.
 public enum SaleState: String, Sendable, CaseIterable, Codable {
     case warmed, open, halted, closed
+}
+
+/// What becomes of a payment whose order has ended or was lost; chosen per sale. Either way it is written down, never silent.
+public enum LatePaymentPolicy: String, Sendable, CaseIterable, Codable {
+    /// The money goes back: a row among the refunds.
+    case refund
+    /// The same lines are asked for once more under a new flow; if they cannot be had, the money goes back.
+    case reserveAgain
 }
 
 /// A sale as SQL knows it.
@@ -21,10 +21,14 @@ public struct Sale: Hashable, Sendable {
     public let openedAtMilliseconds: Int64?
     /// What buyers hear while a bucket is fenced.
     public let whileFenced: WhileFenced
+    /// How long a reservation waits for its payment, in milliseconds; `nil`: for ever.
+    public let reservationTimeoutMilliseconds: Int64?
+    public let latePayments: LatePaymentPolicy
 
     public init(
         id: Int64, name: String, durability: Durability, state: SaleState, openedAtMilliseconds: Int64?,
-        whileFenced: WhileFenced = .tryAgain
+        whileFenced: WhileFenced = .tryAgain, reservationTimeoutMilliseconds: Int64? = nil,
+        latePayments: LatePaymentPolicy = .refund
     ) {
         self.id = id
         self.name = name
@@ -32,6 +36,8 @@ public struct Sale: Hashable, Sendable {
         self.state = state
         self.openedAtMilliseconds = openedAtMilliseconds
         self.whileFenced = whileFenced
+        self.reservationTimeoutMilliseconds = reservationTimeoutMilliseconds
+        self.latePayments = latePayments
     }
 }
 

@@ -6,7 +6,10 @@ enum Alerts {
     /// SQL may be this far behind before it is an alert.
     static let backlogMillisecondsMax: Int64 = 2_000
 
-    static func of(_ snapshot: WarRoomSnapshot, storeError: String?) -> [WarRoomSnapshot.Alert] {
+    static func of(
+        _ snapshot: WarRoomSnapshot, storeError: String?, findings: [Preflight.Finding] = [],
+        leaseOverdue: Duration? = nil
+    ) -> [WarRoomSnapshot.Alert] {
         var alerts: [WarRoomSnapshot.Alert] = []
         func add(_ severity: WarRoomSnapshot.Event.Severity, _ text: String) {
             alerts.append(WarRoomSnapshot.Alert(severity: severity, text: text))
@@ -35,6 +38,12 @@ enum Alerts {
         }
         if drift.units > 0 {
             add(.bad, "DRIFT: Redis and SQL differ by \(drift.units.counted("unit")); R compares and plans")
+        }
+        if let leaseOverdue {
+            add(.bad, "PAUSED: SQL has not answered for \(leaseOverdue.formatted), and replicas need it for a yes")
+        }
+        for finding in findings where finding.kind != .silent {
+            add(finding.haltsSale ? .bad : .warning, finding.sentence)
         }
         if let storeError { add(.bad, "SQL: \(storeError)") }
         if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {

@@ -10,6 +10,7 @@ final class RecoveryNarrator: Sendable {
     private struct Story {
         var fenced: Set<BucketNumber> = []
         var recovered = 0
+        var rebuilt = 0
         var ledgerEntries = 0
         var survivors = 0
         var overCapacity = 0
@@ -59,6 +60,7 @@ final class RecoveryNarrator: Sendable {
                 guard let key, var story = stories[key] else { return nil }
                 story.fenced.remove(report.bucket)
                 story.recovered += 1
+                if report.isRebuilt { story.rebuilt += 1 }
                 story.ledgerEntries += report.ledgerEntries
                 story.survivors += report.survivors
                 story.overCapacity += report.overCapacity
@@ -66,9 +68,12 @@ final class RecoveryNarrator: Sendable {
                 return story.fenced.isEmpty ? story : nil
             }
             guard let story = finished else { return }
+            let took = story.since.duration(to: .now).formatted
             var sentence =
-                "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
-                + " after \(story.since.duration(to: .now).formatted)"
+                story.rebuilt == 0
+                ? "node \(node): nothing was lost; \(story.recovered.counted("bucket")) open again after \(took), not rebuilt"
+                : "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
+                    + " after \(took)"
             if story.survivors > 0 { sentence += "; \(story.survivors) outbox entries had survived" }
             events.add(story.overCapacity > 0 ? .bad : .good, sentence)
             if story.overCapacity > 0 {

@@ -25,27 +25,43 @@ public struct SaleControl: Sendable {
     private let acts: BucketActs
     private let events: EventLog
     private let who: Operator
+    private let check: (@Sendable () async -> [Preflight.Finding])?
 
+    /// - Parameter check: looks whether the servers can keep the sale's promise, before it is opened.
     public init(
-        catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current
+        catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current,
+        check: (@Sendable () async -> [Preflight.Finding])? = nil
     ) {
         self.catalogue = catalogue
         self.store = store
         self.acts = acts
         self.events = events
         self.who = who
+        self.check = check
     }
 
-    /// Lets orders in.
+    /// Lets orders in, if the servers can keep what the sale promises.
     public func open() async -> Report { await setState(.open, from: [.warmed, .halted], done: "the sale is open") }
 
     /// Stops orders in every bucket that answers, and in the others before they open again.
     public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
 
-    private func setState(_ state: SaleState, from: Set<SaleState>, done: String) async -> Report {
+    /// Halts by itself, for a reason that cannot wait for a person.
+    public func halt(because reason: String) async -> Report {
+        await setState(.halted, from: [.open], done: "the sale halts itself: \(reason)", reason: reason)
+    }
+
+    private func setState(_ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil) async -> Report {
         await report(what: state == .open ? "open" : "halt", subject: "sale") {
             guard let before = try await store.sale() else {
                 throw ActError("there is no sale in these books; create one first")
+            }
+            if state == .open, before.state != .open, let check {
+                let found = await check().filter(\.refusesOpening)
+                if let first = found.first {
+                    let more = found.count > 1 ? " (and \((found.count - 1).counted("other finding")))" : ""
+                    throw ActError("\(first.sentence)\(more)")
+                }
             }
             let now = try await store.setSaleState(from: from, to: state)
             guard now.state == state else {
@@ -59,7 +75,7 @@ public struct SaleControl: Sendable {
                 waiting == 0
                 ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
                 : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) are closed and will open that way"
-            return (before.state.rawValue, state.rawValue, sentence)
+            return (before.state.rawValue, reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue, sentence)
         }
     }
 

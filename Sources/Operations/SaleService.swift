@@ -11,6 +11,8 @@ public final class SaleService: Sendable {
     public struct Options: Sendable {
         public var engine = DeductionEngine.Configuration()
         public var worker = OutboxWorker.Configuration()
+        public var monitor = SaleMonitor.Configuration()
+        public var halfDone = HalfDoneFinder.Configuration()
         /// Pause between two comparisons.
         public var comparePeriod = Duration.seconds(2)
         public init() {}
@@ -30,9 +32,12 @@ public final class SaleService: Sendable {
     public let store: any OrderStore
     public let engine: DeductionEngine
     public let worker: OutboxWorker
+    /// Ends orders over several buckets that an engine left half done.
+    public let halfDone: HalfDoneFinder
     public let supervisor: RecoverySupervisor
     public let recoverer: Recoverer
     public let control: SaleControl
+    public let monitor: SaleMonitor
     public let events: EventLog
     private let giveBacks: GiveBackWorker
     private let options: Options
@@ -75,7 +80,7 @@ public final class SaleService: Sendable {
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, durability: sale.durability,
             configuration: options.engine, whileFenced: sale.whileFenced, clock: clock
         ) { fence in
-            supervisor.report(fence.bucket, epoch: fence.epoch, reason: fence.reason)
+            supervisor.report(fence.bucket, epoch: fence.epoch, n: fence.n, reason: fence.reason)
         }
         worker = OutboxWorker(
             catalogue: catalogue, cluster: cluster, store: workerStore ?? store, configuration: options.worker,
@@ -83,8 +88,17 @@ public final class SaleService: Sendable {
         ) { bucket, epoch in
             supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
         }
+        halfDone = HalfDoneFinder(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.halfDone,
+            clock: clock)
         let acts = BucketActs(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock)
-        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who)
+        let monitor = SaleMonitor(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
+            durability: sale.durability, events: events, configuration: options.monitor, clock: clock)
+        self.monitor = monitor
+        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who) {
+            await monitor.check()
+        }
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
@@ -123,24 +137,50 @@ public final class SaleService: Sendable {
         return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
     }
 
+    /// What a service works at: everything in one process, or parts in several.
+    public struct Parts: OptionSet, Sendable {
+        public let rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
+        /// Takes and ends orders. Every other part that asks Redis for an order's units needs it too.
+        public static let engine = Parts(rawValue: 1)
+        /// Drains the outbox into SQL.
+        public static let outbox = Parts(rawValue: 2)
+        /// Sees through what SQL decided and Redis has not heard of, and ends half-done orders.
+        public static let giveBacks = Parts(rawValue: 4)
+        /// Rebuilds what is reported as fenced, and watches whether the servers keep what the sale promises.
+        public static let recovery = Parts(rawValue: 8)
+        /// Compares on a period, and reports what must be rebuilt.
+        public static let comparison = Parts(rawValue: 16)
+        public static let all: Parts = [.engine, .outbox, .giveBacks, .recovery, .comparison]
+    }
+
     /// Works until cancelled.
-    public func run() async {
-        isWorking.store(true, ordering: .relaxed)
+    public func run(_ parts: Parts = .all) async {
+        isWorking.store(parts.contains(.recovery), ordering: .relaxed)
         defer { isWorking.store(false, ordering: .relaxed) }
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.engine.run() }
-            group.addTask { await self.worker.run() }
-            group.addTask { await self.giveBacks.run() }
-            group.addTask { await self.supervisor.run() }
-            group.addTask { await self.compareOnPeriod() }
+            if parts.contains(.engine) { group.addTask { await self.engine.run() } }
+            if parts.contains(.outbox) { group.addTask { await self.worker.run() } }
+            if parts.contains(.giveBacks) {
+                group.addTask { await self.giveBacks.run() }
+                group.addTask { await self.halfDone.run() }
+            }
+            if parts.contains(.recovery) {
+                group.addTask { await self.supervisor.run() }
+                group.addTask { [control] in await self.monitor.run { await control.halt(because: $0).succeeded } }
+            }
+            if parts.contains(.comparison) { group.addTask { await self.compareOnPeriod() } }
         }
     }
 
     /// Compares on a period until cancelled, and writes nothing: what `watch` runs beside somebody else's engines.
     public func observe() async {
-        while !Task.isCancelled {
-            _ = await compare()
-            try? await clock.sleep(for: options.comparePeriod)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.monitor.run(halt: nil) }
+            while !Task.isCancelled {
+                _ = await compare()
+                try? await clock.sleep(for: options.comparePeriod)
+            }
         }
     }
 

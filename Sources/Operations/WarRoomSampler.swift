@@ -243,7 +243,9 @@ public actor WarRoomSampler {
         snapshot.phase =
             now - lastAnswerAt > .seconds(2)
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
-        snapshot.alerts = Alerts.of(snapshot, storeError: storeError ?? service.engine.storeError)
+        snapshot.alerts = Alerts.of(
+            snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
+            leaseOverdue: service.engine.leaseOverdue)
         teller.tell(snapshot, isDemo: witness != nil)
         snapshot.events = service.events.events
     }

@@ -8,7 +8,7 @@ public import Inventory
 /// Two rules carry everything else:
 /// - **movements = f(entry)**: an outbox entry is settled whole and once; its movements per SKU are what Redis really did.
 /// - **counters = f(rows)**: `sold` and `reserved` move only by order rows that were inserted or changed state.
-public protocol OrderStore: Sendable {
+public protocol OrderStore: OrderLifeStore {
     // MARK: The sale
 
     /// Creates a sale with its SKUs and buckets, warmed. One sale a database for now.
@@ -37,6 +37,15 @@ public protocol OrderStore: Sendable {
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold
+    /// The short way of a recovery: nothing was lost, so nothing need be rebuilt.
+    ///
+    /// True if every entry of the epoch up to `id` is settled and none beyond it, and if for every SKU Redis holds exactly
+    /// what the movements up to `id` and the flows in SQL say. What Redis holds is then noted as the base of later cuts at
+    /// `<claim>-0`, give-backs and restocks that are pending stay pending, and the bucket can be opened. False changes
+    /// nothing: `fold` then.
+    ///
+    /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.
+    func reopen(bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]) async throws -> Bool
     /// Ends a recovery: the bucket is open for settlements under `claim`, drained through `<claim>-0`. Called *before* the last
     /// write in Redis, which takes sale state and freezes from the answer. Refused if the claim is stale or was never folded.
     /// A second call under the same claim changes nothing and answers the same way.
@@ -61,6 +70,9 @@ public protocol OrderStore: Sendable {
     ) async throws -> [FencedSaleResult]
 
     // MARK: Orders
+    //
+    // An order over several buckets is taken group by group, each by the entry of its own bucket; until the last group has come it
+    // is `partial`, and its groups' units count as reserved. Paid and cancelled it is whole, whichever group is named.
 
     /// Settles outbox entries, duplicates and payments in one transaction: entries, then duplicates, then payments, each in
     /// the order given.
@@ -79,9 +91,17 @@ public protocol OrderStore: Sendable {
     func pendingGiveBacks(limit: Int) async throws -> [GiveBack]
     /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
     func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
+    /// Notes give-backs that Redis answered without an entry, because there was nothing to give: they are done.
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws
+    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
+    /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
-    /// Those of `flows` that SQL does not hold as reserved, sold or cancelled rows (over-capacity and void rows count as absent).
+    /// Those of `flows` that SQL does not hold as reserved, sold, cancelled or expired rows (over-capacity and void rows count as
+    /// absent).
     func absent(_ flows: [FlowID]) async throws -> [FlowID]
 
     // MARK: Reading
@@ -138,11 +158,20 @@ public struct SaleDraft: Sendable {
     public let durability: Durability
     public let skus: [SKU]
     public let whileFenced: WhileFenced
-    public init(name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain) {
+    /// How long a reservation waits for its payment, in milliseconds, 1 or more; `nil`: for ever.
+    public let reservationTimeoutMilliseconds: Int64?
+    /// What becomes of a payment whose order has ended or was lost.
+    public let latePayments: LatePaymentPolicy
+    public init(
+        name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain,
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund
+    ) {
         self.whileFenced = whileFenced
         self.name = name
         self.durability = durability
         self.skus = skus
+        self.reservationTimeoutMilliseconds = reservationTimeoutMilliseconds
+        self.latePayments = latePayments
     }
 }
 
@@ -192,7 +221,7 @@ public struct EntrySettlement: Sendable {
 
 /// A duplicate's yes: insert the order if it is missing; no movement (its own entry brings that). It passes only in its
 /// bucket's present, open epoch.
-public struct DuplicateSettlement: Sendable {
+public struct DuplicateSettlement: Sendable, Hashable {
     public let order: Order
     /// The id of the entry that took it.
     public let id: OutboxID
@@ -252,8 +281,10 @@ public enum OrderSettlement: Sendable, Hashable {
     /// Not inserted as an order: no capacity. A void row (an over-capacity row under a claim, or when the worker of a sale
     /// below `durable` drains it); under `durable` its give-back is pending.
     case overCapacity
-    /// The flow was cancelled before; its give-back is pending.
+    /// The flow was cancelled, or expired, before; its give-back is pending.
     case cancelled
+    /// One group of an order over several buckets was recorded, and counts; not all groups have come.
+    case partial
 }
 
 public enum EntryResult: Sendable {
@@ -275,10 +306,17 @@ public enum PaymentResult: Sendable, Hashable {
     case confirmed
     /// Reserved → cancelled; the give-back is pending.
     case cancelled
-    /// Was sold or cancelled before: nothing changed.
+    /// Nothing to do: a payment for an order that is sold already, or a failed one for an order that has ended.
     case already(sold: Bool)
-    /// SQL has no such order (yet).
-    case absent
+    /// It succeeded, and SQL does not have its order, or has it beyond capacity: kept in SQL. If the order comes, it is sold in
+    /// the same transaction; if it cannot come any more, the payment goes the late way.
+    case waiting
+    /// Late: SQL will have the same lines asked for once more under a new flow.
+    case reservingAgain(LateReason)
+    /// It was late, and its lines are another order's now, under this flow.
+    case reservedAgain(FlowID)
+    /// Late: SQL holds a refund, one however often the payment is told.
+    case refunded(LateReason)
 }
 
 public struct CommitResult: Sendable {
@@ -295,7 +333,7 @@ public struct CommitResult: Sendable {
 public enum CancelResult: Sendable, Hashable {
     /// Cancelled now, or a tombstone was made; the give-back is pending.
     case cancelled
-    /// Was cancelled or void before.
+    /// Was cancelled, expired or void before.
     case alreadyCancelled
     /// Paid: not cancelled.
     case sold
@@ -359,6 +397,25 @@ public struct BucketFold: Sendable {
     }
 }
 
+/// What Redis holds of one SKU.
+public struct HeldSKU: Sendable, Hashable {
+    public let sku: SKUNumber
+    public let allocated: Int64
+    public let version: Int64
+    public let taken: Int64
+    public let frozen: Bool
+    /// Flows in its ledger.
+    public let flows: Int64
+    public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, flows: Int64) {
+        self.sku = sku
+        self.allocated = allocated
+        self.version = version
+        self.taken = taken
+        self.frozen = frozen
+        self.flows = flows
+    }
+}
+
 /// One entry of a SKU's ledger.
 public struct LedgerRow: Sendable, Hashable {
     public let sku: SKUNumber
@@ -415,17 +472,25 @@ public struct OrderTotals: Sendable, Hashable {
     public let cancelled: Int64
     public let void: Int64
     public let overCapacity: Int64
+    /// Reservations whose payment did not come in time.
+    public let expired: Int64
+    /// Orders over several buckets of which not all groups have come.
+    public let partial: Int64
+    /// Those that wait for a person.
     public let deadLetters: Int64
     public let pendingGiveBacks: Int64
     public init(
-        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, deadLetters: Int64,
-        pendingGiveBacks: Int64
+        reserved: Int64, sold: Int64, cancelled: Int64, void: Int64, overCapacity: Int64, expired: Int64 = 0,
+        partial: Int64 = 0,
+        deadLetters: Int64, pendingGiveBacks: Int64
     ) {
         self.reserved = reserved
         self.sold = sold
         self.cancelled = cancelled
         self.void = void
         self.overCapacity = overCapacity
+        self.expired = expired
+        self.partial = partial
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }

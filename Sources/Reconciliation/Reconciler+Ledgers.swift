@@ -58,6 +58,9 @@ extension Reconciler {
                     if !row.cancelled && row.quantity > 0 {
                         result.insert(LedgerDifference(flow: row.flow, side: .onlySQL, units: units))
                     }
+                case let entry? where entry.cancelled && row.cancelled:
+                    // Of two orders of one flow each book forbids another: neither holds a unit.
+                    break
                 case let entry? where entry.digest != row.digest:
                     result.insert(LedgerDifference(flow: row.flow, side: .otherDigest, units: units))
                 case let entry? where entry.cancelled && !row.cancelled:

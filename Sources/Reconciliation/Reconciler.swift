@@ -9,6 +9,8 @@ public struct Reconciler: Sendable {
     public struct Configuration: Sendable {
         /// How long SQL is given to drain up to a cut before the rest is read from the outbox itself.
         public var drainPatience = Duration.milliseconds(500)
+        /// How long an order may be half done before it is a finding: longer than the finder of a running sale takes.
+        public var halfDonePatience = Duration.seconds(5)
         /// Also compare every ledger flow by flow.
         public var comparesLedgers = false
         /// Buckets compared at once.
@@ -64,6 +66,7 @@ public struct Reconciler: Sendable {
                 addOne()
             }
         }
+        findings.append(contentsOf: await halfDone())
         findings.sort { ($0.bucket, $0.sku?.rawValue ?? -1) < ($1.bucket, $1.sku?.rawValue ?? -1) }
         return Comparison(
             findings: findings, cuts: cuts, unread: unread, atMilliseconds: clock.unixMilliseconds,

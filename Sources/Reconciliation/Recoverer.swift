@@ -23,6 +23,8 @@ public struct Recoverer: Sendable {
         public let overCapacity: Int
         /// Ledger entries written.
         public let ledgerEntries: Int
+        /// False: nothing was lost, and the bucket was opened as it was.
+        public let isRebuilt: Bool
         public let duration: Duration
     }
 
@@ -33,14 +35,14 @@ public struct Recoverer: Sendable {
         public let overtaken: Bool
     }
 
-    private let catalogue: Catalogue
-    private let cluster: any RedisPort
-    private let scripts: Scripts
-    private let store: any OrderStore
+    let catalogue: Catalogue
+    let cluster: any RedisPort
+    let scripts: Scripts
+    let store: any OrderStore
     private let claimant: String
     /// How long one call to Redis may take; rebuilding is sent in bounded steps.
-    private let callTimeout = Duration.seconds(5)
-    private let clock: SaleClock
+    let callTimeout = Duration.seconds(5)
+    let clock: SaleClock
 
     /// - Parameter claimant: who recovers, for the record: host and process.
     public init(
@@ -57,8 +59,13 @@ public struct Recoverer: Sendable {
 
     /// The whole walk for one bucket.
     ///
+    /// - Parameters:
+    ///   - known: the last id that an engine has seen answered, where one reported the bucket.
+    ///   - onBuilt: called when Redis holds what it must, before any wait for the leases of engines to end.
     /// - Throws: `Failure`, `RedisError` or `OrderStoreError`; the bucket then stays closed, and a new attempt takes a new epoch.
-    public func recover(_ number: BucketNumber) async throws -> Report {
+    public func recover(
+        _ number: BucketNumber, known: OutboxID? = nil, onBuilt: () -> Void = {}
+    ) async throws -> Report {
         guard let bucket = catalogue[number] else {
             throw Failure(description: "bucket number \(number.rawValue) is not in this sale", overtaken: false)
         }
@@ -66,18 +73,29 @@ public struct Recoverer: Sendable {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
         // Redis is asked first: a bucket that cannot be reached takes no epoch.
         let seen = try await highestEpoch(bucket, keys)
-        let drained = try await store.buckets().first { $0.bucket == number }?.drainedThrough
+        let record = try await store.buckets().first { $0.bucket == number }
         let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
-        try await close(keys, claim)
+        let claimedAt = clock.now
+        let closing = try await close(keys, claim)
         let (survivors, overCapacity) = try await drain(
-            bucket, keys, claim, from: drained ?? OutboxID(epoch: .none, n: 0))
-        let fold = try await store.fold(bucket: number, claim: claim)
-        let entries = try await rebuild(bucket, keys, claim, fold)
+            bucket, keys, claim, from: record?.drainedThrough ?? OutboxID(epoch: .none, n: 0))
+        var held: [SKUNumber: Held] = [:]
+        let whole = try await unharmed(bucket, keys, claim, closing, known: known)
+        if let whole {
+            held = whole
+        } else {
+            let fold = try await store.fold(bucket: number, claim: claim)
+            held = try await rebuild(bucket, keys, claim, fold)
+        }
+        onBuilt()
+        // What was never open has nobody who could say yes for it.
+        if record?.epoch != Epoch.none { try await outwaitLeases(closing, since: claimedAt) }
         let opening = try await store.markOpened(bucket: number, claim: claim)
-        try await open(bucket, keys, claim, fold, opening, entries)
+        try await open(bucket, keys, claim, held, opening)
         return Report(
             bucket: number, epoch: claim, survivors: survivors, overCapacity: overCapacity,
-            ledgerEntries: entries.values.reduce(0, +), duration: start.duration(to: clock.now))
+            ledgerEntries: whole == nil ? held.values.reduce(0) { $0 + $1.entries } : 0, isRebuilt: whole == nil,
+            duration: start.duration(to: clock.now))
     }
 
     private func highestEpoch(_ bucket: Bucket, _ keys: BucketKeys) async throws -> Epoch {
@@ -87,12 +105,12 @@ public struct Recoverer: Sendable {
         return max(cut.id?.epoch ?? .none, cut.outboxEnd?.epoch ?? .none)
     }
 
-    private func close(_ keys: BucketKeys, _ claim: Epoch) async throws {
+    func close(_ keys: BucketKeys, _ claim: Epoch) async throws -> Closing {
         var call = ScriptCall(keyCount: 2)
         call.append(keys.control)
         call.append(keys.outbox)
         call.append(claim.rawValue)
-        try await require(scripts.close, call, keys)
+        return Closing(try await require(scripts.close, call, keys))
     }
 
     /// Step 3: what the outbox still holds becomes orders where it fits, rows outside the counters where it does not.
@@ -132,17 +150,29 @@ public struct Recoverer: Sendable {
         }
     }
 
-    /// Step 5. Returns how many entries each SKU's ledger has now.
+    /// What each SKU's keys hold when the bucket is opened.
+    struct Held: Sendable {
+        let allocated: Int64
+        let version: Int64
+        let taken: Int64
+        /// Fields of its ledger, as the opening must find them.
+        var entries: Int
+    }
+
+    /// Step 5. Returns what each SKU must hold, and how many entries its ledger has now.
     private func rebuild(
         _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold
-    ) async throws -> [SKUNumber: Int] {
+    ) async throws -> [SKUNumber: Held] {
         var callsBySKU: [[ScriptCall]] = []
-        var counts: [SKUNumber: Int] = [:]
+        var held: [SKUNumber: Held] = [:]
+        for sku in fold.skus {
+            held[sku.sku] = Held(allocated: sku.allocated, version: sku.version, taken: sku.taken, entries: 0)
+        }
         let rows = Dictionary(grouping: fold.ledger, by: \.sku)
         for (position, sku) in bucket.skus.enumerated() {
             let ledger = rows[sku] ?? []
             // A multi-line order has one row in each SKU's ledger; a flow stands once in each.
-            counts[sku] = ledger.count
+            held[sku]?.entries = ledger.count
             var calls: [ScriptCall] = []
             var first = 0
             repeat {
@@ -172,14 +202,12 @@ public struct Recoverer: Sendable {
             }
             try await group.waitForAll()
         }
-        return counts
+        return held
     }
 
     private func open(
-        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold, _ opening: OpeningState,
-        _ entries: [SKUNumber: Int]
+        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ held: [SKUNumber: Held], _ opening: OpeningState
     ) async throws {
-        let bySKU = Dictionary(uniqueKeysWithValues: fold.skus.map { ($0.sku, $0) })
         var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 128 * (2 + bucket.skus.count))
         call.append(keys.control)
         call.append(keys.outbox)
@@ -191,19 +219,22 @@ public struct Recoverer: Sendable {
         call.append(Int64(0))
         call.append(opening.saleState == .warmed ? SaleState.halted.rawValue : opening.saleState.rawValue)
         for sku in bucket.skus {
-            guard let folded = bySKU[sku] else {
+            guard let held = held[sku] else {
                 throw Failure(description: "SQL has no counters for SKU number \(sku.rawValue)", overtaken: false)
             }
-            call.append(folded.allocated)
-            call.append(folded.version)
-            call.append(folded.taken)
+            call.append(held.allocated)
+            call.append(held.version)
+            call.append(held.taken)
             call.append(opening.frozen.contains(sku) ? "1" : "0")
-            call.append(Int64(entries[sku] ?? 0))
+            call.append(held.entries)
         }
         try await require(scripts.open, call, keys)
     }
 
-    private func require(_ script: LoadedScript, _ call: ScriptCall, _ keys: BucketKeys) async throws {
+    @discardableResult
+    private func require(
+        _ script: LoadedScript, _ call: ScriptCall, _ keys: BucketKeys
+    ) async throws -> [RedisReply] {
         let reply = try await cluster.evaluate(script, call, slot: keys.slot, deadline: clock.now + callTimeout)
         guard let values = reply.array, values.first?.int == 1 else {
             let reason = reply.array.flatMap { $0.count > 1 ? $0[1].string : nil } ?? "unreadable"
@@ -211,6 +242,7 @@ public struct Recoverer: Sendable {
                 description: "Redis let the recovery's \(script.name) not through: \(reason)",
                 overtaken: reason == "epoch")
         }
+        return values
     }
 }
 

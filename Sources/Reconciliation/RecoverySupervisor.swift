@@ -4,7 +4,7 @@ import Synchronization
 
 /// Takes reports of fenced buckets and recovers each, several at a time, until it succeeds.
 public final class RecoverySupervisor: Sendable {
-    /// Buckets recovered at once.
+    /// Buckets read from SQL and written to Redis at once. Those that are ready and wait for leases to end are not counted.
     public static let concurrentMax = 8
 
     public enum Event: Sendable {
@@ -28,6 +28,9 @@ public final class RecoverySupervisor: Sendable {
         var queue: [BucketNumber] = []
         var outageStart: ContinuousClock.Instant?
         var openedEpochs: [BucketNumber: Epoch] = [:]
+        /// The last ids that the reporting engines have seen.
+        var known: [BucketNumber: OutboxID] = [:]
+        var building = 0
     }
 
     private let recoverer: Recoverer
@@ -47,11 +50,14 @@ public final class RecoverySupervisor: Sendable {
     public var status: Status { state.withLock { $0.status } }
 
     /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped.
-    public func report(_ bucket: BucketNumber, epoch: Epoch, reason: FenceReason) {
+    ///
+    /// - Parameter n: the highest that the reporting engine has seen in the epoch.
+    public func report(_ bucket: BucketNumber, epoch: Epoch, n: Int64 = 0, reason: FenceReason) {
         let isNew = state.withLock { state in
             if let opened = state.openedEpochs[bucket], epoch < opened { return false }
             guard state.status.fenced[bucket] == nil else { return false }
             state.status.fenced[bucket] = reason
+            state.known[bucket] = OutboxID(epoch: epoch, n: n)
             state.status.fences += 1
             state.queue.append(bucket)
             if state.outageStart == nil { state.outageStart = clock.now }
@@ -63,27 +69,35 @@ public final class RecoverySupervisor: Sendable {
     /// Recovers what is reported until cancelled.
     public func run() async {
         await withDiscardingTaskGroup { group in
-            for _ in 0..<Self.concurrentMax { group.addTask { await self.work() } }
-        }
-    }
-
-    /// One of several workers: takes a bucket, recovers it, takes the next.
-    private func work() async {
-        while !Task.isCancelled {
-            guard let bucket = state.withLock({ $0.queue.isEmpty ? nil : $0.queue.removeFirst() }) else {
-                try? await clock.sleep(for: .milliseconds(10))
-                continue
+            while !Task.isCancelled {
+                let next = state.withLock { state -> BucketNumber? in
+                    guard state.building < Self.concurrentMax, !state.queue.isEmpty else { return nil }
+                    state.building += 1
+                    return state.queue.removeFirst()
+                }
+                guard let next else {
+                    try? await clock.sleep(for: .milliseconds(10))
+                    continue
+                }
+                group.addTask {
+                    await self.recover(next) { self.state.withLock { $0.building -= 1 } }
+                }
             }
-            await recover(bucket)
         }
     }
 
-    private func recover(_ bucket: BucketNumber) async {
+    /// - Parameter built: called once, when the bucket's books are written or its recovery is given up.
+    private func recover(_ bucket: BucketNumber, built: @escaping @Sendable () -> Void) async {
+        let isBuilt = Mutex(false)
+        let buildOnce = { if isBuilt.withLock({ was in defer { was = true }; return !was }) { built() } }
+        defer { buildOnce() }
         var pause = Duration.milliseconds(20)
         var told: String?
         while !Task.isCancelled {
             do {
-                let report = try await recoverer.recover(bucket)
+                let report = try await recoverer.recover(bucket, known: state.withLock { $0.known[bucket] }) {
+                    buildOnce()
+                }
                 let reason = state.withLock { state -> FenceReason in
                     let reason = state.status.fenced.removeValue(forKey: bucket) ?? .noControl
                     state.status.recoveries += 1

@@ -43,6 +43,9 @@ public struct RepairPlan: Sendable {
                 ? "\(name): put \(finding.units.counted("unit")) that no order explains back on sale"
                 : "\(name): write \(finding.flows.count.counted("order")) from Redis's ledger into SQL"
         case .lostInRedis: return "\(name): take \(finding.units.counted("unit")) off sale in Redis: SQL sold them"
+        case .halfDone:
+            return
+                "finish \(finding.flows.count.counted("order")) if every bucket took it, else give back what was taken"
         default: return "\(name): \(finding.sentence); for a person to decide"
         }
     }

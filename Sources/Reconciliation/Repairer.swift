@@ -5,12 +5,12 @@ public import Redis
 
 /// Applies a plan of repairs: stock and taken move together by a delta behind the fence, or the bucket is rebuilt.
 public struct Repairer: Sendable {
-    private let catalogue: Catalogue
-    private let cluster: any RedisPort
-    private let scripts: Scripts
-    private let store: any OrderStore
+    let catalogue: Catalogue
+    let cluster: any RedisPort
+    let scripts: Scripts
+    let store: any OrderStore
     private let recover: @Sendable (BucketNumber) async throws -> Void
-    private let clock: SaleClock
+    let clock: SaleClock
 
     /// - Parameter recover: rebuilds a bucket; returns once it is open.
     public init(
@@ -52,6 +52,7 @@ public struct Repairer: Sendable {
     struct Failure: Error, CustomStringConvertible { let description: String }
 
     private func mend(_ repair: RepairPlan.Repair, _ announced: inout Set<FlowID>) async throws -> RepairPlan.State {
+        if repair.kind == .halfDone { return try await endHalfDone(repair) }
         guard let sku = repair.sku, let bucket = catalogue[repair.bucket] else {
             throw Failure(description: "the repair names no SKU of this sale")
         }

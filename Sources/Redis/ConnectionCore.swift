@@ -7,11 +7,20 @@ final class ConnectionCore: Sendable {
 
     /// A command on its way to the thread.
     struct Submission: Sendable {
+        /// A command that goes out right behind another on the same connection, or not at all. It ends after it.
+        struct Tail: Sendable {
+            let command: RedisCommand
+            let completion: Completion
+        }
+
         let command: RedisCommand
+        var tail: Tail?
         /// Send ASKING right before it.
         let asking: Bool
         let deadline: ContinuousClock.Instant
         let completion: Completion
+
+        var byteCount: Int { command.byteCount + (tail?.command.byteCount ?? 0) }
     }
 
     private struct Inbox {
@@ -28,6 +37,7 @@ final class ConnectionCore: Sendable {
     private let inbox = Mutex(Inbox())
     private let outstanding = Atomic<Int>(0)
     private let outstandingBytes = Atomic<Int>(0)
+    private let wantsNewConnection = Atomic<Bool>(false)
     private let published: Mutex<RedisNodeHealth>
 
     init(address: RedisAddress, options: RedisOptions) throws(HostError) {
@@ -41,15 +51,13 @@ final class ConnectionCore: Sendable {
 
     func submit(_ submission: Submission) {
         // Counted before it is queued and given back when it ends, so that the limit holds over queue and flight together.
-        let bytes = submission.command.byteCount
+        let bytes = submission.byteCount
         let count = outstanding.add(1, ordering: .relaxed).newValue
         let total = outstandingBytes.add(bytes, ordering: .relaxed).newValue
         guard count <= options.outstandingCommandsMax, total <= options.outstandingBytesMax || count == 1 else {
-            ended(bytes: bytes)
-            submission.completion(
-                .failure(
-                    RedisError(
-                        .notSent, .overloaded, "\(address): \(count - 1) commands wait already; send fewer at once")))
+            end(
+                submission,
+                RedisError(.notSent, .overloaded, "\(address): \(count - 1) commands wait already; send fewer at once"))
             return
         }
         let (accepted, wake) = inbox.withLock { inbox in
@@ -60,8 +68,14 @@ final class ConnectionCore: Sendable {
         }
         if wake { notifier.notify() }
         guard !accepted else { return }
-        ended(bytes: bytes)
-        submission.completion(.failure(RedisError(.notSent, .closed, "\(address): the connection was closed")))
+        end(submission, RedisError(.notSent, .closed, "\(address): the connection was closed"))
+    }
+
+    /// Ends a submission of which nothing was sent.
+    func end(_ submission: Submission, _ error: RedisError) {
+        ended(bytes: submission.byteCount)
+        submission.completion(.failure(error))
+        submission.tail?.completion(.failure(error))
     }
 
     /// Ends the connection: what waits is `notSent`, what was sent is `unknown`.
@@ -73,6 +87,12 @@ final class ConnectionCore: Sendable {
     /// Takes no more commands; ends the connection once all that it has are answered.
     func retire() {
         inbox.withLock { $0.retiring = true }
+        notifier.notify()
+    }
+
+    /// Breaks this connection and makes another one: the address may lead to another server by now.
+    func reconnect() {
+        wantsNewConnection.store(true, ordering: .releasing)
         notifier.notify()
     }
 
@@ -91,6 +111,11 @@ final class ConnectionCore: Sendable {
             swap(&inbox.submissions, &batch)
             return inbox.closing || (inbox.retiring && batch.isEmpty && outstanding.load(ordering: .relaxed) == 0)
         }
+    }
+
+    /// Whether `reconnect` was called since the last time.
+    func takeReconnection() -> Bool {
+        wantsNewConnection.load(ordering: .relaxed) && wantsNewConnection.exchange(false, ordering: .acquiring)
     }
 
     /// Announces sleep. False when work is there already: then do not sleep. (Closing and retiring notify in any case.)

@@ -32,7 +32,8 @@ final class ConnectionLoop {
         let taken: ContinuousClock.Instant
         /// Position of its first byte in all that this connection encoded.
         let start: UInt64
-        let bytes: Int
+        /// Bytes to give back to the limit when it ends; `nil` for a tail, which is counted with its head.
+        let bytes: Int?
     }
 
     private let core: ConnectionCore
@@ -80,6 +81,7 @@ final class ConnectionLoop {
             }
             batch.removeAll(keepingCapacity: true)
             if closing { break }
+            if core.takeReconnection() { leaveReplica() }
             if case .down(let retryAt) = phase, retryAt <= now { connect() }
             encodeWaiting()
             flush()
@@ -150,6 +152,12 @@ final class ConnectionLoop {
         setUp(true)
     }
 
+    /// Connects again, unless that has just been done: answers that lay under way speak of the former connection.
+    private func leaveReplica() {
+        guard case .ready = phase, now - health.since >= core.options.backoffMax else { return }
+        fail(lostError("a replica answers there; connecting again to find its master"))
+    }
+
     private func connectError(_ reason: String) -> RedisError {
         RedisError(.notSent, .connectionLost, "\(core.address): cannot connect: \(reason)")
     }
@@ -185,8 +193,14 @@ final class ConnectionLoop {
             pending.append(
                 Pending(
                     completion: submission.completion, deadline: submission.deadline, taken: next.taken,
-                    start: start, bytes: submission.command.byteCount))
+                    start: start, bytes: submission.byteCount))
             encode(submission.command)
+            guard let tail = submission.tail else { continue }
+            pending.append(
+                Pending(
+                    completion: tail.completion, deadline: submission.deadline, taken: next.taken,
+                    start: encodedBytes, bytes: nil))
+            encode(tail.command)
         }
     }
 
@@ -274,7 +288,7 @@ final class ConnectionLoop {
         }
         health.calls += 1
         window.record(now - head.taken)
-        core.ended(bytes: head.bytes)
+        if let bytes = head.bytes { core.ended(bytes: bytes) }
         if case .error(let text) = reply {
             health.errors += 1
             completion(.failure(.fromServer(text, at: core.address)))
@@ -324,7 +338,7 @@ final class ConnectionLoop {
             // Another command's deadline is for this one a lost connection.
             let kind = error.kind == .deadline && head.deadline > now ? .connectionLost : error.kind
             health.errors += 1
-            core.ended(bytes: head.bytes)
+            if let bytes = head.bytes { core.ended(bytes: bytes) }
             completion(.failure(RedisError(outcome, kind, error.message)))
         }
     }
@@ -337,8 +351,7 @@ final class ConnectionLoop {
 
     private func end(_ entry: Waiting, _ error: RedisError) {
         health.errors += 1
-        core.ended(bytes: entry.submission.command.byteCount)
-        entry.submission.completion(.failure(error))
+        core.end(entry.submission, error)
     }
 
     // MARK: Time

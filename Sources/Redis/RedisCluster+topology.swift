@@ -49,6 +49,14 @@ extension RedisCluster {
         }
     }
 
+    /// A replica answered for `slot`: looks for its master. A cluster's slot map is read again; a single server's address is
+    /// connected to anew, at most once in `backoffMax`, as it may lead to another server by now (a name, a virtual address, a
+    /// proxy). What was under way there is unknown then.
+    public func reroute(slot: Int) {
+        guard !isCluster else { return watcher.request() }
+        topology.withLock { $0.owners[slot] }?.core.reconnect()
+    }
+
     /// The connection to a node, made if it is new.
     func connection(to address: RedisAddress) throws(RedisError) -> RedisConnection {
         if let known = topology.withLock({ $0.connections[address] }) { return known }
@@ -83,7 +91,9 @@ extension RedisCluster {
             topology.owners = owners
             let retired = topology.connections.filter { !named.contains($0.key) }
             for address in retired.keys { topology.connections[address] = nil }
-            return Array(retired.values)
+            let waiting = topology.waitingConnections.filter { !named.contains($0.key) }
+            for address in waiting.keys { topology.waitingConnections[address] = nil }
+            return Array(retired.values) + Array(waiting.values)
         }
         for connection in retired { connection.core.retire() }
     }

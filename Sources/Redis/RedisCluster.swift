@@ -8,6 +8,8 @@ public final class RedisCluster: Sendable {
     struct Topology {
         /// Connections by address. Sole owner of them.
         var connections: [RedisAddress: RedisConnection] = [:]
+        /// Those on which WAIT is sent: it holds up whatever comes behind it.
+        var waitingConnections: [RedisAddress: RedisConnection] = [:]
         /// Per slot, its master's connection; `nil` where no master is known.
         var owners: [RedisConnection?] = Array(repeating: nil, count: HashSlot.count)
         var closed = false
@@ -66,7 +68,7 @@ public final class RedisCluster: Sendable {
     public func close() {
         let connections = topology.withLock { topology in
             topology.closed = true
-            return Array(topology.connections.values)
+            return Array(topology.connections.values) + Array(topology.waitingConnections.values)
         }
         for connection in connections { connection.close() }
         watcher.close()
@@ -114,10 +116,17 @@ public final class RedisCluster: Sendable {
         let slot: Int
         let command: RedisCommand
         let deadline: ContinuousClock.Instant
+        /// WAIT, to go right behind the command, and who hears both.
+        var wait: Wait?
         let completion: Completion
     }
 
-    private func dispatch(_ attempt: Attempt, to address: RedisAddress?, asking: Bool, redirects: Int) {
+    struct Wait: Sendable {
+        let command: RedisCommand
+        let completion: @Sendable (ReplicatedReply) -> Void
+    }
+
+    func dispatch(_ attempt: Attempt, to address: RedisAddress?, asking: Bool, redirects: Int) {
         precondition((0..<HashSlot.count).contains(attempt.slot), "a slot is 0 ..< 16384")
         let connection: RedisConnection?
         do throws(RedisError) {
@@ -130,6 +139,7 @@ public final class RedisCluster: Sendable {
             return attempt.completion(
                 .failure(RedisError(.notSent, .slotUncovered, "no node is known to serve slot \(attempt.slot)")))
         }
+        if attempt.wait != nil { return dispatchWaiting(attempt, at: connection.address, asking, redirects) }
         connection.core.submit(
             .init(command: attempt.command, asking: asking, deadline: attempt.deadline) { [self] result in
                 guard case .failure(let error) = result else { return attempt.completion(result) }
@@ -137,7 +147,7 @@ public final class RedisCluster: Sendable {
             })
     }
 
-    private func failed(_ attempt: Attempt, _ error: RedisError, at asked: RedisAddress, redirects: Int) {
+    func failed(_ attempt: Attempt, _ error: RedisError, at asked: RedisAddress, redirects: Int) {
         switch error.kind {
         case .moved, .ask:
             guard redirects < options.redirectsMax, let text = error.serverText,
@@ -153,7 +163,10 @@ public final class RedisCluster: Sendable {
         case .closed where error.outcome == .notSent && redirects < options.redirectsMax && !isClosed:
             // The connection retired between routing and sending: its slots are elsewhere now.
             dispatch(attempt, to: nil, asking: false, redirects: redirects + 1)
-        case .clusterDown, .tryAgain, .loading, .readOnly, .masterDown, .connectionLost, .deadline:
+        case .readOnly:
+            reroute(slot: attempt.slot)
+            attempt.completion(.failure(error))
+        case .clusterDown, .tryAgain, .loading, .masterDown, .connectionLost, .deadline:
             watcher.request()
             attempt.completion(.failure(error))
         default: attempt.completion(.failure(error))

@@ -28,7 +28,10 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Replicas of each master, 0 to 2.")
     var replicas = 0
 
-    @Option(help: "What yes means: memory (the script ran) or durable (SQL committed it).")
+    @Option(
+        help:
+            "What yes means: memory (the script ran), aof (so, with Redis's append-only file on), replicated:N (N replicas have it) or durable (SQL committed it)."
+    )
     var durability: Durability = .durable
 
     @Option(
@@ -71,6 +74,11 @@ struct DemoCommand: ParsableCommand {
     func validate() throws {
         guard (1...100).contains(masters) else { throw ValidationError("--masters \(masters): use 1 to 100") }
         guard (0...2).contains(replicas) else { throw ValidationError("--replicas \(replicas): use 0 to 2") }
+        guard durability.replicas <= replicas else {
+            throw ValidationError(
+                "--durability \(durability.rawValue) waits for \(durability.replicas.counted("replica")): give --replicas \(durability.replicas)"
+            )
+        }
         guard (1...DemoSale.skusMax).contains(skus) else {
             throw ValidationError("--skus \(skus): use 1 to \(DemoSale.skusMax)")
         }
@@ -186,9 +194,12 @@ extension DemoCommand: ScreenCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
-
 extension WhileFenced: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     public var defaultValueDescription: String { description }
+}
+
+extension Durability: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+    public var defaultValueDescription: String { rawValue }
 }

@@ -12,6 +12,8 @@ enum Main {
         signal(SIGPIPE, SIG_IGN)
         do {
             let command = try Sellout.parseAsRoot()
+            // Before there is a thread: this may start the program again.
+            if (command as? TortureCommand)?.sim == true { try ReproducibleHashing.require() }
             switch command {
             case let screen as any ScreenCommand where screen.wantsScreen: exit(try screen.runScreen())
             case let worker as any WorkerCommand: exit(try Worker.run(worker))
@@ -26,7 +28,7 @@ enum Main {
             var message = Sellout.message(for: error)
             if message.hasSuffix(".") { message.removeLast() }
             let help = CommandLine.arguments.dropFirst().first.map {
-                ["demo", "watch", "reconcile"].contains($0) ? " \($0)" : ""
+                ["demo", "watch", "reconcile", "torture"].contains($0) ? " \($0)" : ""
             }
             FileHandle.standardError.write(
                 Data("sellout: \(oneLine(message)); see `sellout\(help ?? "") --help`\n".utf8))

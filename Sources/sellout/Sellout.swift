@@ -8,8 +8,12 @@ struct Sellout: ParsableCommand {
             sellout demo                       a private Redis Cluster, shoppers, and the war room
             sellout watch --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout torture --sim --seeds 1000    a thousand simulated sales, each with its faults
+            sellout torture --seconds 60       break everything around a sale, and check that its promise holds
 
             Exit codes: 0 good, 1 looked and found bad, 2 could not look or run, 3 a check stayed unknown, 64 usage.
             """,
-        subcommands: [DemoCommand.self, WatchCommand.self, ReconcileCommand.self])
+        subcommands: [
+            DemoCommand.self, WatchCommand.self, ReconcileCommand.self, TortureCommand.self, TorturePartyCommand.self,
+        ])
 }

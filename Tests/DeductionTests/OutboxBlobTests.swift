@@ -34,6 +34,54 @@ import Testing
         #expect(OutboxBlob(bytes: bytes + [0], bucket: Self.bucket) == nil)
     }
 
+    /// An order over buckets 7 and 9 under flow `number`.
+    static func wide(_ number: UInt64, _ lines: [Int32] = [1, 2]) -> WideOrder {
+        WideOrder(
+            trustedFlow: FlowID(high: number << 16 | 0x7000, low: 0x8000_0000_0000_0000 | number),
+            sortedGroups: [7, 9].map { bucket in
+                .init(
+                    bucket: BucketNumber(rawValue: bucket),
+                    lines: lines.map { OrderLine(sku: SKUNumber(rawValue: bucket * 10 + $0), quantity: $0) })
+            })!
+    }
+
+    @Test("an entry with a group names its whole order, and reads like any other up to there")
+    func wideSection() throws {
+        let plain = Self.orders[1]
+        let group = Self.wide(4).orders[0]
+        for payload: OutboxBlob.Payload in [
+            .deduct([plain, group]), .release([group]), .deduct([group, Self.wide(5, [3]).orders[0], plain]),
+        ] {
+            let blob = OutboxBlob(milliseconds: 5, payload: payload)
+            let bytes = blob.bytes
+            #expect(OutboxBlob(bytes: bytes, bucket: Self.bucket) == blob)
+            for length in bytes.indices {
+                #expect(OutboxBlob(bytes: Array(bytes[..<length]), bucket: Self.bucket) == nil)
+            }
+            #expect(OutboxBlob(bytes: bytes + [0], bucket: Self.bucket) == nil)
+        }
+        // What the scripts read is laid out as ever, but for the flag.
+        let alone = OutboxBlob(milliseconds: 5, payload: .deduct([plain])).bytes
+        var beside = OutboxBlob(milliseconds: 5, payload: .deduct([plain, group])).bytes
+        #expect(beside[1] == alone[1] | 0x80 && beside[8] == 2)
+        beside[1] = alone[1]
+        beside[8] = alone[8]
+        #expect(beside.starts(with: alone))
+        #expect(OutboxBlob(bytes: beside, bucket: Self.bucket) == nil)
+    }
+
+    @Test("no flipped bit of a group or its section passes its digest")
+    func flippedBitsOfGroups() {
+        let bytes = OutboxBlob(milliseconds: 1, payload: .deduct([Self.wide(1).orders[0]])).bytes
+        for position in OutboxBlob.headerBytes + 16..<bytes.count {
+            for bit in 0..<8 {
+                var changed = bytes
+                changed[position] ^= 1 << bit
+                #expect(OutboxBlob(bytes: changed, bucket: Self.bucket) == nil, "byte \(position)")
+            }
+        }
+    }
+
     @Test("a blob of another version, another kind or another bucket is unreadable")
     func strangeBlob() {
         let bytes = OutboxBlob(milliseconds: 1, payload: .deduct(Self.orders)).bytes

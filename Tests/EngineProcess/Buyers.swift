@@ -41,18 +41,20 @@ struct Buyers {
         }
     }
 
+    /// Every third order wants something from a second bucket, too.
     private func order(_ flow: FlowID, _ random: inout SplitMix64) throws -> Order {
-        let bucket = service.catalogue.buckets.randomElement(using: &random)!
-        let skus = bucket.skus.shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random))
-        return try Order(
-            flow: flow,
-            lines: skus.map { OrderLine(sku: $0, quantity: Int32.random(in: 1...3, using: &random)) },
-            catalogue: service.catalogue)
+        let buckets = service.catalogue.buckets.shuffled(using: &random).prefix(random.next() % 3 == 0 ? 2 : 1)
+        let lines = buckets.flatMap { bucket in
+            bucket.skus.shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random)).map {
+                OrderLine(sku: $0, quantity: Int32.random(in: 1...3, using: &random))
+            }
+        }
+        return try Order.across(flow: flow, lines: lines, catalogue: service.catalogue)
     }
 
     /// One order from its question to its payment, or to its end.
     private func serve(_ order: Order, _ position: Int) async {
-        history.add("invoke \(order.flow) \(EngineHistory.text(of: order.lines))")
+        history.add("invoke \(order.flow) \(EngineHistory.text(of: order.allLines))")
         switch await service.engine.deduct(order) {
         case .done:
             history.add("ok \(order.flow)")
@@ -84,7 +86,9 @@ struct Buyers {
             case .confirmed: history.add("paid \(order.flow) confirmed")
             case .cancelled: history.add("paid \(order.flow) cancelled")
             case .already(let sold): history.add("paid \(order.flow) \(sold ? "confirmed" : "cancelled")")
-            case .absent, nil:
+            case .refunded: history.add("paid \(order.flow) cancelled")
+            case .reservedAgain: history.add("paid \(order.flow) cancelled")
+            case .waiting, .reservingAgain, nil:
                 try? await clock.sleep(for: .milliseconds(20))
                 continue
             }
@@ -109,7 +113,8 @@ struct Buyers {
     /// Finishes what was asked and not answered, under the same flows; and asks every order that was told yes once more.
     func finish(_ before: EngineHistory) async {
         for entry in before.entries {
-            guard let order = try? Order(flow: entry.flow, lines: entry.lines, catalogue: service.catalogue) else {
+            guard let order = try? Order.across(flow: entry.flow, lines: entry.lines, catalogue: service.catalogue)
+            else {
                 continue
             }
             if !entry.isDecided { await decide(order) }

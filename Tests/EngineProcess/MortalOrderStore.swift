@@ -32,11 +32,19 @@ struct MortalOrderStore: OrderStoreDecorator {
     func cancel(_ orders: [Order]) async throws -> [CancelResult] {
         try await step("cancel") { try await base.cancel(orders) }
     }
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
+        try await step("undo") { try await base.undo(orders) }
+    }
     func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
         try await step("claim") { try await base.claimEpoch(bucket: bucket, above: above, by: claimant) }
     }
     func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
         try await step("fold") { try await base.fold(bucket: bucket, claim: claim) }
+    }
+    func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await step("reopen") { try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding) }
     }
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await step("mark opened") { try await base.markOpened(bucket: bucket, claim: claim) }

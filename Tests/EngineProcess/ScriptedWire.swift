@@ -27,7 +27,7 @@ struct ScriptedWire {
         names.bySHA.withLock { names in
             for script in [
                 scripts.deduct, scripts.release, scripts.cut, scripts.close, scripts.rebuild, scripts.open,
-                scripts.restock,
+                scripts.restock, scripts.forbid,
             ] {
                 names[script.sha] = script.name
             }

@@ -28,6 +28,7 @@ struct Settling {
     private func obstacle() async throws -> String? {
         let totals = try await service.store.orderTotals()
         if totals.pendingGiveBacks > 0 { return "\(totals.pendingGiveBacks) give-backs wait" }
+        if totals.partial > 0 { return "\(totals.partial) orders are half done" }
         let fenced = service.supervisor.status.fenced
         if !fenced.isEmpty { return "fenced: \(fenced)" }
         let stopped = service.engine.laneStatuses.filter { !$0.isOpen }

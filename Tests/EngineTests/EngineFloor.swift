@@ -60,11 +60,16 @@ final class EngineFloor: Sendable {
         return try await EngineRun.start(arguments + (step.isEmpty ? [] : [step]), killAtLine: killAtLine).ending()
     }
 
-    /// Makes the fence stop the first bucket, with all its data intact: as if the server had been promoted.
-    func breakLineage() async throws {
+    /// Makes the fence stop the first bucket, as if the server had been promoted.
+    ///
+    /// - Parameter intact: with all its data; else a stock is gone, and the bucket must be rebuilt.
+    func breakLineage(intact: Bool) async throws {
         let connection = try RedisConnection(address: fleet.nodes[0].address)
         _ = try await connection.call(
             RedisCommand("HSET", "sc_{\(Self.tags[0])}", "lineage", "another"), deadline: .now + .seconds(5))
+        if !intact {
+            _ = try await connection.call(RedisCommand("DEL", "ss_{\(Self.tags[0])}s0"), deadline: .now + .seconds(5))
+        }
         connection.close()
     }
 
@@ -112,6 +117,7 @@ final class EngineFloor: Sendable {
         let payments = history.entries.count { $0.paid == "confirmed" }
         let totals = try await store.orderTotals()
         #expect(totals.sold == Int64(payments))
+        #expect(totals.partial == 0)
         #expect(totals.void == 0 && totals.deadLetters == 0 && totals.pendingGiveBacks == 0)
         try await checkRedis(store, catalogue)
         await store.close()

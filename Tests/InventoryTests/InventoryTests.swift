@@ -164,6 +164,53 @@ private struct Numbers: RandomNumberGenerator {
         }
     }
 
+    func across(_ lines: [(Int32, Int32)]) throws(OrderError) -> Order {
+        try Order.across(
+            flow: flow, lines: lines.map { OrderLine(sku: Self.sku($0.0), quantity: $0.1) }, catalogue: catalogue)
+    }
+
+    @Test("over several buckets have a group in each, all with the digest of the whole")
+    func acrossBuckets() throws {
+        #expect(try across([(2, 5), (1, 3)]) == make([(1, 3), (2, 5)]))
+        let order = try across([(3, 4), (2, 5), (1, 3)])
+        let wide = try #require(order.wide)
+        #expect(order.bucket.rawValue == 1 && order.lines.map(\.sku.rawValue) == [1, 2])
+        #expect(order.groups.map(\.bucket.rawValue) == [1, 2])
+        #expect(order.groups.map(\.digest) == [wide.digest, wide.digest])
+        #expect(order.allLines.map(\.quantity) == [3, 5, 4])
+        #expect(try across([(1, 3), (3, 4), (2, 5)]) == order)
+        // Equal lines in this bucket, and another order all the same.
+        let other = try across([(1, 3), (2, 5), (3, 1)])
+        #expect(other.lines == order.lines && other.digest != order.digest && other != order)
+        #expect(try make([(1, 3), (2, 5)]).digest != order.digest)
+        for bad: [(Int32, Int32)] in [
+            [(1, 1), (3, 0)], [(1, 1), (3, 1), (1, 2)], [(1, 1), (3, 1), (4, 1)], [(4, 1), (1, 1), (3, 1)],
+            (0..<65).map { ($0 % 2 * 2 + 1, 1) },
+        ] {
+            #expect(throws: OrderError.self) { try across(bad) }
+        }
+    }
+
+    @Test("over several buckets are packed and read back, and nothing else is")
+    func packedGroups() throws {
+        let wide = try #require(try across([(3, 4), (2, 5), (1, 3)]).wide)
+        var bytes: [UInt8] = [9]
+        wide.appendGroups(to: &bytes)
+        var position = 1
+        #expect(WideOrder.read(flow: flow, bytes, at: &position) == wide && position == bytes.count)
+        for length in 1..<bytes.count {
+            position = 1
+            #expect(WideOrder.read(flow: flow, Array(bytes[..<length]), at: &position) == nil)
+        }
+        let group = wide.groups[0]
+        for groups in [
+            [], [group], [group, group], [wide.groups[1], group],
+            [group, .init(bucket: .init(rawValue: 5), lines: [])],
+        ] {
+            #expect(WideOrder(trustedFlow: flow, sortedGroups: groups) == nil)
+        }
+    }
+
     @Test("find their SKUs and buckets in the catalogue")
     func catalogueLookups() {
         #expect(catalogue.entries.map(\.sku) == ["a", "b", "c"])

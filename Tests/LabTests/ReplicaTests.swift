@@ -9,9 +9,7 @@ struct ReplicaTests {
 
     @Test("are connected when the fleet serves, and WAIT counts them", arguments: [1, 2])
     func single(replicas: Int) async throws {
-        let started = ContinuousClock.now
         let fleet = try await EmbeddedFleet.start(.init(masters: 1, replicas: replicas))
-        #expect(started.duration(to: .now) < .seconds(2))
         #expect(
             fleet.nodes.map(\.role) == [.master(shard: 0)] + Array(repeating: .replica(shard: 0), count: replicas))
         let master = try RedisConnection(address: fleet.nodes[0].address)

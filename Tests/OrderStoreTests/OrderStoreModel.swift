@@ -3,11 +3,27 @@ import OrderStore
 
 /// The port's rules said a second time, slowly and plainly: rows in dictionaries, every counter a sum over rows.
 struct OrderStoreModel {
-    enum State { case reserved, sold, cancelled, void, overCapacity }
+    enum State { case reserved, sold, cancelled, void, overCapacity, expired }
     struct Row {
         let order: Order
         var state: State
         let n: Int64
+        var deadline: Int64?
+    }
+    struct PaymentRow {
+        let order: Order
+        var state: Late
+        let epoch: Epoch
+        let at: Int64
+        var reason: LateReason?
+        var again: FlowID?
+    }
+    enum Late { case waiting, reservingAgain, reservedAgain }
+    struct RefundRow: Hashable {
+        let units: Int64
+        let reason: LateReason
+        var isPaid: Bool
+        var isSettled = false
     }
     struct GiveBackKey: Hashable {
         let flow: FlowID
@@ -44,6 +60,12 @@ struct OrderStoreModel {
     }
 
     let durability: Durability
+    let timeout: Int64?
+    let latePayments: LatePaymentPolicy
+    /// Unix milliseconds: the store's clock.
+    var now: Int64 = 0
+    var payments: [GiveBackKey: PaymentRow] = [:]
+    var refunds: [GiveBackKey: RefundRow] = [:]
     let catalogue: Catalogue
     var allocated: [SKUNumber: Int64]
     var versions: [SKUNumber: Int64] = [:]
@@ -57,8 +79,13 @@ struct OrderStoreModel {
     /// reserved + sold, kept beside the rows for speed; `check` sums the rows.
     var taken: [SKUNumber: Int64] = [:]
 
-    init(durability: Durability, catalogue: Catalogue, units: Int64) {
+    init(
+        durability: Durability, catalogue: Catalogue, units: Int64, timeout: Int64? = nil,
+        latePayments: LatePaymentPolicy = .refund
+    ) {
         self.durability = durability
+        self.timeout = timeout
+        self.latePayments = latePayments
         self.catalogue = catalogue
         allocated = Dictionary(uniqueKeysWithValues: catalogue.entries.map { ($0.number, units) })
         for bucket in catalogue.buckets { buckets[bucket.number] = BucketRow() }
@@ -170,14 +197,18 @@ struct OrderStoreModel {
             }
             switch row.state {
             case .reserved, .sold: return .committed
-            case .cancelled, .void: want(order, after: id)
+            case .cancelled, .void, .expired: want(order, after: id)
             case .overCapacity: if voids { want(order, after: id) }
             }
-            return row.state == .cancelled ? .cancelled : .overCapacity
+            return [.cancelled, .expired].contains(row.state) ? .cancelled : .overCapacity
         }
         if order.lines.allSatisfy({ (taken[$0.sku] ?? 0) + Int64($0.quantity) <= allocated[$0.sku]! }) {
-            rows[order.flow] = Row(order: order, state: .reserved, n: id.n)
+            rows[order.flow] = Row(order: order, state: .reserved, n: id.n, deadline: timeout.map { now + $0 })
             for line in order.lines { taken[line.sku, default: 0] += Int64(line.quantity) }
+            if payments[key(order)]?.state == .waiting {
+                payments[key(order)] = nil
+                rows[order.flow]!.state = .sold
+            }
             return .committed
         }
         rows[order.flow] = Row(order: order, state: voids ? .void : .overCapacity, n: id.n)
@@ -189,7 +220,7 @@ struct OrderStoreModel {
         guard let row = rows[order.flow], row.order == order else { return .conflict }
         return switch row.state {
         case .reserved, .sold: .committed
-        case .cancelled: .cancelled
+        case .cancelled, .expired: .cancelled
         case .void, .overCapacity: .overCapacity
         }
     }
@@ -201,16 +232,27 @@ struct OrderStoreModel {
     }
 
     private mutating func pay(_ payment: Payment) -> PaymentResult {
-        guard let row = rows[payment.order.flow], row.order == payment.order else { return .absent }
+        let order = payment.order
+        guard let row = rows[order.flow] else {
+            if payment.succeeded { return wait(order) }
+            if payments[key(order)]?.state == .waiting { return .waiting }
+            _ = cancel(order)
+            return .cancelled
+        }
+        guard row.order == order else {
+            return payment.succeeded ? goLate(order, .conflict) : .already(sold: false)
+        }
         switch (row.state, payment.succeeded) {
         case (.reserved, true):
-            rows[payment.order.flow]!.state = .sold
+            rows[order.flow]!.state = .sold
             return .confirmed
         case (.reserved, false), (.overCapacity, false):
-            end(payment.order)
+            end(order)
             return .cancelled
+        case (.overCapacity, true): return wait(order)
         case (.sold, _): return .already(sold: true)
-        default: return .already(sold: false)
+        case (_, false): return .already(sold: false)
+        default: return goLate(order, lateReason(row.state))
         }
     }
 
@@ -226,11 +268,11 @@ struct OrderStoreModel {
             end(order)
             return .cancelled
         case .sold: return .sold
-        case .cancelled, .void: return .alreadyCancelled
+        case .cancelled, .void, .expired: return .alreadyCancelled
         }
     }
 
-    private mutating func end(_ order: Order) {
+    mutating func end(_ order: Order) {
         if rows[order.flow]!.state == .reserved {
             for line in order.lines { taken[line.sku]! -= Int64(line.quantity) }
         }
@@ -257,7 +299,8 @@ struct OrderStoreModel {
         func count(_ state: State) -> Int64 { Int64(rows.values.count { $0.state == state }) }
         return OrderTotals(
             reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
-            overCapacity: count(.overCapacity), deadLetters: deadLetters, pendingGiveBacks: Int64(pending.count))
+            overCapacity: count(.overCapacity), expired: count(.expired), deadLetters: deadLetters,
+            pendingGiveBacks: Int64(pending.count))
     }
 
     var pending: [GiveBack] {
@@ -297,7 +340,7 @@ struct OrderStoreModel {
                 LedgerRow(
                     sku: sku, flow: row.order.flow, digest: row.order.digest,
                     quantity: row.state == .overCapacity ? 0 : Int64(line.quantity),
-                    cancelled: row.state == .cancelled || row.state == .void, n: row.n)
+                    cancelled: [.cancelled, .void, .expired].contains(row.state), n: row.n)
             }
         }.sorted { $0.flow < $1.flow }
     }

@@ -6,9 +6,14 @@ import Testing
 @Suite struct OrderStoreModelTests {
     @Test(
         arguments: StoreKind.all,
-        [(1, .durable), (2, .memory), (3, .durable), (4, .memory)] as [(UInt64, Durability)])
-    func theStoreDoesWhatTheModelSays(kind: StoreKind, setting: (seed: UInt64, durability: Durability)) async throws {
-        var walk = try await Walk(kind, seed: setting.seed, durability: setting.durability)
+        [
+            (1, .durable, .refund), (2, .memory, .reserveAgain), (3, .durable, .reserveAgain), (4, .memory, .refund),
+        ] as [(UInt64, Durability, LatePaymentPolicy)])
+    func theStoreDoesWhatTheModelSays(
+        kind: StoreKind, setting: (seed: UInt64, durability: Durability, latePayments: LatePaymentPolicy)
+    ) async throws {
+        var walk = try await Walk(
+            kind, seed: setting.seed, durability: setting.durability, latePayments: setting.latePayments)
         for step in 1...5_000 {
             try await walk.step()
             if step % 50 == 0 { try await walk.compare(deeply: step % 1_000 == 0) }
@@ -16,9 +21,13 @@ import Testing
             if walk.hasFailed { break }
         }
         // A walk that never met a case proves nothing about it.
-        for word in ["conflict", "cancelled", "overCapacity", "already", "stale", "confirmed", "recovered"] {
-            #expect(walk.seen.contains(word), "no step met '\(word)'")
-        }
+        var words = [
+            "conflict", "cancelled", "overCapacity", "already", "stale", "confirmed", "recovered", "expired", "waiting",
+            "refunded", "lost",
+        ]
+        if setting.latePayments == .reserveAgain { words += ["reservingAgain", "reservedAgain"] }
+        if setting.durability == .memory { words += ["takenIn", "rolledBack"] }
+        for word in words { #expect(walk.seen.contains(word), "no step met '\(word)'") }
         await walk.store.close()
     }
 }
@@ -37,16 +46,20 @@ private struct Walk {
     var past: [EntrySettlement] = []
     var seen: Set<String> = []
     var hasFailed = false
+    let time = HandSetTime()
 
-    init(_ kind: StoreKind, seed: UInt64, durability: Durability) async throws {
+    init(_ kind: StoreKind, seed: UInt64, durability: Durability, latePayments: LatePaymentPolicy) async throws {
         folder = try TemporaryFolder()
-        store = try kind.open(folder)
+        store = try kind.openAt(folder, SaleClock(time))
         _ = try await store.createSale(
             SaleDraft(
                 name: "walk", durability: durability,
-                skus: (0..<9).map { .init(sku: "s\($0)", name: "", tag: "t\($0 / 3)", allocated: 150) }))
+                skus: (0..<9).map { .init(sku: "s\($0)", name: "", tag: "t\($0 / 3)", allocated: 150) },
+                reservationTimeoutMilliseconds: 300, latePayments: latePayments))
         catalogue = try await store.catalogue()
-        model = OrderStoreModel(durability: durability, catalogue: catalogue, units: 150)
+        model = OrderStoreModel(
+            durability: durability, catalogue: catalogue, units: 150, timeout: 300, latePayments: latePayments)
+        model.now = time.milliseconds
         numbers = SeededNumbers(state: seed)
         for bucket in catalogue.buckets { try await recover(bucket.number) }
     }
@@ -98,7 +111,9 @@ private struct Walk {
     mutating func step() async throws {
         let bucket = catalogue.buckets[pick(3)].number
         var batch = CommitBatch()
-        switch pick(30) {
+        time.milliseconds += Int64(pick(3))
+        model.now = time.milliseconds
+        switch pick(35) {
         case 0..<9:
             for _ in 0...pick(2) { batch.entries.append(try deduct(bucket)) }
         case 9, 10:
@@ -121,6 +136,23 @@ private struct Walk {
             batch.entries = [
                 entry(bucket, .release(givenBack: Array(mine.prefix(split)), tombstones: Array(mine.dropFirst(split))))
             ]
+        case 30:
+            try await expire()
+            return
+        case 31:
+            try await settleWaiting(arrivedBefore: pick(2) == 0 ? 0 : model.now - 100)
+            return
+        case 32:
+            try await reserveAgain()
+            return
+        case 33:
+            // Paid before SQL hears of it; the order comes in a later step, or never.
+            let order = try newOrder(bucket)
+            if pick(2) == 0 { held.append(entry(bucket, .deduct([order]))) }
+            batch.payments = [Payment(order: order, succeeded: pick(4) > 0)]
+        case 34:
+            try await settleOversold(bucket, claim: nil)
+            return
         case 19...22:
             for order in known.suffix(40).shuffled(using: &numbers).prefix(5) {
                 batch.payments.append(Payment(order: order, succeeded: pick(3) > 0))
@@ -187,6 +219,7 @@ private struct Walk {
         let mine = held.filter { $0.bucket == bucket }
         held.removeAll { $0.bucket == bucket }
         try await commit(CommitBatch(entries: Array(mine.prefix(pick(mine.count + 1))), claim: claim))
+        if pick(2) == 0 { try await settleOversold(bucket, claim: claim) }
         let fold = try await store.fold(bucket: bucket, claim: claim)
         model.fold(bucket)
         let skus = catalogue[bucket]!.skus
@@ -202,12 +235,85 @@ private struct Walk {
         seen.insert("recovered")
     }
 
+    // MARK: How orders end
+
+    private mutating func expire() async throws {
+        var found: [ExpirySweep.Expired] = []
+        var isDone = false
+        while !isDone {
+            let sweep = try await store.expire(now: model.now, limit: 1 + pick(600))
+            found += sweep.expired
+            isDone = sweep.isDone
+        }
+        let wanted = model.expire()
+        expect(found.sorted { $0.order.flow < $1.order.flow }, wanted, "expired")
+        if !wanted.isEmpty { seen.insert("expired") }
+    }
+
+    private mutating func settleWaiting(arrivedBefore: Int64) async throws {
+        var found: [WaitingPaymentSweep.Ended] = []
+        var position: PaymentPosition?
+        repeat {
+            let sweep = try await store.settleWaitingPayments(
+                arrivedBefore: arrivedBefore, after: position, limit: 1 + pick(9))
+            found += sweep.ended
+            position = sweep.next
+        } while position != nil
+        let wanted = model.settleWaiting(arrivedBefore: arrivedBefore)
+        expect(found, wanted, "waiting payments")
+        for ended in wanted { note("\(ended.result)") }
+    }
+
+    private mutating func reserveAgain() async throws {
+        let due = try await store.paymentsToReserveAgain(limit: 4)
+        for late in due {
+            flows += 1
+            let flow = Fixture.flow(flows)
+            let linked = try await store.linkReservation(of: late.order, again: flow)
+            expect(linked, model.link(late.order, flow), "link")
+            if pick(3) == 0 { continue }
+            let reserved = pick(3) > 0
+            try await store.endReservingAgain(late.order, reserved: reserved)
+            model.endReservingAgain(late.order, reserved: reserved)
+            // Told again: what became of it.
+            try await commit(CommitBatch(payments: [Payment(order: late.order, succeeded: true)]))
+        }
+    }
+
+    private mutating func settleOversold(_ bucket: BucketNumber, claim: Epoch?) async throws {
+        let books = try await store.oversold(policy: OversoldPolicy.allCases[pick(3)])
+        expect(
+            books.orders.filter(\.isOverCapacity).map(\.order.flow),
+            model.rows.values.filter { $0.state == .overCapacity }.map(\.order.flow).sorted(), "oversold")
+        let mine = books.orders.filter { $0.order.bucket == bucket }
+        let losers = mine.filter { $0.isOverCapacity ? pick(3) == 0 : pick(6) == 0 }.map(\.order)
+        let takenIn = mine.filter { order in
+            order.isOverCapacity && pick(4) == 0 && !losers.contains { $0.flow == order.order.flow }
+        }.map(\.order)
+        let choice = OversoldChoice(bucket: bucket, losers: losers, takenIn: takenIn)
+        let isDone: Bool
+        do {
+            try await store.settleOversold(choice, claim: claim)
+            isDone = true
+        } catch {
+            isDone = false
+        }
+        expect(isDone, model.settleOversold(choice, claim: claim), "oversold: settled")
+        if isDone && !losers.isEmpty { seen.insert("rolledBack") }
+        if isDone && !takenIn.isEmpty { seen.insert("takenIn") }
+    }
+
+    private mutating func note(_ words: String) {
+        for word in words.split(whereSeparator: { !$0.isLetter }) { seen.insert(String(word)) }
+    }
+
     // MARK: Comparing
 
     mutating func compare(deeply: Bool) async throws {
         expect(try await store.skuCounters(), model.counters, "counters")
         expect(try await store.orderTotals(), model.totals, "totals")
         expect(try await store.buckets(), model.records, "buckets")
+        expect(try await store.paymentTotals(), model.paymentTotals, "payments")
         expect(try await store.pendingGiveBacks(limit: 100_000), model.pending, "pending give-backs")
         expect(
             Set(try await store.pendingRestocks()), Set(model.restocks.filter { $0.done == nil }.map(\.restock)),
@@ -221,6 +327,15 @@ private struct Walk {
             }
         }
         guard deeply else { return }
+        let refunds = try await store.refunds(limit: 1_000_000)
+        expect(
+            Dictionary(
+                uniqueKeysWithValues: refunds.map {
+                    (
+                        OrderStoreModel.GiveBackKey(flow: $0.flow, digest: $0.digest),
+                        OrderStoreModel.RefundRow(units: $0.units, reason: $0.reason, isPaid: $0.isPaid)
+                    )
+                }), model.refunds, "refunds")
         for entry in catalogue.entries {
             expect(
                 try await store.ledgerPage(sku: entry.number, after: nil, limit: 100_000), model.ledger(entry.number),

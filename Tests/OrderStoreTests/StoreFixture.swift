@@ -1,16 +1,33 @@
 import Foundation
 import Inventory
 import OrderStore
+import Synchronization
 
 /// A kind of order store that the rules are run against.
 struct StoreKind: Sendable, CustomStringConvertible {
     let description: String
     /// Opens the store that lies in `folder`; a second call opens the same one again.
-    let open: @Sendable (_ folder: TemporaryFolder) throws -> any OrderStore
+    let openAt: @Sendable (_ folder: TemporaryFolder, _ clock: SaleClock) throws -> any OrderStore
+
+    func open(_ folder: TemporaryFolder) throws -> any OrderStore { try openAt(folder, .system) }
 
     static let all = [
-        StoreKind(description: "SQLite") { try SQLiteOrderStore.open(path: $0.path("orders.db")) }
+        StoreKind(description: "SQLite") { try SQLiteOrderStore.open(path: $0.path("orders.db"), clock: $1) }
     ]
+}
+
+/// A clock that stands until somebody sets it.
+final class HandSetTime: SaleClock.Source {
+    private let time = Mutex<Int64>(1_800_000_000_000)
+    var milliseconds: Int64 {
+        get { time.withLock { $0 } }
+        set { time.withLock { $0 = newValue } }
+    }
+    var unixMilliseconds: UInt64 { UInt64(milliseconds) }
+    var now: ContinuousClock.Instant { .now }
+    func sleep(until deadline: ContinuousClock.Instant) async throws {
+        try await ContinuousClock().sleep(until: deadline)
+    }
 }
 
 /// A folder that goes away with its owner; in memory where the host has such a place.
@@ -39,11 +56,14 @@ struct Fixture {
     let bucket = BucketNumber(rawValue: 1)
     let otherBucket = BucketNumber(rawValue: 2)
 
+    let time = HandSetTime()
+
     init(
-        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, whileFenced: WhileFenced = .tryAgain
+        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, whileFenced: WhileFenced = .tryAgain,
+        timeout: Int64? = nil, latePayments: LatePaymentPolicy = .refund
     ) async throws {
         folder = try TemporaryFolder()
-        store = try kind.open(folder)
+        store = try kind.openAt(folder, SaleClock(time))
         _ = try await store.createSale(
             SaleDraft(
                 name: "test", durability: durability,
@@ -51,7 +71,7 @@ struct Fixture {
                     .init(sku: "a", name: "A", tag: "x", allocated: units),
                     .init(sku: "b", name: "B", tag: "x", allocated: units),
                     .init(sku: "c", name: "C", tag: "y", allocated: units),
-                ], whileFenced: whileFenced))
+                ], whileFenced: whileFenced, reservationTimeoutMilliseconds: timeout, latePayments: latePayments))
         catalogue = try await store.catalogue()
     }
 

@@ -107,6 +107,10 @@ if done then
     list[2] = controlText(sku, n)
     setFields(KEYS[2 + 2 * pair], list)
   end
+elseif #duplicates > 0 then
+  -- A yes said again may have to wait for replicas, and WAIT counts for what its own connection wrote: write, changing nothing.
+  local touched = redis.pcall('HSET', KEYS[1], 'n', int(n))
+  if type(touched) == 'table' and touched.err then return fenced(refusal(touched.err), ARGV[1]) end
 end
 local answer = {n, results, table.concat(duplicates, ' ')}
 for i = 1, pairsCount do answer[3 + i] = skus[i].stock end

@@ -11,8 +11,18 @@ local function fenced(reason, epoch) return {-1, reason, epoch or ''} end
 
 local function replication()
   local info = redis.call('INFO', 'replication')
-  return string.find(info, 'role:master', 1, true) ~= nil, string.match(info, 'master_replid:(%x+)')
+  return string.find(info, 'role:master', 1, true) ~= nil, string.match(info, 'master_replid:(%x+)'), info
 end
+
+-- Whether this server ever had a replica, or was one: it keeps a backlog for them from the first one on. When a first
+-- replica attaches the lineage changes: so while a lineage holds, "never" stays true.
+local function everReplicated(info)
+  return not string.find(info, 'connected_slaves:0', 1, true)
+    or not string.find(info, 'repl_backlog_active:0', 1, true)
+    or string.find(info, 'master_replid2:0*[^0%s]') ~= nil
+end
+
+local function process() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
 
 -- Returns n and the watermark, or nil and the answer to give. `states` are the states in which the script may write.
 local function pass(states)
@@ -49,6 +59,13 @@ local function readSKU(i, text)
   return sku
 end
 
+-- The reason of a write that Redis refused. Where the server stands in the way nothing is damaged, and nothing was written.
+local function refusal(text)
+  if string.find(text, 'OOM', 1, true) then return 'outOfMemory' end
+  if string.find(text, 'MISCONF', 1, true) or string.find(text, 'NOREPLICAS', 1, true) then return 'takesNoWrites' end
+  return text
+end
+
 -- Writes the outbox entry first: it is the one write that can still fail. Returns nil and the reason if it did.
 local function announce(n, blob, results)
   local id = ARGV[1] .. '-' .. int(n)
@@ -56,7 +73,7 @@ local function announce(n, blob, results)
   if type(added) == 'table' and added.err then
     if string.find(added.err, 'smaller', 1, true) then return nil, 'reusedID' end
     if string.find(added.err, 'WRONGTYPE', 1, true) then return nil, 'noOutbox' end
-    return nil, added.err
+    return nil, refusal(added.err)
   end
   if not added then return nil, 'noOutbox' end
   redis.call('HSET', KEYS[1], 'n', int(n))

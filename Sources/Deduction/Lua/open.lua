@@ -1,7 +1,7 @@
 -- Recovery, step 6, the last write: stock and control of every SKU, the entry `<epoch>-0`, the state. Head: fence.lua.
 --
 -- ARGV 1 epoch · 2 `0` · 3 state · then for each pair: allocated, version, taken, frozen, ledger entries that the rebuild
--- wrote. Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
+-- wrote (after a reopening, with the control). Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
 local n, failure = pass({recovering = true})
 if not n then return failure end
 for i = 1, #KEYS / 2 - 1 do
@@ -19,5 +19,5 @@ for i = 1, #KEYS / 2 - 1 do
   redis.call('HSET', KEYS[2 + 2 * i], '#',
     string.format('%d %s %d %s 0', allocated, ARGV[at + 1], taken, ARGV[at + 3]))
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[3])
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'was', '', 'process', process())
 return {1}

@@ -1,13 +1,16 @@
 -- Gives stock back, or forbids a flow in advance. Head: fence.lua, then `pass`, then orders.lua.
 --
--- Answer: {n, results, '', stock of each pair …}; a letter for each order:
+-- With `keepsTaken` it gives nothing back: it forbids only what is not there, and answers K for a flow that is taken, with
+-- the entry that took it as deduct.lua tells duplicates.
+--
+-- Answer: {n, results, kept, stock of each pair …}; a letter for each order:
 --   R given back · r cancelled before · T not there: a tombstone now forbids it · C the flow carries another order: untouched
 -- An order beyond capacity stands in the ledger with 0 units: it holds nothing, so it becomes a tombstone.
 if damage then return fenced(damage, ARGV[1]) end
 
 local nextN = n + 1
 local mark = 'c' .. int(nextN) .. '.'
-local results, seen = {}, {}
+local results, seen, kept = {}, {}, {}
 local writes, given = {}, {}
 local done = false
 
@@ -39,6 +42,9 @@ for i = 1, orderCount do
     if entry then units, kind = string.match(entry, '^(%d+)([tc])') end
     if kind == 'c' then
       result = 'r'
+    elseif kind and keepsTaken then
+      result = 'K'
+      kept[#kept + 1] = i .. ':' .. string.match(entry, '^%d+t(%d+)%.')
     else
       result = kind == 't' and units ~= '0' and 'R' or 'T'
       done = true
@@ -68,6 +74,6 @@ if done then
     setFields(KEYS[2 + 2 * pair], list)
   end
 end
-local answer = {n, results, ''}
+local answer = {n, results, table.concat(kept, ' ')}
 for i = 1, pairsCount do answer[3 + i] = skus[i].stock end
 return answer

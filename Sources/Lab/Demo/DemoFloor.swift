@@ -31,7 +31,9 @@ public final class DemoFloor: Sendable {
 
         /// The fleet that it stands on.
         public var fleet: EmbeddedFleet.Configuration {
-            .init(masters: masters, replicas: replicas, keepFolder: keepFolder)
+            .init(
+                masters: masters, replicas: replicas,
+                options: ServerOptions(appendOnly: durability == .aof ? .everySecond : .off), keepFolder: keepFolder)
         }
     }
 

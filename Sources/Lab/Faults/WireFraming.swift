@@ -43,6 +43,12 @@ struct WireFraming {
         return buffer[start..<position]
     }
 
+    /// Takes out what has come and is not cut yet.
+    mutating func takeRest() -> ArraySlice<UInt8> {
+        defer { start = buffer.count }
+        return buffer[start...]
+    }
+
     /// The arguments of a request that `next` returned.
     static func arguments(of request: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
         var arguments: [ArraySlice<UInt8>] = []

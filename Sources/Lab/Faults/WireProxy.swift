@@ -3,11 +3,13 @@ import Host
 public import Redis
 import Synchronization
 
-/// A proxy on loopback between a client and one Redis server, which sees every request and every reply and may withhold them:
+/// A proxy on loopback between clients and one Redis server, which sees every request and every reply and may withhold them:
 /// faults on the wire, with no hook in what is tested.
 ///
-/// It hands bytes on unchanged, two threads a connection. Sibling: `EmbeddedFleet.crash` harms the server itself. For a single
-/// server: a cluster's nodes tell their own addresses, and clients would pass it by.
+/// It hands bytes on unchanged, two threads a connection. `Hooks` decide message by message; `setFaults` and `retarget` change a
+/// wire that is in use. A replica's connection is passed on too, as a stream of bytes once it copies. Sibling:
+/// `EmbeddedFleet.crash` harms the server itself. A cluster's nodes tell their own addresses, and clients pass a proxy by unless
+/// the nodes announce it, as those of a proxied `EmbeddedFleet` do.
 public final class WireProxy: Sendable {
     /// One request, as the client sent it.
     public struct Request: Sendable {
@@ -47,22 +49,31 @@ public final class WireProxy: Sendable {
 
     /// Where clients connect.
     public let address: RedisAddress
-    private let target: RedisAddress
     private let hooks: Hooks
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let dropped = Atomic<Int>(0)
 
     private struct State {
-        var connections: [Int: Connection] = [:]
+        var target: RedisAddress
+        var connections: [Int: WireConnection] = [:]
         var count = 0
         var closed = false
+        var faults: [WireAudience: WireFaults] = [:]
+        var lostReplies: LostReplies?
+    }
+
+    /// Replies that are still to be lost.
+    private struct LostReplies {
+        var count: Int
+        let among: @Sendable (Request) -> Bool
     }
 
     /// Listens on a free loopback port and connects each client to `target`.
     ///
     /// - Throws: `FleetError` when there is no port, descriptor or thread.
     public init(to target: RedisAddress, hooks: Hooks = Hooks()) throws(FleetError) {
-        self.target = target
+        state = Mutex(State(target: target))
         self.hooks = hooks
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Self.failure("no socket to listen on") }
@@ -104,10 +115,76 @@ public final class WireProxy: Sendable {
         for connection in state.withLock({ Array($0.connections.values) }) { connection.end() }
     }
 
+    /// The server behind it.
+    public var target: RedisAddress { state.withLock { $0.target } }
+
+    /// Puts another server behind it.
+    ///
+    /// - Parameter cutting: whether connections to the former one end; else they go on there, as those of a client that has not
+    ///   heard of the change.
+    public func retarget(to target: RedisAddress, cutting: Bool = true) {
+        let connections = state.withLock { state in
+            state.target = target
+            return Array(state.connections.values)
+        }
+        guard cutting else { return }
+        for connection in connections { connection.end() }
+    }
+
+    // MARK: Faults
+
+    /// Sets what the wire does to an audience from now on; `.none` lifts it again, and cuts connections that had dropped bytes.
+    public func setFaults(_ faults: WireFaults, for audience: WireAudience = .everyone) {
+        let connections = state.withLock { state in
+            state.faults[audience] = faults == .none ? nil : faults
+            return Array(state.connections.values)
+        }
+        for connection in connections { connection.endIfBroken() }
+    }
+
+    /// Lifts all faults, for everyone.
+    public func heal() {
+        let connections = state.withLock { state in
+            state.faults = [:]
+            state.lostReplies = nil
+            return Array(state.connections.values)
+        }
+        for connection in connections { connection.endIfBroken() }
+    }
+
+    /// The next `count` replies to requests like these are lost after the server executed them: the connection ends in their
+    /// place, and whatever else was under way on it is lost too.
+    public func loseReplies(_ count: Int, to among: @escaping @Sendable (Request) -> Bool = { _ in true }) {
+        state.withLock { $0.lostReplies = LostReplies(count: count, among: among) }
+    }
+
+    /// How many replies are still to be lost.
+    public var repliesToLose: Int { state.withLock { $0.lostReplies?.count ?? 0 } }
+
+    /// Bytes that vanished so far: whether a dead wire had anything to drop.
+    public var droppedBytes: Int { dropped.load(ordering: .relaxed) }
+
+    private func faults(for audience: WireAudience) -> WireFaults {
+        state.withLock { $0.faults[audience] ?? $0.faults[.everyone] ?? .none }
+    }
+
+    private func losesReply(to request: Request) -> Bool {
+        guard let among = state.withLock({ $0.lostReplies?.among }), among(request) else { return false }
+        return state.withLock { state in
+            guard let left = state.lostReplies?.count, left > 0 else { return false }
+            state.lostReplies?.count = left - 1
+            if left == 1 { state.lostReplies = nil }
+            return true
+        }
+    }
+
     // MARK: Connections
 
     private func acceptClients() {
         defer { Glibc.close(listener) }
+        let rules = WireConnection.Rules(
+            hooks: hooks, faults: { self.faults(for: $0) }, losesReply: { self.losesReply(to: $0) },
+            dropped: { self.dropped.add($0, ordering: .relaxed) })
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else {
@@ -115,34 +192,36 @@ public final class WireProxy: Sendable {
                 return
             }
             _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-            guard let server = connectToTarget() else {
+            let target = target
+            guard !faults(for: .clients).refusesConnections, let server = Self.connect(to: target) else {
                 Glibc.close(client)
                 continue
             }
-            let connection = state.withLock { state -> Connection? in
-                guard !state.closed else { return nil }
+            let (connection, isClosed) = state.withLock { state -> (WireConnection?, Bool) in
+                // The target may have changed while this one connected.
+                guard !state.closed, state.target == target else { return (nil, state.closed) }
                 state.count += 1
-                let connection = Connection(number: state.count, client: client, server: server)
+                let connection = WireConnection(number: state.count, client: client, server: server, rules: rules)
                 state.connections[state.count] = connection
-                return connection
+                return (connection, false)
             }
             guard let connection else {
                 Glibc.close(client)
                 Glibc.close(server)
-                return
+                if isClosed { return }
+                continue
             }
             start(connection)
         }
     }
 
-    private func start(_ connection: Connection) {
+    private func start(_ connection: WireConnection) {
         let leave: @Sendable () -> Void = { [self] in
             connection.end()
             if connection.leave() { _ = state.withLock { $0.connections.removeValue(forKey: connection.number) } }
         }
         for body in [
-            { @Sendable [hooks] in connection.carryRequests(hooks) },
-            { @Sendable [hooks] in connection.carryReplies(hooks) },
+            { @Sendable in connection.carryRequests() }, { @Sendable in connection.carryReplies() },
         ] {
             let started: Void? = try? OSThread.start(name: "proxy:\(connection.number)", stackBytes: 256 << 10) {
                 body()
@@ -152,12 +231,12 @@ public final class WireProxy: Sendable {
         }
     }
 
-    private func connectToTarget() -> Int32? {
+    private static func connect(to target: RedisAddress) -> Int32? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        var name = Self.loopback(port: UInt16(target.port))
+        var name = loopback(port: UInt16(target.port))
         let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        guard Self.with(&name, { connect(descriptor, $0, length) }) == 0 else {
+        guard with(&name, { Glibc.connect(descriptor, $0, length) }) == 0 else {
             Glibc.close(descriptor)
             return nil
         }
@@ -180,115 +259,5 @@ public final class WireProxy: Sendable {
 
     private static func failure(_ what: String) -> FleetError {
         FleetError(.noFreePort, "the proxy has \(what): \(String(cString: strerror(errno)))")
-    }
-}
-
-/// A client, its server, and the requests between them that have no reply yet.
-private final class Connection: Sendable {
-    let number: Int
-    private let client: Int32
-    private let server: Int32
-    private let state = Mutex(State())
-
-    private struct State {
-        /// Sent and not answered, oldest first: replies come in the order of requests.
-        var waiting: [WireProxy.Request] = []
-        var threads = 2
-    }
-
-    init(number: Int, client: Int32, server: Int32) {
-        self.number = number
-        self.client = client
-        self.server = server
-        var yes: Int32 = 1
-        setsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
-    }
-
-    deinit {
-        close(client)
-        close(server)
-    }
-
-    /// Wakes both threads; the descriptors are closed when nobody uses them any more.
-    func end() {
-        shutdown(client, Int32(SHUT_RDWR))
-        shutdown(server, Int32(SHUT_RDWR))
-    }
-
-    /// A thread leaves. Returns whether it was the last.
-    func leave() -> Bool {
-        state.withLock { state in
-            state.threads -= 1
-            return state.threads == 0
-        }
-    }
-
-    func carryRequests(_ hooks: WireProxy.Hooks) {
-        var count = 0
-        carry(from: client) { message in
-            count += 1
-            let request = WireProxy.Request(
-                connection: number, number: count,
-                arguments: WireFraming.arguments(of: message).prefix(WireProxy.Request.argumentsMax).map { Array($0) })
-            let verdict = hooks.onRequest(request)
-            guard verdict == .pass else { return verdict }
-            // Before it is sent: its reply may be there before this thread goes on.
-            state.withLock { $0.waiting.append(request) }
-            guard Self.send(message, to: server) else { return .cut }
-            hooks.onSent(request)
-            return .pass
-        }
-    }
-
-    func carryReplies(_ hooks: WireProxy.Hooks) {
-        carry(from: server) { message in
-            guard let request = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) else {
-                return .cut
-            }
-            let verdict = hooks.onReply(request, message)
-            guard verdict == .pass else { return verdict }
-            return Self.send(message, to: client) ? .pass : .cut
-        }
-    }
-
-    /// Reads one direction to its end, message by message.
-    private func carry(from source: Int32, _ message: (ArraySlice<UInt8>) -> WireProxy.Verdict) {
-        var framing = WireFraming()
-        var isSilent = false
-        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
-            while true {
-                let count = read(source, buffer.baseAddress!, buffer.count)
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return }
-                guard !isSilent else { continue }
-                framing.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                do throws(WireFraming.Broken) {
-                    while !isSilent, let whole = try framing.next() {
-                        switch message(whole) {
-                        case .pass: break
-                        case .silence: isSilent = true
-                        case .cut: return
-                        }
-                    }
-                } catch {
-                    return
-                }
-            }
-        }
-    }
-
-    private static func send(_ message: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
-        message.withUnsafeBytes { bytes in
-            var sent = 0
-            while sent < bytes.count {
-                // No signal when the other end is gone.
-                let count = Glibc.send(
-                    descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return false }
-                sent += count
-            }
-            return true
-        }
     }
 }

@@ -20,7 +20,16 @@ public final class EmbeddedFleet: Sendable {
         var servers: [FleetServer] = []
         var ports: [Int] = []
         var shards: [Shard] = []
+        /// Of a proxied fleet: before each server, for its replicas and, in a cluster, its clients.
+        var fronts: [WireProxy] = []
+        /// Of a proxied single master: before whichever server is master, for clients.
+        var door: WireProxy?
         var stopped = false
+
+        func closeWires() {
+            for front in fronts { front.close() }
+            door?.close()
+        }
     }
 
     let configuration: Configuration
@@ -39,7 +48,10 @@ public final class EmbeddedFleet: Sendable {
         let servers = contents.withLock { $0.servers }
         for server in servers { server.killNow() }
         folder.remove(servers: servers.count)
-        FleetPorts.release(contents.withLock { $0.ports })
+        contents.withLock { contents in
+            contents.closeWires()
+            FleetPorts.release(contents.ports)
+        }
     }
 
     /// Starts a fleet and waits until it serves every slot: 2 s for a cluster (Redis itself keeps a new master silent for
@@ -67,13 +79,23 @@ public final class EmbeddedFleet: Sendable {
         return fleet
     }
 
-    /// `redis://` address of the first server.
-    public var url: String { url(of: 0) }
+    /// `redis://` address for clients: of a proxied single master for good; else of a master that runs now, the first if none
+    /// does.
+    public var url: String {
+        let contents = contents.withLock { $0 }
+        let masters = contents.shards.map { contents.servers[$0.master] }
+        let server = masters.first(where: \.isRunning) ?? masters[0]
+        return Self.url(server, at: contents.door?.address ?? contents.clientAddress(of: server))
+    }
 
-    /// `redis://` address of a server.
+    /// `redis://` address of one server for clients.
     public func url(of index: Int) -> String {
-        let server = contents.withLock { $0.servers[index] }
-        return "redis://\(server.password.map { ":\($0)@" } ?? "")\(server.address)"
+        let contents = contents.withLock { $0 }
+        return Self.url(contents.servers[index], at: contents.clientAddress(of: contents.servers[index]))
+    }
+
+    private static func url(_ server: FleetServer, at address: RedisAddress) -> String {
+        "redis://\(server.password.map { ":\($0)@" } ?? "")\(address)"
     }
 
     /// Absolute path of the folder that holds the servers.
@@ -84,20 +106,12 @@ public final class EmbeddedFleet: Sendable {
 
     /// The servers: masters first, then their replicas, then added ones.
     public var nodes: [Node] {
-        let (servers, shards) = contents.withLock { ($0.servers, $0.shards) }
-        return servers.map { server in
+        let contents = contents.withLock { $0 }
+        return contents.servers.map { server in
             Node(
-                index: server.index, role: Self.role(of: server.index, in: shards), address: server.address,
-                clientAddress: server.address, pid: server.pid, isUp: server.isRunning)
+                index: server.index, role: contents.role(of: server.index), address: server.address,
+                clientAddress: contents.clientAddress(of: server), pid: server.pid, isUp: server.isRunning)
         }
-    }
-
-    private static func role(of index: Int, in shards: [Shard]) -> Role {
-        for (number, shard) in shards.enumerated() {
-            if shard.master == index { return .master(shard: number) }
-            if shard.replicas.contains(index) { return .replica(shard: number) }
-        }
-        return .outside
     }
 
     // MARK: Faults
@@ -129,21 +143,39 @@ public final class EmbeddedFleet: Sendable {
 
     /// Starts another server outside the cluster, such as a replica (`replicaof 127.0.0.1 7000`).
     public func addServer(extraLines: [String] = []) async throws(FleetError) -> Node {
+        let server = try makeServer(inCluster: false, replicaOf: nil, extraLines: extraLines)
+        try await server.start()
+        return nodes[server.index]
+    }
+
+    /// Another server, not started.
+    ///
+    /// - Parameter inCluster: whether it will be a member of a cluster, of which it knows nobody yet.
+    func makeServer(
+        inCluster: Bool, replicaOf master: RedisAddress?, extraLines: [String]
+    ) throws(FleetError) -> FleetServer {
         guard !contents.withLock({ $0.stopped }) else { throw FleetError(.misuse, "the fleet was stopped") }
-        let port = try FleetPorts.reserve(1)[0]
-        let server = try contents.withLock { contents throws(FleetError) in
+        let ports = try FleetPorts.reserve(inCluster ? 2 : 1)
+        let front =
+            configuration.isProxied ? try WireProxy(to: RedisAddress(host: "127.0.0.1", port: ports[0])) : nil
+        let member =
+            inCluster
+            ? ServerConfiguration.members(
+                masters: 0, replicas: 0, ports: [front?.address.port ?? ports[0]], busPorts: [ports[1]]) : []
+        return try contents.withLock { contents throws(FleetError) in
             let index = contents.servers.count
             let server = FleetServer(
                 index: index,
-                configuration: .init(port: port, cluster: nil, options: configuration.options, extraLines: extraLines),
-                binary: binary, folder: try folder.makeNodeFolder(index),
+                configuration: .init(
+                    port: ports[0], cluster: inCluster ? (member, 0) : nil, options: configuration.options,
+                    extraLines: extraLines),
+                replicaOf: master, binary: binary, folder: try folder.makeNodeFolder(index),
                 outlivesOwner: configuration.keepFolder != nil)
             contents.servers.append(server)
-            contents.ports.append(port)
+            contents.ports += ports
+            if let front { contents.fronts.append(front) }
             return server
         }
-        try await server.start()
-        return nodes[server.index]
     }
 
     // MARK: Ending
@@ -158,6 +190,7 @@ public final class EmbeddedFleet: Sendable {
     private func tearDown() async {
         let (servers, ports) = contents.withLock { contents in
             contents.stopped = true
+            contents.closeWires()
             return (contents.servers, contents.ports)
         }
         for server in servers { server.killNow() }
@@ -188,6 +221,7 @@ public final class EmbeddedFleet: Sendable {
                     error.kind == .died && (error.message.contains("in use") || error.message.contains("taken"))
                 guard collided, attempt < Self.attemptsMax else { throw error }
                 let (servers, ports) = contents.withLock { contents in
+                    contents.closeWires()
                     defer { contents = Contents() }
                     return (contents.servers, contents.ports)
                 }
@@ -203,11 +237,11 @@ public final class EmbeddedFleet: Sendable {
         let isCluster = masters > 1
         let ports = try FleetPorts.reserve(isCluster ? 2 * count : count)
         contents.withLock { $0.ports = ports }
+        let told = try startWires(before: ports[..<count])
         let members =
             isCluster
             ? ServerConfiguration.members(
-                masters: masters, replicas: replicas, ports: Array(ports[..<count]), busPorts: Array(ports[count...]))
-            : []
+                masters: masters, replicas: replicas, ports: told, busPorts: Array(ports[count...])) : []
         var servers: [FleetServer] = []
         for index in 0..<count {
             servers.append(
@@ -216,7 +250,7 @@ public final class EmbeddedFleet: Sendable {
                     configuration: .init(
                         port: ports[index], cluster: isCluster ? (members, index) : nil, options: configuration.options,
                         extraLines: configuration.extraLines),
-                    replicaOf: isCluster || index < masters ? nil : RedisAddress(host: "127.0.0.1", port: ports[0]),
+                    replicaOf: isCluster || index < masters ? nil : RedisAddress(host: "127.0.0.1", port: told[0]),
                     binary: binary, folder: try folder.makeNodeFolder(index),
                     outlivesOwner: configuration.keepFolder != nil))
         }
@@ -238,8 +272,22 @@ public final class EmbeddedFleet: Sendable {
         }
     }
 
+    /// Puts proxies before the servers, if the fleet is to have them. Returns the ports at which others find them.
+    private func startWires(before ports: ArraySlice<Int>) throws(FleetError) -> [Int] {
+        guard configuration.isProxied else { return Array(ports) }
+        for port in ports {
+            let front = try WireProxy(to: RedisAddress(host: "127.0.0.1", port: port))
+            contents.withLock { $0.fronts.append(front) }
+        }
+        if configuration.masters == 1 {
+            let door = try WireProxy(to: RedisAddress(host: "127.0.0.1", port: ports[ports.startIndex]))
+            contents.withLock { $0.door = door }
+        }
+        return contents.withLock { $0.fronts }.map(\.address.port)
+    }
+
     /// Runs `body` for all servers at once; the first error, after all ended.
-    private static func onEach(
+    static func onEach(
         _ servers: ArraySlice<FleetServer>, _ body: @escaping @Sendable (FleetServer) async throws(FleetError) -> Void
     ) async throws(FleetError) {
         let failure = await withTaskGroup(of: FleetError?.self) { group in
@@ -270,5 +318,25 @@ public final class EmbeddedFleet: Sendable {
             }
         }
         return try result.get()
+    }
+}
+
+extension EmbeddedFleet.Contents {
+    func role(of index: Int) -> EmbeddedFleet.Role {
+        for (number, shard) in shards.enumerated() {
+            if shard.master == index { return .master(shard: number) }
+            if shard.replicas.contains(index) { return .replica(shard: number) }
+        }
+        return .outside
+    }
+
+    /// Where clients are told to find a server.
+    func clientAddress(of server: FleetServer) -> RedisAddress {
+        fronts.isEmpty || door != nil ? server.address : fronts[server.index].address
+    }
+
+    /// Where replicas find a server.
+    func replicationAddress(of server: FleetServer) -> RedisAddress {
+        fronts.isEmpty ? server.address : fronts[server.index].address
     }
 }

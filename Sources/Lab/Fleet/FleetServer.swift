@@ -61,13 +61,13 @@ final class FleetServer: Sendable {
         try await waitUntilItAnswers()
     }
 
-    /// Whether the member's own knowledge of its cluster counts at a restart: where masters have replicas, who is master may
-    /// have changed since the beginning. Elsewhere no slot ever moves, and a server killed while it wrote this file left a torn
+    /// Whether the member's own knowledge of its cluster counts at a restart: where masters have replicas, or it was added, who is
+    /// master may have changed since the beginning. Elsewhere no slot ever moves, and a server killed while it wrote this file left a torn
     /// one.
     private var keepsItsNodes: Bool {
-        guard let cluster = configuration.cluster, cluster.members.contains(where: { $0.master != nil }) else {
-            return false
-        }
+        guard let cluster = configuration.cluster,
+            cluster.members.count == 1 || cluster.members.contains(where: { $0.master != nil })
+        else { return false }
         return FleetFolder.read("\(folder)/nodes.conf")?.contains(" lastVoteEpoch ") ?? false
     }
 
@@ -105,6 +105,43 @@ final class FleetServer: Sendable {
                 until: { $0.contains("role:slave\r\n") && $0.contains("master_link_status:up\r\n") },
                 otherwise: { _ in "\(self.address) did not get a first copy from its master" })
         }
+    }
+
+    /// Waits until it is a master.
+    func waitUntilItLeads() async throws(FleetError) {
+        try await withControlConnection { connection, deadline throws(FleetError) in
+            try await self.poll(
+                connection, RedisCommand("INFO", "replication"), deadline,
+                until: { $0.contains("role:master\r\n") },
+                otherwise: { _ in "\(self.address) did not become a master" })
+        }
+    }
+
+    /// Waits until the member knows another one, shaken hands included.
+    func waitUntilItKnows(_ id: String) async throws(FleetError) {
+        try await withControlConnection { connection, deadline throws(FleetError) in
+            try await self.poll(
+                connection, RedisCommand("CLUSTER", "NODES"), deadline,
+                until: { text in
+                    text.split(separator: "\n").contains { $0.hasPrefix(id) && !$0.contains("handshake") }
+                },
+                otherwise: { _ in "\(self.address) was not taken into the cluster" })
+        }
+    }
+
+    /// The newest part of its append-only file.
+    func appendOnlyPath() throws(FleetError) -> String {
+        // appendonly.aof.<number>.incr.aof
+        let parts = FleetFolder.entries(of: "\(folder)/appendonlydir").compactMap { name -> (Int, String)? in
+            let words = name.split(separator: ".")
+            guard words.count == 5, words[3] == "incr", let number = Int(words[2]) else { return nil }
+            return (number, name)
+        }
+        guard let newest = parts.max(by: { $0.0 < $1.0 }) else {
+            throw FleetError(
+                .misuse, "\(address) has no append-only file; start its fleet with ServerOptions.appendOnly")
+        }
+        return "\(folder)/appendonlydir/\(newest.1)"
     }
 
     /// Sends commands to a running server, one after the other.

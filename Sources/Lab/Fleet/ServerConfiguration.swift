@@ -77,13 +77,15 @@ struct ServerConfiguration: Sendable {
     /// Members of a cluster: `masters` of them with slots dealt out evenly in order, then `replicas` of the first master, of
     /// the second, …
     ///
-    /// - Parameter ports: where each is to be found, as many as there are members.
+    /// - Parameters:
+    ///   - masters: 0 for members that know nobody, and serve nothing, yet.
+    ///   - ports: where each is to be found, as many as there are members.
     static func members(masters: Int, replicas: Int, ports: [Int], busPorts: [Int]) -> [Member] {
         let ids = ports.map { _ in (0..<40).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined() }
         return ports.indices.map { index in
-            let master = index < masters ? nil : (index - masters) / replicas
+            let master = masters == 0 || index < masters ? nil : (index - masters) / replicas
             let slots =
-                master == nil ? slotCount * index / masters...slotCount * (index + 1) / masters - 1 : nil
+                index < masters ? slotCount * index / masters...slotCount * (index + 1) / masters - 1 : nil
             return Member(
                 id: ids[index], port: ports[index], busPort: busPorts[index], slots: slots,
                 master: master.map { ids[$0] }, epoch: (master ?? index) + 1)

@@ -11,8 +11,12 @@ public final class BuyersBook: Sendable {
         public var refused: Int64 = 0
         public var unknown: Int64 = 0
         public var released: Int64 = 0
-        /// Payments for orders that SQL never heard of: refunds.
-        public var latePayments: Int64 = 0
+        /// Orders whose payment came late and was paid back: explicitly over, so not lost.
+        public var refunded: Int64 = 0
+        /// Orders whose payment came late and got the same units under another flow.
+        public var reservedAgain: Int64 = 0
+        /// Payments of which the buyer never heard again.
+        public var openPayments: Int64 = 0
         public var refusals: [Refusal: Int64] = [:]
 
         public var attempts: Int64 { acknowledged + refused + unknown }
@@ -54,7 +58,7 @@ public final class BuyersBook: Sendable {
         state.withLock { state in
             state.totals.acknowledged += 1
             var units: Int32 = 0
-            for line in order.lines {
+            for line in order.allLines {
                 units += line.quantity
                 if let position = catalogue.position(of: line.sku) { state.held[position] += Int64(line.quantity) }
             }
@@ -74,13 +78,25 @@ public final class BuyersBook: Sendable {
     func release(_ order: Order) {
         state.withLock { state in
             state.totals.released += 1
-            for line in order.lines {
+            for line in order.allLines {
                 if let position = catalogue.position(of: line.sku) { state.held[position] -= Int64(line.quantity) }
             }
         }
     }
 
-    func payLate() { state.withLock { $0.totals.latePayments += 1 } }
+    /// The buyer got the money back: the units are no longer theirs.
+    func refund(_ order: Order) {
+        state.withLock { state in
+            state.totals.refunded += 1
+            for line in order.allLines {
+                if let position = catalogue.position(of: line.sku) { state.held[position] -= Int64(line.quantity) }
+            }
+        }
+    }
+
+    func reserveAgain() { state.withLock { $0.totals.reservedAgain += 1 } }
+
+    func leavePaymentOpen() { state.withLock { $0.totals.openPayments += 1 } }
 
     /// A restock widened what may be sold.
     public func allocate(_ sku: SKUNumber, units: Int64) {

@@ -6,11 +6,11 @@ import Synchronization
 /// The shoppers' payments: each reserved order is paid, or its payment fails, a while after the yes; many are recorded in one
 /// transaction.
 ///
-/// Below `durable` SQL may not have heard of an order yet: its payment is asked again until the drain brings the order, and
-/// after `patience` it is a payment for an order that is lost: a refund, never a silent yes.
+/// Below `durable` SQL may not have heard of an order yet: it keeps the payment, and is asked what became of it until the drain
+/// brings the order, or the payment went the late way: a refund or another order, never a silent yes.
 final class Checkout: Sendable {
     static let batchMax = 4_096
-    static let patience = Duration.seconds(10)
+    static let patience = Duration.seconds(60)
 
     private struct Due {
         let payment: Order
@@ -88,8 +88,11 @@ final class Checkout: Sendable {
             switch results?[position] {
             case .confirmed, .already: break
             case .cancelled: book.release(due.payment)
-            case .absent, nil:
-                if now < due.giveUpAt { again.append(due) } else { book.payLate() }
+            case .refunded: book.refund(due.payment)
+            case .reservedAgain: book.reserveAgain()
+            case .waiting, .reservingAgain, nil:
+                // What SQL has it sees through; a buyer asks for a while.
+                if now < due.giveUpAt { again.append(due) } else { book.leavePaymentOpen() }
             }
         }
         state.withLock { state in

@@ -3,7 +3,7 @@ import Inventory
 import OrderStore
 import Synchronization
 
-/// Many buyers at once: Zipf over the SKUs, mostly one line and now and then several within a bucket, a spike at the opening,
+/// Many buyers at once: Zipf over the SKUs, mostly one line, now and then several within a bucket or over two, a spike at the opening,
 /// retries of the same flow after an unknown answer, payments that succeed or fail.
 public final class Shoppers: Sendable {
     public struct Configuration: Sendable {
@@ -13,6 +13,8 @@ public final class Shoppers: Sendable {
         public var concurrency = 4_096
         public var seed: UInt64 = 1
         public var zipfExponent = 0.8
+        /// Of all orders: those with a line in a second bucket, too.
+        public var wideShare = 0.02
         /// Of all payments.
         public var paymentSuccess = 0.94
         /// When a payment arrives after the yes.
@@ -189,6 +191,13 @@ public final class Shoppers: Sendable {
             lines.sort { $0.sku < $1.sku }
         }
         let flow = person.flows.next(milliseconds: WallClock.milliseconds, random: person.random.next())
+        if configuration.wideShare > 0, person.random.unit() < configuration.wideShare {
+            let other = catalogue.entries[zipf.rank(at: person.random.unit())]
+            if other.bucket != entry.bucket {
+                lines.append(OrderLine(sku: other.number, quantity: 1))
+                if let order = try? Order.across(flow: flow, lines: lines, catalogue: catalogue) { return order }
+            }
+        }
         return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines)
     }
 

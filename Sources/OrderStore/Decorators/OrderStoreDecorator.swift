@@ -26,6 +26,11 @@ extension OrderStoreDecorator {
     public func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
         try await base.fold(bucket: bucket, claim: claim)
     }
+    public func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding)
+    }
     public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await base.markOpened(bucket: bucket, claim: claim)
     }
@@ -42,6 +47,11 @@ extension OrderStoreDecorator {
     public func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
         try await base.pendingGiveBacks(bucket: bucket, limit: limit)
     }
+    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws { try await base.endGiveBacks(ends) }
+    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
+        try await base.halfDone(olderThan: age, limit: limit)
+    }
+    public func undo(_ orders: [WideOrder]) async throws -> [UndoResult] { try await base.undo(orders) }
     public func pendingRestocks() async throws -> [Restock] { try await base.pendingRestocks() }
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] { try await base.absent(flows) }
     public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {

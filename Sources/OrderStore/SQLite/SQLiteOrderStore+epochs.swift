@@ -40,22 +40,24 @@ extension SQLiteOrderStore {
             let record = try Self.requireBucket(database, bucket)
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
+            let dead = try Self.deadUnits(database, of: bucket)
             let skus = try Row.fetchAll(
                 database,
                 sql: """
                     SELECT sku, allocated, version, sold + reserved, frozen FROM counters
                     WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
                     """, arguments: [bucket.rawValue]
-            ).map {
-                BucketFold.SKU(
-                    sku: SKUNumber(rawValue: $0[0]), allocated: $0[1], version: $0[2], taken: $0[3], frozen: $0[4])
+            ).map { row in
+                let number = SKUNumber(rawValue: row[0])
+                let (allocated, taken): (Int64, Int64) = (row[1], row[3])
+                // A dead letter counts as taken until a person settles it; never beyond what there is.
+                let dead = min(max(0, dead[number] ?? 0), allocated - taken)
+                return BucketFold.SKU(
+                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4])
             }
             for sku in skus {
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [
-                        bucket.rawValue, claim.rawValue, sku.sku.rawValue, sku.taken, sku.allocated, sku.version,
-                    ])
+                try Self.writeBase(
+                    database, bucket, claim, sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
             }
             for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
                 let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
@@ -131,7 +133,7 @@ extension SQLiteOrderStore {
         return record
     }
 
-    private static func stale(_ claim: Epoch, _ record: BucketRecord) -> OrderStoreError {
+    static func stale(_ claim: Epoch, _ record: BucketRecord) -> OrderStoreError {
         OrderStoreError(
             .refused,
             "bucket \(record.bucket.rawValue) is \(record.state.rawValue) in epoch \(record.epoch.rawValue), "
@@ -150,10 +152,16 @@ extension SQLiteWriter {
         var rows: [SKUNumber: [LedgerRow]] = [:]
         var flow: FlowID?
         var lines: [Line] = []
-        // The digest is a function of bucket and lines, so the orders' table need not be asked.
+        var digestsOfGroups: [FlowID: OrderDigest] = [:]
+        wideStatements.partsOfBucket.bind(1, bucket.rawValue)
+        while try wideStatements.partsOfBucket.next() {
+            digestsOfGroups[wideStatements.partsOfBucket.flow(0)] = OrderDigest(
+                rawValue: UInt64(bitPattern: wideStatements.partsOfBucket.int64(1)))
+        }
+        // Else the digest is a function of bucket and lines, so the orders' table need not be asked.
         func finishFlow() {
             guard let flow else { return }
-            let digest = OrderDigest(bucket: bucket, lines: lines.map(\.line))
+            let digest = digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line))
             for line in lines {
                 rows[line.line.sku, default: []].append(
                     LedgerRow(

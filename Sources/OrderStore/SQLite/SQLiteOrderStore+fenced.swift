@@ -36,6 +36,7 @@ extension SQLiteWriter {
         guard let place = try place(of: order.bucket), try flaw(of: order, in: order.bucket) == nil else {
             return .refused(.notLoaded)
         }
+        guard order.wide == nil else { return .refused(.fenced) }
         let bucket = books.buckets[place]
         // Once folded, Redis is being rebuilt from what was read: nothing may be added behind its back.
         guard bucket.state == .recovering, !bucket.isFolded else { return .refused(.fenced) }

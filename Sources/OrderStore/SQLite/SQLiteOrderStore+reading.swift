@@ -47,9 +47,12 @@ extension SQLiteOrderStore {
         _ database: Database, where condition: String, arguments: StatementArguments
     ) throws -> [GiveBack] {
         // Named, because without statistics SQLite would rather walk all that were ever done.
-        let sql = "SELECT flow, bucket, lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)"
+        let sql = "SELECT flow, bucket, lines, digest FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)"
         return try Row.fetchAll(database, sql: sql, arguments: arguments).map { row in
             let lines: Data = row[2]
+            if let group = try group(database, flow: row[0], bucket: row[1], key: row[3]) {
+                return GiveBack(order: group)
+            }
             return GiveBack(
                 order: Order(
                     trustedFlow: flow(row[0]), bucket: BucketNumber(rawValue: row[1]),
@@ -70,7 +73,7 @@ extension SQLiteOrderStore {
 
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] {
         try await read { database in
-            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state <= 4")
+            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6)")
             return try flows.filter { flow in
                 find.bind(1, flow)
                 defer { find.reset() }
@@ -94,7 +97,7 @@ extension SQLiteOrderStore {
     }
 
     /// The base, or the cut folded before if it is not beyond `id`, and what moved since.
-    private static func fold(
+    static func fold(
         _ database: Database, bucket: BucketNumber, through id: OutboxID, from known: CutCache?
     ) throws -> [SKUNumber: CutFold] {
         var start = OutboxID(epoch: id.epoch, n: 0)
@@ -194,8 +197,9 @@ extension SQLiteOrderStore {
             let giveBacks = "SELECT COUNT(*) FROM giveBacks INDEXED BY pendingGiveBacks WHERE doneEpoch IS NULL"
             return OrderTotals(
                 reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
-                overCapacity: count(.overCapacity),
-                deadLetters: try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM deadLetters") ?? 0,
+                overCapacity: count(.overCapacity), expired: count(.expired), partial: count(.partial),
+                deadLetters: try Int64.fetchOne(
+                    database, sql: "SELECT COUNT(*) FROM deadLetters WHERE settledAs IS NULL") ?? 0,
                 pendingGiveBacks: try Int64.fetchOne(database, sql: giveBacks) ?? 0)
         }
     }

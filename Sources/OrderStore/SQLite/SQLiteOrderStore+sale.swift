@@ -5,6 +5,8 @@ public import Inventory
 extension SQLiteOrderStore {
     /// Units that a SKU can be given.
     static let unitsMax: Int64 = 1_000_000_000_000
+    /// A hundred years.
+    static let timeoutMillisecondsMax: Int64 = 100 * 366 * 86_400_000
 
     public func createSale(_ draft: SaleDraft) async throws -> Sale {
         try Self.check(draft)
@@ -14,9 +16,13 @@ extension SQLiteOrderStore {
                     .refused, "this order store holds a sale already; name another file for a new one")
             }
             try database.execute(
-                sql: "INSERT INTO sales (id, name, durability, state, whileFenced) VALUES (1, ?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO sales (id, name, durability, state, whileFenced, reservationTimeout, latePayments)
+                    VALUES (1, ?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     draft.name, draft.durability.rawValue, SaleState.warmed.rawValue, draft.whileFenced.description,
+                    draft.reservationTimeoutMilliseconds, draft.latePayments.rawValue,
                 ])
             var numbers: [String: Int64] = [:]
             let bucketStatement = try database.makeStatement(
@@ -45,6 +51,9 @@ extension SQLiteOrderStore {
         guard !draft.skus.isEmpty, draft.skus.count <= Int(TransactionBooks.skuNumberMax) else {
             throw refuse("it has \(draft.skus.count) SKUs; give it 1 to \(TransactionBooks.skuNumberMax)")
         }
+        if let timeout = draft.reservationTimeoutMilliseconds, !(1...timeoutMillisecondsMax).contains(timeout) {
+            throw refuse("its reservations last \(timeout) ms; give them 1 ms to 100 years, or no deadline")
+        }
         var seen: Set<[UInt8]> = []
         for sku in draft.skus {
             let shown = SQLiteErrors.printable(String(sku.sku.prefix(60)))
@@ -70,19 +79,20 @@ extension SQLiteOrderStore {
     public func sale() async throws -> Sale? { try await read(Self.fetchSale) }
 
     static func fetchSale(_ database: Database) throws -> Sale? {
-        guard
-            let row = try Row.fetchOne(
-                database, sql: "SELECT id, name, durability, state, openedAt, whileFenced FROM sales")
+        let sql = """
+            SELECT id, name, durability, state, openedAt, whileFenced, reservationTimeout, latePayments FROM sales
+            """
+        guard let row = try Row.fetchOne(database, sql: sql) else { return nil }
+        guard let durability = Durability(rawValue: row[2]), let state = SaleState(rawValue: row[3]),
+            let latePayments = LatePaymentPolicy(rawValue: row[7])
         else {
-            return nil
-        }
-        guard let durability = Durability(rawValue: row[2]), let state = SaleState(rawValue: row[3]) else {
             throw OrderStoreError(
                 .refused, "the order store's sale has a durability or state unknown to this version; use a newer one")
         }
         return Sale(
             id: row[0], name: row[1], durability: durability, state: state, openedAtMilliseconds: row[4],
-            whileFenced: WhileFenced(row[5] as String) ?? .tryAgain)
+            whileFenced: WhileFenced(row[5] as String) ?? .tryAgain, reservationTimeoutMilliseconds: row[6],
+            latePayments: latePayments)
     }
 
     static func requireSale(_ database: Database) throws -> Sale {

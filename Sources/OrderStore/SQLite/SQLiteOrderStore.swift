@@ -22,14 +22,17 @@ public final class SQLiteOrderStore: OrderStore {
     let pool: DatabasePool
     /// Whose time rows carry.
     let clock: SaleClock
+    /// Whether a method works on its caller's thread instead of a queue's.
+    private let blocksCaller: Bool
     private let writer = WriterBox()
     /// Why nothing may be written any more: a failed fsync or a damaged file.
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
 
-    private init(path: String, isReadOnly: Bool, pool: DatabasePool, clock: SaleClock) {
+    private init(path: String, isReadOnly: Bool, pool: DatabasePool, clock: SaleClock, blocksCaller: Bool) {
         self.clock = clock
+        self.blocksCaller = blocksCaller
         self.path = path
         self.isReadOnly = isReadOnly
         self.pool = pool
@@ -41,11 +44,14 @@ public final class SQLiteOrderStore: OrderStore {
     ///
     /// Blocks while it does so: call it at start, not in the middle of a sale.
     ///
-    /// - Parameter clock: whose time rows carry.
+    /// - Parameters:
+    ///   - clock: whose time rows carry.
+    ///   - blocksCaller: every method does its work on the thread that calls it: for a program that owns its one thread and
+    ///     must not be left for another. Never in the cooperative pool.
     /// - Throws: `OrderStoreError` (refused): not a database, another program's file, a newer version's, no such folder,
     ///   not writable, locked, or a file system on which the required settings do not hold.
     public static func open(
-        path: String, readOnly: Bool = false, clock: SaleClock = .system
+        path: String, readOnly: Bool = false, clock: SaleClock = .system, blocksCaller: Bool = false
     ) throws -> SQLiteOrderStore {
         do {
             let exists = try checkFile(path: path, readOnly: readOnly)
@@ -70,7 +76,8 @@ public final class SQLiteOrderStore: OrderStore {
                     guard try pool.read(migrator.hasCompletedMigrations) else { throw error }
                 }
             }
-            return SQLiteOrderStore(path: path, isReadOnly: readOnly, pool: pool, clock: clock)
+            return SQLiteOrderStore(
+                path: path, isReadOnly: readOnly, pool: pool, clock: clock, blocksCaller: blocksCaller)
         } catch {
             throw SQLiteErrors.describe(error, path: path).error
         }
@@ -179,12 +186,24 @@ public final class SQLiteOrderStore: OrderStore {
             throw OrderStoreError(
                 .refused, "order store \(SQLiteErrors.printable(path)) is open for reading only; open it for writing")
         }
+        if blocksCaller { return try writeHere(body).get() }
         let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
             pool.asyncWriteWithoutTransaction { database in
                 continuation.resume(returning: self.attempt(database, body))
             }
         }
         return try result.get()
+    }
+
+    // Not async: there GRDB's blocking methods would give way to its suspending ones.
+    private func writeHere<T: Sendable>(
+        _ body: (Database, SQLiteWriter) throws -> T
+    ) -> Result<T, OrderStoreError> {
+        pool.writeWithoutTransaction { attempt($0, body) }
+    }
+
+    private func readHere<T>(_ body: (Database) throws -> T) -> Result<T, OrderStoreError> {
+        Result { try pool.read(body) }.mapError(tell)
     }
 
     /// One write transaction, on the writer's queue. After a fatal error none is begun, not even one that was queued behind it.
@@ -202,6 +221,7 @@ public final class SQLiteOrderStore: OrderStore {
 
     /// One snapshot on a reader's queue.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        if blocksCaller { return try readHere(body).get() }
         let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
             pool.asyncRead { database in
                 let result = Result { try body(database.get()) }
@@ -219,15 +239,25 @@ public final class SQLiteOrderStore: OrderStore {
     }
 
     public func close() async {
+        if blocksCaller {
+            endWriterHere()
+        } else {
+            await endWriter()
+        }
+        // Readers first: only a writer that leaves last copies the log into the file and takes it away.
+        pool.invalidateReadOnlyConnections()
+        try? pool.close()
+    }
+
+    private func endWriterHere() { pool.writeWithoutTransaction { [writer] _ in writer.end() } }
+
+    private func endWriter() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             pool.asyncWriteWithoutTransaction { [writer] _ in
                 writer.end()
                 continuation.resume()
             }
         }
-        // Readers first: only a writer that leaves last copies the log into the file and takes it away.
-        pool.invalidateReadOnlyConnections()
-        try? pool.close()
     }
 }
 

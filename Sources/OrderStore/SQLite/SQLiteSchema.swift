@@ -13,6 +13,8 @@ enum SQLiteSchema {
         migrator.registerMigration("while fenced") {
             try $0.execute(sql: "ALTER TABLE sales ADD COLUMN whileFenced TEXT NOT NULL DEFAULT 'try-again'")
         }
+        migrator.registerMigration("2 order life") { try $0.execute(sql: orderLife) }
+        migrator.registerMigration("wide orders") { try $0.execute(sql: WideSchema.tables) }
         return migrator
     }
 
@@ -88,12 +90,16 @@ enum OrderState: Int64 {
     case cancelled = 4
     case void = 5
     case overCapacity = 6
+    /// A reservation whose deadline passed.
+    case expired = 7
+    /// An order over several buckets of which only some groups have come.
+    case partial = 8
 
     /// `items.kind` of its lines.
     var kind: ItemKind {
         switch self {
-        case .reserved, .sold: .taken
-        case .cancelled, .void: .cancelled
+        case .reserved, .sold, .partial: .taken
+        case .cancelled, .void, .expired: .cancelled
         case .overCapacity: .overCapacity
         }
     }

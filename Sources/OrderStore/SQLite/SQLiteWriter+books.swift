@@ -40,9 +40,18 @@ struct TransactionBooks {
     var movedPlaces: [Int] = []
     var entrySerial = 0
     /// How many orders each state gained, by raw value of `OrderState`.
-    var gained: [Int64] = Array(repeating: 0, count: 8)
+    var gained: [Int64] = Array(repeating: 0, count: 9)
     var isDurable = true
     var now: Int64 = 0
+    /// Until when a reservation made now waits for its payment; `nil`: for ever.
+    var deadline: Int64?
+    /// Reservations made in this transaction that have that deadline.
+    var due: [FlowID] = []
+    var latePayments = LatePaymentPolicy.refund
+    /// Whether any payment waits for its order.
+    var hasWaitingPayments = false
+    /// Whether each order gets a savepoint, because one of them was refused by a constraint.
+    var isCareful = false
 
     /// Forgets the transaction before.
     mutating func clear() {
@@ -51,6 +60,8 @@ struct TransactionBooks {
         buckets.removeAll(keepingCapacity: true)
         bucketPlaces.removeAll(keepingCapacity: true)
         movedPlaces.removeAll(keepingCapacity: true)
+        due.removeAll(keepingCapacity: true)
+        isCareful = false
         entrySerial = 0
         for state in gained.indices { gained[state] = 0 }
     }
@@ -66,6 +77,7 @@ extension SQLiteWriter {
             books.isDurable = findDurability.int64(0) != 0
             findDurability.reset()
         }
+        try openLife()
     }
 
     /// Where a SKU's counters stand in the books; `nil` if the sale has no such SKU.
@@ -211,6 +223,7 @@ extension SQLiteWriter {
             writeBucket.bind(2, bucket.drainedN)
             try writeBucket.run()
         }
+        try writeDeadlines()
         for (state, orders) in books.gained.enumerated() where orders != 0 {
             addToCount.bind(1, Int64(state))
             addToCount.bind(2, orders)

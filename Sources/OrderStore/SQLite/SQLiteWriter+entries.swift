@@ -1,3 +1,4 @@
+import GRDB
 import Inventory
 
 /// Outbox entries: each settled whole and once, or not at all.
@@ -8,6 +9,21 @@ extension SQLiteWriter {
     /// Settles a batch. Runs within `transaction`.
     func commit(_ batch: CommitBatch) throws -> CommitResult {
         try openBooks()
+        let result: CommitResult
+        do {
+            result = try settleAll(batch)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            // Something that no rule foresees and the tables refuse: find it, so that it does not block the others.
+            try startAgain()
+            try openBooks()
+            books.isCareful = true
+            result = try settleAll(batch)
+        }
+        try closeBooks()
+        return result
+    }
+
+    private func settleAll(_ batch: CommitBatch) throws -> CommitResult {
         var entries: [EntryResult] = []
         entries.reserveCapacity(batch.entries.count)
         for entry in batch.entries { entries.append(try settle(entry, claim: batch.claim)) }
@@ -17,7 +33,6 @@ extension SQLiteWriter {
         var payments: [PaymentResult] = []
         payments.reserveCapacity(batch.payments.count)
         for payment in batch.payments { payments.append(try pay(payment)) }
-        try closeBooks()
         return CommitResult(entries: entries, duplicates: duplicates, payments: payments)
     }
 
@@ -29,8 +44,17 @@ extension SQLiteWriter {
             return .already(exceptions: try exceptions(of: entry))
         }
         books.entrySerial += 1
-        let exceptions = try act(entry, policy: claim == nil && books.isDurable ? .void : .overCapacity)
-        try writeMovements(bucket: entry.bucket, id: entry.id)
+        let policy: CapacityPolicy = claim == nil && books.isDurable ? .void : .overCapacity
+        let exceptions = try guarded {
+            let exceptions = try act(entry, policy: policy)
+            try writeMovements(bucket: entry.bucket, id: entry.id)
+            return exceptions
+        } refused: { error in
+            // What Redis moved with it is not known to be right: a comparison will find it.
+            try writeDeadLetter(
+                bucket: entry.bucket, id: entry.id, blob: [], reason: "an entry that SQL refuses: \(error)")
+            return try self.exceptions(of: entry)
+        }
         try noteSettled(entry.id, in: place)
         return .settled(exceptions: exceptions)
     }
@@ -46,7 +70,12 @@ extension SQLiteWriter {
         switch entry.action {
         case .deduct(let orders):
             for order in orders {
-                let settlement = try settle(order, bucket: entry.bucket, id: entry.id, policy: policy)
+                let settlement = try guarded {
+                    try settle(order, bucket: entry.bucket, id: entry.id, policy: policy)
+                } refused: { error in
+                    try writeDeadLetter(order, bucket: entry.bucket, id: entry.id, reason: "SQL refuses it: \(error)")
+                    return .conflict
+                }
                 if settlement != .committed { exceptions[order.flow] = settlement }
                 // Whatever SQL made of it: Redis took it.
                 for line in order.lines {

@@ -34,10 +34,16 @@ extension SQLiteWriter {
     /// Takes an order that Redis took at `id`, or finds what became of it before.
     func settle(_ order: Order, bucket: BucketNumber, id: OutboxID, policy: CapacityPolicy) throws -> OrderSettlement {
         if let flaw = try flaw(of: order, in: bucket) {
-            var blob = order.flow.bytes
-            blob.append(contentsOf: PackedLines.pack(order.lines))
-            try writeDeadLetter(bucket: bucket, id: id, blob: blob, reason: flaw)
+            try writeDeadLetter(order, bucket: bucket, id: id, reason: flaw)
             return .conflict
+        }
+        if let wide = order.wide {
+            for other in wide.orders where other.bucket != bucket {
+                guard let flaw = try flaw(of: other, in: other.bucket) else { continue }
+                try writeDeadLetter(order, bucket: bucket, id: id, reason: "one group of an order with \(flaw)")
+                return .conflict
+            }
+            return try settleGroup(order, of: wide, id: id, policy: policy)
         }
         var fits = true
         for line in order.lines {
@@ -68,7 +74,7 @@ extension SQLiteWriter {
         switch state {
         case .reserved, .sold:
             return .committed
-        case .cancelled:
+        case .cancelled, .expired:
             try want(order, after: id)
             return .cancelled
         case .void:
@@ -77,6 +83,9 @@ extension SQLiteWriter {
         case .overCapacity:
             if policy == .void { try want(order, after: id) }
             return .overCapacity
+        case .partial:
+            // Only an order over several buckets is.
+            return .partial
         }
     }
 
@@ -84,29 +93,16 @@ extension SQLiteWriter {
     func lookUp(_ order: Order) throws -> OrderSettlement {
         switch try state(of: order) {
         case .reserved, .sold: .committed
-        case .cancelled: .cancelled
+        case .cancelled, .expired: .cancelled
         case .void, .overCapacity: .overCapacity
+        case .partial: .partial
         case nil: .conflict
-        }
-    }
-
-    /// Carries out a payment's result.
-    func pay(_ payment: Payment) throws -> PaymentResult {
-        let order = payment.order
-        if payment.succeeded {
-            if try change(order, from: .reserved, to: .sold) { return .confirmed }
-        } else if try release(order) {
-            return .cancelled
-        }
-        switch try state(of: order) {
-        case .sold: return .already(sold: true)
-        case .cancelled, .void, .overCapacity: return .already(sold: false)
-        case .reserved, nil: return .absent
         }
     }
 
     /// Cancels an order, or forbids its flow.
     func cancel(_ order: Order) throws -> CancelResult {
+        if let wide = order.wide { return try cancel(wide) }
         if try release(order) { return .cancelled }
         if let state = try state(of: order) { return state == .sold ? .sold : .alreadyCancelled }
         if let flaw = try flaw(of: order, in: order.bucket) {
@@ -119,7 +115,7 @@ extension SQLiteWriter {
     }
 
     /// Ends a reservation, or an over-capacity row, and asks for its give-back. False if there was neither.
-    private func release(_ order: Order) throws -> Bool {
+    func release(_ order: Order) throws -> Bool {
         let isReserved = try change(order, from: .reserved, to: .cancelled)
         guard try isReserved || change(order, from: .overCapacity, to: .cancelled) else { return false }
         try want(order, after: nil)
@@ -140,7 +136,8 @@ extension SQLiteWriter {
         findOrder.bind(1, order.flow)
         guard try findOrder.next() else { return .absent }
         defer { findOrder.reset() }
-        guard findOrder.int32(0) == order.bucket.rawValue, findOrder.int64(2) == Int64(order.digest.rawValue),
+        guard findOrder.int32(0) == (order.wide?.home ?? order.bucket).rawValue,
+            findOrder.int64(2) == Int64(order.digest.rawValue),
             let state = OrderState(rawValue: findOrder.int64(1))
         else { return .another }
         return .same(state)
@@ -162,6 +159,11 @@ extension SQLiteWriter {
         insertOrder.bind(5, state.rawValue)
         insertOrder.bind(6, Int64(order.digest.rawValue))
         insertOrder.bind(7, books.now)
+        if state == .reserved, let deadline = books.deadline {
+            insertOrder.bind(8, deadline)
+        } else {
+            insertOrder.bindNull(8)
+        }
         guard try insertOrder.run() == 1 else { return false }
         for line in order.lines {
             insertItem.bind(1, order.bucket.rawValue)
@@ -173,11 +175,16 @@ extension SQLiteWriter {
             try insertItem.run()
         }
         try count(order, in: state, 1)
+        if state == .reserved {
+            if books.deadline != nil { books.due.append(order.flow) }
+            if books.hasWaitingPayments { try confirmIfPaid(order) }
+        }
         return true
     }
 
     /// Moves an order from one state to another, if it is in that one.
-    private func change(_ order: Order, from old: OrderState, to new: OrderState) throws -> Bool {
+    func change(_ order: Order, from old: OrderState, to new: OrderState) throws -> Bool {
+        if let wide = order.wide { return try change(wide, from: old, to: new) }
         changeOrder.bind(1, order.flow)
         changeOrder.bind(2, order.bucket.rawValue)
         changeOrder.bind(3, Int64(order.digest.rawValue))
@@ -202,7 +209,7 @@ extension SQLiteWriter {
     @inline(__always)
     private func count(_ order: Order, in state: OrderState, _ sign: Int64) throws {
         books.gained[Int(state.rawValue)] += sign
-        guard state != .cancelled, state != .void else { return }
+        guard state.kind != .cancelled else { return }
         for line in order.lines {
             guard let place = try place(of: line.sku) else { continue }
             let units = sign * Int64(line.quantity)
@@ -219,9 +226,9 @@ extension SQLiteWriter {
 
     /// Asks Redis for an order's units. `id` is the entry that took them: if a give-back with a later id is known to be done,
     /// it contained them. Without an id it was SQL that decided now.
-    private func want(_ order: Order, after id: OutboxID?) throws {
+    func want(_ order: Order, after id: OutboxID?) throws {
         wantGiveBack.bind(1, order.flow)
-        wantGiveBack.bind(2, Int64(order.digest.rawValue))
+        wantGiveBack.bind(2, Self.giveBackKey(order))
         wantGiveBack.bind(3, order.bucket.rawValue)
         wantGiveBack.bind(copying: PackedLines.pack(order.lines), at: 4)
         wantGiveBack.bind(5, id?.epoch.rawValue ?? .max)
@@ -232,7 +239,7 @@ extension SQLiteWriter {
     /// Notes that Redis gave an order back, or forbade it, at `id`.
     func end(_ order: Order, at id: OutboxID) throws {
         endGiveBack.bind(1, order.flow)
-        endGiveBack.bind(2, Int64(order.digest.rawValue))
+        endGiveBack.bind(2, Self.giveBackKey(order))
         endGiveBack.bind(3, order.bucket.rawValue)
         endGiveBack.bind(copying: PackedLines.pack(order.lines), at: 4)
         endGiveBack.bind(5, id.epoch.rawValue)
@@ -240,13 +247,23 @@ extension SQLiteWriter {
         try endGiveBack.run()
     }
 
-    func writeDeadLetter(bucket: BucketNumber, id: OutboxID, blob: [UInt8], reason: String) throws {
+    /// Keeps an order that cannot be one; its units count as taken until a person settles it.
+    func writeDeadLetter(_ order: Order, bucket: BucketNumber, id: OutboxID, reason: String) throws {
+        var blob = order.flow.bytes
+        blob.append(contentsOf: PackedLines.pack(order.lines))
+        try writeDeadLetter(bucket: bucket, id: id, blob: blob, reason: reason, isOrder: true)
+    }
+
+    func writeDeadLetter(
+        bucket: BucketNumber, id: OutboxID, blob: [UInt8], reason: String, isOrder: Bool = false
+    ) throws {
         insertDeadLetter.bind(1, bucket.rawValue)
         insertDeadLetter.bind(2, id.epoch.rawValue)
         insertDeadLetter.bind(3, id.n)
         insertDeadLetter.bind(copying: blob, at: 4)
         insertDeadLetter.bind(copying: reason, at: 5)
         insertDeadLetter.bind(6, books.now)
+        insertDeadLetter.bind(7, Int32(isOrder ? 1 : 0))
         try insertDeadLetter.run()
     }
 }

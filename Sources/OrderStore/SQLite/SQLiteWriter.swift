@@ -38,6 +38,9 @@ final class SQLiteWriter {
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
     let ledgerOfBucket: SQLiteStatement
+    let life: OrderLifeStatements
+
+    let wideStatements: WideStatements
 
     var books = TransactionBooks()
 
@@ -52,7 +55,11 @@ final class SQLiteWriter {
         commitTransaction = try prepare("COMMIT")
         rollback = try prepare("ROLLBACK")
 
-        insertOrder = try prepare("INSERT OR IGNORE INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        insertOrder = try prepare(
+            """
+            INSERT OR IGNORE INTO orders (flow, bucket, epoch, n, state, digest, at, deadline)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """)
         findOrder = try prepare("SELECT bucket, state, digest FROM orders WHERE flow = ?1")
         changeOrder = try prepare(
             "UPDATE orders SET state = ?4 WHERE flow = ?1 AND bucket = ?2 AND digest = ?3 AND state = ?5")
@@ -72,7 +79,10 @@ final class SQLiteWriter {
             """)
         insertMovement = try prepare("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)")
         insertDeadLetter = try prepare(
-            "INSERT INTO deadLetters (bucket, epoch, n, blob, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            """
+            INSERT INTO deadLetters (bucket, epoch, n, blob, reason, at, isOrder)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """)
 
         findSKU = try prepare(
             "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
@@ -98,8 +108,10 @@ final class SQLiteWriter {
             UPDATE restocks SET epoch = ?4, n = ?5
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
+        wideStatements = try WideStatements(database)
         ledgerOfBucket = try prepare(
             "SELECT flow, sku, quantity, kind, n FROM items WHERE bucket = ?1 ORDER BY flow, sku")
+        life = try OrderLifeStatements(database)
     }
 
     /// Runs `body` between BEGIN IMMEDIATE and COMMIT.
@@ -121,6 +133,12 @@ final class SQLiteWriter {
             throw TransactionFailure(phase: .commit, underlying: error)
         }
         return value
+    }
+
+    /// Undoes what the transaction under way did so far, and goes on with nothing done.
+    func startAgain() throws {
+        try rollback.run()
+        try begin.run()
     }
 
     /// Rolls back, unless SQLite has done so itself (it does after a full disk or an I/O error).

@@ -1,0 +1,192 @@
+public import Inventory
+public import OrderStore
+public import Redis
+import Synchronization
+public import Telemetry
+
+/// Finds orders over several buckets of which SQL has met only some groups for a while, and finishes or undoes each, at most
+/// once: what an engine that died between two buckets leaves behind.
+///
+/// In the buckets of the missing groups Redis is told to forbid the flow where it is absent. Where all were taken the order is
+/// whole, and SQL is told so; else it never can be, and SQL undoes it. Both are compare and set in SQL, so two finders, or one
+/// and an engine that is late, come to one end. The bound: `age` + `interval` + the time of one call, while no bucket of the
+/// order is fenced and SQL answers; `lag` has the measured times.
+public final class HalfDoneFinder: Sendable {
+    public struct Configuration: Sendable {
+        /// How long an order may be partial before it is looked at: longer than a commit takes, and an engine's next attempt.
+        public var age = Duration.seconds(2)
+        /// Pause between two looks.
+        public var interval = Duration.milliseconds(250)
+        /// Orders in one look.
+        public var ordersMax = 4_096
+        /// How long one script call may take.
+        public var callTimeout = Duration.seconds(1)
+        public init() {}
+    }
+
+    public struct Status: Sendable, Hashable {
+        /// Orders that were found at the last look and could not be decided.
+        public var waiting = 0
+        /// Age of the oldest of them.
+        public var oldestMilliseconds: Int64 = 0
+        /// Since start.
+        public var finished: Int64 = 0
+        public var undone: Int64 = 0
+        /// What SQL last said; `nil` while all is well.
+        public var lastError: String?
+    }
+
+    /// Orders of one bucket in one call: its ledgers are read for each.
+    static let callOrdersMax = 512
+
+    /// From SQL's meeting of an order's first group to its end here.
+    public let lag = LatencyRecorder()
+    private let catalogue: Catalogue
+    private let cluster: any RedisPort
+    private let scripts: Scripts
+    private let store: any OrderStore
+    private let configuration: Configuration
+    private let clock: SaleClock
+    private let state = Mutex(Status())
+
+    public init(
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
+        configuration: Configuration = Configuration(), clock: SaleClock = .system
+    ) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.scripts = scripts
+        self.store = store
+        self.configuration = configuration
+        self.clock = clock
+    }
+
+    public var status: Status { state.withLock { $0 } }
+
+    /// Looks until cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            do { try await look() } catch { state.withLock { $0.lastError = "\(error)" } }
+            try? await clock.sleep(for: configuration.interval)
+        }
+    }
+
+    /// One look: finishes or undoes every order that was partial for longer than the configured age.
+    ///
+    /// - Parameter flows: look at these only.
+    /// - Returns: how many could not be decided.
+    @discardableResult
+    public func look(only flows: Set<FlowID>? = nil) async throws -> Int {
+        let found = try await store.halfDone(olderThan: configuration.age, limit: configuration.ordersMax)
+            .filter { flows?.contains($0.order.flow) ?? true }
+        guard !found.isEmpty else {
+            state.withLock { ($0.waiting, $0.oldestMilliseconds, $0.lastError) = (0, 0, nil) }
+            return 0
+        }
+        let (answers, entries) = await forbid(found.flatMap(\.missing), try await store.buckets())
+        var batch = CommitBatch(entries: entries)
+        var finished: [HalfDoneOrder] = []
+        var undone: [HalfDoneOrder] = []
+        var waiting: [HalfDoneOrder] = []
+        for order in found {
+            switch HalfDoneVerdict(missing: order.missing, answers: answers[order.order.flow] ?? [:]) {
+            case .finish(let duplicates):
+                batch.duplicates.append(contentsOf: duplicates)
+                finished.append(order)
+            case .undo: undone.append(order)
+            case .wait: waiting.append(order)
+            }
+        }
+        // The tombstones' entries first: their give-backs are then known to be done before the undoing asks for them.
+        if !batch.isEmpty { _ = try await store.commit(batch) }
+        _ = try await store.undo(undone.map(\.order))
+        let now = Int64(clock.unixMilliseconds)
+        for order in finished + undone { lag.record(.milliseconds(now - order.sinceMilliseconds)) }
+        state.withLock { [finished, undone, waiting] state in
+            state.waiting = waiting.count
+            state.oldestMilliseconds = waiting.map { now - $0.sinceMilliseconds }.max() ?? 0
+            state.finished += Int64(finished.count)
+            state.undone += Int64(undone.count)
+            state.lastError = nil
+        }
+        return waiting.count
+    }
+
+    // MARK: Redis
+
+    private typealias Answers = [FlowID: [BucketNumber: GroupAnswer]]
+
+    /// Tells every bucket to forbid what is not there. Also the entries of the tombstones, for SQL to settle.
+    private func forbid(
+        _ groups: [Order], _ records: [BucketRecord]
+    ) async -> (Answers, [EntrySettlement]) {
+        let byBucket = Dictionary(grouping: groups, by: \.bucket)
+        return await withTaskGroup(of: (Answers, [EntrySettlement]).self) { group in
+            for record in records where record.state == .open {
+                guard let orders = byBucket[record.bucket], let bucket = catalogue[record.bucket] else { continue }
+                group.addTask { [self] in
+                    var all: (Answers, [EntrySettlement]) = ([:], [])
+                    for first in stride(from: 0, to: orders.count, by: Self.callOrdersMax) {
+                        let some = Array(orders[first..<min(first + Self.callOrdersMax, orders.count)])
+                        let (answers, entry) = await forbid(some, in: bucket, record)
+                        all.0.merge(answers) { $0.merging($1) { first, _ in first } }
+                        if let entry { all.1.append(entry) }
+                    }
+                    return all
+                }
+            }
+            var all: (Answers, [EntrySettlement]) = ([:], [])
+            for await (answers, entries) in group {
+                all.0.merge(answers) { $0.merging($1) { first, _ in first } }
+                all.1.append(contentsOf: entries)
+            }
+            return all
+        }
+    }
+
+    private func forbid(
+        _ orders: [Order], in bucket: Bucket, _ record: BucketRecord
+    ) async -> (Answers, EntrySettlement?) {
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        let skus = Set(orders.flatMap(\.lines).map(\.sku)).sorted()
+        let positions = skus.compactMap { keys.position(of: $0) }
+        guard positions.count == skus.count else { return ([:], nil) }
+        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .release(orders)).bytes
+        var call = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: blob.count + 64 * (positions.count + 4))
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in positions {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(record.epoch.rawValue)
+        call.append(record.drainedN)
+        call.append(blob)
+        for sku in skus { call.append(Int64(sku.rawValue)) }
+        guard
+            let reply = try? await cluster.evaluate(
+                scripts.forbid, call, slot: keys.slot, deadline: clock.now + configuration.callTimeout),
+            case .done(let n, let results, let kept, _) = ScriptAnswer(reply), results.count == orders.count
+        else { return ([:], nil) }
+        var answers: Answers = [:]
+        var tombstones: [Order] = []
+        for (position, order) in orders.enumerated() {
+            let answer: GroupAnswer
+            switch results[position] {
+            case UInt8(ascii: "K"): answer = .taken(OutboxID(epoch: record.epoch, n: kept[position] ?? 0))
+            case UInt8(ascii: "T"):
+                tombstones.append(order)
+                answer = .forbidden
+            case UInt8(ascii: "r"): answer = .forbidden
+            case UInt8(ascii: "C"): answer = .another
+            default: continue
+            }
+            answers[order.flow, default: [:]][order.bucket] = answer
+        }
+        guard !tombstones.isEmpty else { return (answers, nil) }
+        let entry = EntrySettlement(
+            bucket: bucket.number, id: OutboxID(epoch: record.epoch, n: n),
+            action: .release(givenBack: [], tombstones: tombstones))
+        return (answers, entry)
+    }
+}

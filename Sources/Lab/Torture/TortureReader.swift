@@ -1,0 +1,233 @@
+import Checker
+import Foundation
+import GRDB
+import Inventory
+import Redis
+
+/// Reads both stores raw: SQL's tables as they stand in the file, Redis's keys as they lie in the servers. None of the code that
+/// wrote them takes part.
+struct TortureReader {
+    private static let patience = Duration.seconds(10)
+
+    let path: String
+    let fleet: EmbeddedFleet
+    let sale: TortureSale
+
+    /// What is still under way between the stores.
+    struct Pending: Sendable, CustomStringConvertible {
+        var giveBacks: Int64 = 0
+        var restocks: Int64 = 0
+        var closedBuckets: Int64 = 0
+        var backlog: Int64 = 0
+        var isNothing: Bool { giveBacks == 0 && restocks == 0 && closedBuckets == 0 && backlog == 0 }
+        var description: String {
+            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(backlog) entries"
+        }
+    }
+
+    func pending() async throws -> Pending {
+        var pending = try withFile { database in
+            var pending = Pending()
+            pending.giveBacks = try Self.count(database, "giveBacks WHERE doneEpoch IS NULL")
+            pending.restocks = try Self.count(database, "restocks WHERE epoch IS NULL")
+            pending.closedBuckets = try Self.count(database, "buckets WHERE state <> 'open'")
+            return pending
+        }
+        var final = FinalState()
+        try await readBuckets(&final)
+        pending.backlog = final.buckets.reduce(0) { $0 + $1.backlog }
+        pending.closedBuckets = max(pending.closedBuckets, Int64(final.buckets.count { !$0.isOpen }))
+        return pending
+    }
+
+    /// Everything; what cannot be read stands in `unread`.
+    func read() async -> FinalState {
+        var final = FinalState()
+        do {
+            try await readBuckets(&final)
+            try await readSKUs(&final)
+            try withFile { database in
+                try Self.readOrders(database, &final)
+                try Self.readBooks(database, &final)
+            }
+        } catch {
+            final.unread.append("the end cannot be read: \(error)")
+        }
+        return final
+    }
+
+    private func withFile<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        var configuration = GRDB.Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        let file = try DatabaseQueue(path: path, configuration: configuration)
+        defer { try? file.close() }
+        return try file.read(body)
+    }
+
+    private static func count(_ database: Database, _ what: String) throws -> Int64 {
+        try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM \(what)") ?? 0
+    }
+
+    // MARK: Redis
+
+    private func withServer<Value>(
+        ofTag tag: String, _ body: (RedisConnection) async throws -> Value
+    ) async throws -> Value {
+        let shard = fleet.shard(ofSlot: HashSlot.of("{\(tag)}"))
+        // Where it listens, behind no proxy.
+        let node = fleet.nodes[fleet.master(ofShard: shard)]
+        let connection = try RedisConnection(address: node.address)
+        defer { connection.close() }
+        return try await body(connection)
+    }
+
+    private func ask(_ connection: RedisConnection, _ words: String...) async throws -> RedisReply {
+        var command = RedisCommand(words[0])
+        for word in words.dropFirst() { command.append(Array(word.utf8)) }
+        return try await connection.call(command, deadline: .now + Self.patience)
+    }
+
+    private func readBuckets(_ final: inout FinalState) async throws {
+        let rows = try withFile { database in
+            try Row.fetchAll(database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets").map
+            {
+                (
+                    number: $0["number"] as Int32, tag: $0["tag"] as String, epoch: $0["epoch"] as Int64,
+                    state: $0["state"] as String, drainedEpoch: $0["drainedEpoch"] as Int64,
+                    drainedN: $0["drainedN"] as Int64
+                )
+            }
+        }
+        for row in rows {
+            let (epoch, state, n) = try await withServer(ofTag: row.tag) { connection in
+                let fields = try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n").array ?? []
+                return (
+                    fields.first?.int, fields.count > 1 ? fields[1].string : nil, fields.count > 2 ? fields[2].int : nil
+                )
+            }
+            let drained = row.drainedEpoch == row.epoch ? row.drainedN : 0
+            final.buckets.append(
+                .init(
+                    bucket: BucketNumber(rawValue: row.number), tag: row.tag, epoch: row.epoch,
+                    isOpen: row.state == "open" && epoch == row.epoch && state == "open", redisEpoch: epoch,
+                    backlog: max(0, (n ?? 0) - drained)))
+        }
+    }
+
+    private func readSKUs(_ final: inout FinalState) async throws {
+        let rows = try withFile { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, s.sku AS name, b.tag
+                    FROM counters c JOIN skus s ON s.number = c.sku JOIN buckets b ON b.number = c.bucket
+                    """
+            ).map { row in
+                (
+                    sku: FinalState.SKU(
+                        sku: SKUNumber(rawValue: row["sku"]), bucket: BucketNumber(rawValue: row["bucket"]),
+                        allocated: row["allocated"], sold: row["sold"], reserved: row["reserved"],
+                        overCapacity: row["overCapacity"], redisStock: nil, redisAllocated: nil, redisTaken: nil,
+                        redisLedger: []), name: row["name"] as String, tag: row["tag"] as String
+                )
+            }
+        }
+        let start = Dictionary(uniqueKeysWithValues: sale.skus.map { ($0.number, $0.allocated) })
+        for row in rows {
+            var sku = row.sku
+            sku.allocatedAtStart = start[sku.sku]
+            let (stock, fields) = try await withServer(ofTag: row.tag) { connection in
+                let stock = try await ask(connection, "GET", "ss_{\(row.tag)}\(row.name)").int
+                let fields = try await ask(connection, "HGETALL", "sx_{\(row.tag)}\(row.name)").array ?? []
+                return (stock, fields)
+            }
+            sku.redisStock = stock
+            for position in stride(from: 0, to: fields.count - 1, by: 2) {
+                guard let field = fields[position].bytes, let value = fields[position + 1].string else { continue }
+                if field == [UInt8(ascii: "#")] {
+                    let control = value.split(separator: " ").compactMap { Int64($0) }
+                    guard control.count >= 5 else { continue }
+                    sku.redisAllocated = control[0]
+                    sku.redisTaken = control[2]
+                } else if let flow = FlowID(bytes: field),
+                    let mark = value.firstIndex(where: { $0 == "t" || $0 == "c" }),
+                    let quantity = Int64(value[..<mark])
+                {
+                    sku.redisLedger.append(.init(flow: flow, quantity: quantity, isCancelled: value[mark] == "c"))
+                }
+            }
+            final.skus.append(sku)
+        }
+    }
+
+    // MARK: SQL
+
+    /// `orders.state` in the file.
+    private static let states: [Int64: FinalState.OrderState] = [
+        2: .reserved, 3: .sold, 4: .cancelled, 5: .void, 6: .overCapacity, 7: .expired, 8: .partial, 9: .refunded,
+    ]
+
+    private static func flow(_ row: Row) -> FlowID? { FlowID(bytes: [UInt8](row["flow"] as Data)) }
+
+    private static func readOrders(_ database: Database, _ final: inout FinalState) throws {
+        var lines: [FlowID: [OrderLine]] = [:]
+        for row in try Row.fetchAll(database, sql: "SELECT flow, sku, quantity FROM items ORDER BY flow, sku") {
+            guard let flow = flow(row) else { continue }
+            lines[flow, default: []].append(
+                OrderLine(sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT flow, epoch, n, state FROM orders") {
+            guard let flow = flow(row), let state = states[row["state"]] else {
+                final.unread.append("an order of state \(row["state"] as Int64) cannot be read")
+                continue
+            }
+            final.orders.append(
+                .init(
+                    flow: flow, state: state, lines: lines[flow] ?? [],
+                    id: OutboxID(epoch: Epoch(rawValue: row["epoch"]), n: row["n"])))
+        }
+    }
+
+    private static func readBooks(_ database: Database, _ final: inout FinalState) throws {
+        for row in try Row.fetchAll(database, sql: "SELECT bucket, epoch, n, sku, quantity FROM ledger") {
+            final.movements.append(
+                .init(
+                    bucket: BucketNumber(rawValue: row["bucket"]),
+                    id: OutboxID(epoch: Epoch(rawValue: row["epoch"]), n: row["n"]),
+                    sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT bucket, epoch, sku, taken, allocated FROM cutBase") {
+            final.bases.append(
+                .init(
+                    bucket: BucketNumber(rawValue: row["bucket"]), epoch: row["epoch"],
+                    sku: SKUNumber(rawValue: row["sku"]), taken: row["taken"], allocated: row["allocated"]))
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT sku, units, epoch, n FROM restocks") {
+            final.restocks.append(
+                .init(sku: SKUNumber(rawValue: row["sku"]), units: row["units"], id: id(row["epoch"], row["n"])))
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT flow, lines, doneEpoch, doneN FROM giveBacks") {
+            guard let flow = flow(row) else { continue }
+            final.giveBacks.append(
+                .init(
+                    flow: flow, lines: lines([UInt8](row["lines"] as Data)), id: id(row["doneEpoch"], row["doneN"])))
+        }
+        final.deadLetters = try count(database, "deadLetters")
+    }
+
+    private static func id(_ epoch: Int64?, _ n: Int64?) -> OutboxID? {
+        guard let epoch, let n else { return nil }
+        return OutboxID(epoch: Epoch(rawValue: epoch), n: n)
+    }
+
+    /// SKU number and quantity, 4 bytes each, little endian.
+    private static func lines(_ bytes: [UInt8]) -> [OrderLine] {
+        func number(_ at: Int) -> Int32 {
+            (0..<4).reduce(Int32(0)) { $0 | Int32(bytes[at + $1]) << Int32(8 * $1) }
+        }
+        return stride(from: 0, to: bytes.count / 8 * 8, by: 8).map {
+            OrderLine(sku: SKUNumber(rawValue: number($0)), quantity: number($0 + 4))
+        }
+    }
+}

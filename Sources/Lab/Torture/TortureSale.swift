@@ -1,0 +1,51 @@
+import Inventory
+import OrderStore
+
+/// The sale that the rig runs: few SKUs in few buckets, so that every one is fought for, some of which sell out again and again.
+struct TortureSale: Sendable {
+    struct SKU: Sendable {
+        let number: SKUNumber
+        let text: String
+        let allocated: Int64
+        let isHot: Bool
+    }
+
+    struct Bucket: Sendable {
+        let tag: String
+        let skus: [SKU]
+    }
+
+    static let bucketCount = 6
+    /// Units of the SKUs of a bucket: one that sells out at once, one that does in the middle, and two that never do.
+    static let units: [Int64] = [60, 900, 500_000, 500_000]
+
+    let buckets: [Bucket]
+    let durability: Durability
+
+    /// SKU numbers as a new order store deals them out: in the order of the draft, from 1.
+    init(durability: Durability) {
+        self.durability = durability
+        var next: Int32 = 0
+        buckets = (0..<Self.bucketCount).map { bucket in
+            Bucket(
+                tag: "t\(bucket)",
+                skus: Self.units.enumerated().map { position, units in
+                    next += 1
+                    return SKU(
+                        number: SKUNumber(rawValue: next), text: "s\(next)", allocated: units, isHot: position == 0)
+                })
+        }
+    }
+
+    var skus: [SKU] { buckets.flatMap(\.skus) }
+
+    var draft: SaleDraft {
+        SaleDraft(
+            name: "torture", durability: durability,
+            skus: buckets.flatMap { bucket in
+                bucket.skus.map {
+                    SaleDraft.SKU(sku: $0.text, name: "SKU \($0.text)", tag: bucket.tag, allocated: $0.allocated)
+                }
+            })
+    }
+}

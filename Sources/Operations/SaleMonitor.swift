@@ -1,0 +1,209 @@
+public import Deduction
+public import Inventory
+public import OrderStore
+public import Redis
+import Synchronization
+import Telemetry
+
+/// Looks at the servers while a sale runs, tells what its promise misses, and halts the sale where that cannot wait.
+public final class SaleMonitor: Sendable {
+    public struct Configuration: Sendable {
+        /// Pause between two looks.
+        public var interval = Duration.milliseconds(500)
+        /// Pause between two looks at the sale's own keys, where some keys of a server expire.
+        public var keysInterval = Duration.seconds(15)
+        /// Bytes of a server's memory that orders must leave free; `nil`: see `Preflight.headroom`.
+        public var headroomBytes: Int64?
+        public init() {}
+    }
+
+    private struct State {
+        var findings: [Preflight.Finding] = []
+        var memory: [String: (bytes: Int64, at: SaleClock.Instant)] = [:]
+        var expiring: [String: [String]] = [:]
+        var keysReadAt: SaleClock.Instant?
+        var leaseIsOverdue = false
+    }
+
+    private let catalogue: Catalogue
+    private let cluster: any RedisPort
+    private let scripts: Scripts
+    private let store: any OrderStore
+    private let engine: DeductionEngine
+    private let events: EventLog
+    private let clock: SaleClock
+    private let configuration: Configuration
+    private let preflight: Preflight
+    private let durability: Durability
+    private let state = Mutex(State())
+
+    public init(
+        catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore, engine: DeductionEngine,
+        durability: Durability, events: EventLog, configuration: Configuration = Configuration(),
+        clock: SaleClock = .system
+    ) {
+        self.catalogue = catalogue
+        self.cluster = cluster
+        self.scripts = scripts
+        self.store = store
+        self.engine = engine
+        self.durability = durability
+        self.events = events
+        self.configuration = configuration
+        self.clock = clock
+        preflight = Preflight(durability: durability, headroomBytes: configuration.headroomBytes)
+    }
+
+    /// What the last look found.
+    public var findings: [Preflight.Finding] { state.withLock { $0.findings } }
+
+    /// Looks now, at everything.
+    public func check() async -> [Preflight.Finding] { await look(atKeys: true) }
+
+    /// Looks until cancelled.
+    ///
+    /// - Parameter halt: stops the sale for a reason, in SQL and Redis; false if SQL could not be told. `nil`: only tell.
+    public func run(halt: (@Sendable (String) async -> Bool)?) async {
+        while !Task.isCancelled {
+            let found = await look(atKeys: false)
+            tell(found)
+            if let halt, let first = found.first(where: \.haltsSale) { await stop(first, halt) }
+            tellLease()
+            try? await clock.sleep(for: configuration.interval)
+        }
+    }
+
+    /// Stops orders here at once, then everywhere. Without SQL nobody else hears of it, and this engine stays stopped until SQL
+    /// has: then the sale's state holds, which a person changes.
+    private func stop(_ finding: Preflight.Finding, _ halt: @Sendable (String) async -> Bool) async {
+        if let sale = try? await store.sale(), sale.state != .open { return engine.setBrake(false) }
+        engine.setBrake(true)
+        if await halt(finding.sentence) { engine.setBrake(false) }
+    }
+
+    // MARK: Looking
+
+    private func look(atKeys: Bool) async -> [Preflight.Finding] {
+        let (nodes, silent) = await facts()
+        let now = clock.now
+        let growth = state.withLock { state in
+            var growth: [String: Int64] = [:]
+            for node in nodes {
+                if let before = state.memory[node.address], now > before.at {
+                    // What it grew by since is expected to come again, twice.
+                    let span = (now - before.at) / configuration.interval
+                    growth[node.address] = max(0, Int64(Double(node.usedMemory - before.bytes) / max(span, 1) * 2))
+                }
+                state.memory[node.address] = (node.usedMemory, now)
+            }
+            return growth
+        }
+        let suspects = Set(nodes.filter { $0.expiringKeys > 0 }.map(\.address))
+        let isDue = state.withLock { state in
+            let isDue = atKeys || state.keysReadAt.map { now - $0 >= configuration.keysInterval } ?? true
+            if isDue { state.keysReadAt = now }
+            return isDue
+        }
+        if isDue {
+            let expiring = suspects.isEmpty ? [:] : await expiringKeys(on: suspects)
+            state.withLock { $0.expiring = expiring }
+        }
+        let found = preflight.findings(
+            nodes, growth: growth, expiring: state.withLock { $0.expiring }, silent: silent)
+        return found
+    }
+
+    private func facts() async -> (nodes: [NodeFacts], silent: [(address: String, reason: String)]) {
+        let deadline = clock.now + .seconds(1)
+        var nodes: [NodeFacts] = []
+        var silent: [(address: String, reason: String)] = []
+        var settings: [String: String] = [:]
+        if durability == .aof {
+            for (address, result) in await cluster.onEachMaster(
+                RedisCommand("CONFIG", "GET", "appendfsync"), deadline: deadline)
+            {
+                guard case .success(let reply) = result, let pair = reply.array, pair.count == 2 else { continue }
+                settings[address.description] = pair[1].string
+            }
+        }
+        for (address, result) in await cluster.onEachMaster(
+            RedisCommand("INFO", "memory", "persistence", "replication", "keyspace"), deadline: deadline)
+        {
+            switch result {
+            case .success(let reply):
+                var facts = NodeFacts(address: address.description, info: reply.string ?? "")
+                facts.appendFsync = settings[facts.address]
+                nodes.append(facts)
+            case .failure(let error): silent.append((address.description, error.message))
+            }
+        }
+        return (nodes, silent)
+    }
+
+    /// Keys of ours with a time to live, by server.
+    private func expiringKeys(on suspects: Set<String>) async -> [String: [String]] {
+        var found: [String: [String]] = [:]
+        for bucket in catalogue.buckets {
+            let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+            guard let node = cluster.master(ofSlot: keys.slot)?.description, suspects.contains(node),
+                let reply = try? await cluster.evaluate(
+                    scripts.expiring, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(1))
+            else { continue }
+            for key in reply.array ?? [] { found[node, default: []].append(key.string ?? "?") }
+        }
+        return found
+    }
+
+    // MARK: Telling
+
+    private func tell(_ found: [Preflight.Finding]) {
+        let before = state.withLock { state in
+            defer { state.findings = found }
+            return state.findings
+        }
+        func place(_ finding: Preflight.Finding) -> String { "\(finding.kind) \(finding.node)" }
+        let known = Set(before.map(place))
+        // A server that is silent is told of as a node that is down.
+        for finding in found where finding.kind != .silent && !known.contains(place(finding)) {
+            events.add(finding.haltsSale ? .bad : .warning, finding.sentence)
+        }
+        let present = Set(found.map(place))
+        for finding in before where finding.kind != .silent && !present.contains(place(finding)) {
+            if !found.contains(where: { $0.kind == .silent && $0.node == finding.node }) {
+                events.add(.info, "\(finding.node) is fit again: \(finding.kind.relief)")
+            }
+        }
+    }
+
+    private func tellLease() {
+        let overdue = engine.leaseOverdue
+        let changed = state.withLock { state in
+            defer { state.leaseIsOverdue = overdue != nil }
+            return state.leaseIsOverdue != (overdue != nil)
+        }
+        guard changed else { return }
+        if let overdue {
+            events.add(
+                .bad,
+                "SQL has not answered for \(overdue.formatted): at \(durability.rawValue) with replicas no yes is said without it; orders wait"
+            )
+        } else {
+            events.add(.good, "SQL answers again; orders go on")
+        }
+    }
+}
+
+extension Preflight.Kind {
+    /// What a person reads when the finding is gone.
+    var relief: String {
+        switch self {
+        case .evicts: "it evicts nothing"
+        case .expiring: "no key of the sale expires"
+        case .noAOF, .neverSynced, .syncUnknown: "its append-only file is kept"
+        case .aofFails: "its append-only file is written"
+        case .tooFewReplicas: "its replicas are there"
+        case .memoryLow: "it has memory again; a halted sale is opened by a person"
+        case .silent: "it answers"
+        }
+    }
+}

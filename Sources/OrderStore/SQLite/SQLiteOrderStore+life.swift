@@ -1,0 +1,222 @@
+import Foundation
+import GRDB
+public import Inventory
+
+/// Deadlines, late payments and refunds.
+extension SQLiteOrderStore {
+    // MARK: Deadlines
+
+    /// A row of `deadlines` that is due, and the reservations among its flows.
+    private struct Due: Sendable {
+        let number: Int64
+        let open: [ExpirySweep.Expired]
+    }
+
+    public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
+        let rowsMax = max(1, limit / SQLiteWriter.flowsPerDeadlineRow)
+        // Looked up beside the writer: most of what is due was paid long ago, and needs no more than its row taken away.
+        let due = try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: "SELECT number, flows FROM deadlines WHERE deadline <= ? ORDER BY deadline, number LIMIT ?",
+                arguments: [now, rowsMax])
+            let find = try SQLiteStatement(
+                database, "SELECT bucket, deadline FROM orders WHERE flow = ?1 AND state = 2 AND deadline <= ?2")
+            return try rows.map { row in
+                let flows: Data = row[1]
+                var open: [ExpirySweep.Expired] = []
+                for flow in Self.flows(flows) {
+                    find.bind(1, flow)
+                    find.bind(2, now)
+                    guard try find.next() else { continue }
+                    let (bucket, deadline) = (BucketNumber(rawValue: find.int32(0)), find.int64(1))
+                    find.reset()
+                    open.append(.init(order: try Self.order(database, flow, bucket), deadline: deadline))
+                }
+                return Due(number: row[0], open: open)
+            }
+        }
+        guard !due.isEmpty else { return ExpirySweep(expired: [], isDone: true) }
+        let expired = try await write { _, writer in
+            try writer.openBooks()
+            var expired: [ExpirySweep.Expired] = []
+            for row in due {
+                // Paid meanwhile: the payment came first.
+                for one in row.open where try writer.expire(one.order) { expired.append(one) }
+                try writer.deleteDeadlines(row.number)
+            }
+            try writer.closeBooks()
+            return expired
+        }
+        return ExpirySweep(expired: expired, isDone: due.count < rowsMax)
+    }
+
+    private static func flows(_ data: Data) -> [FlowID] {
+        let bytes = Array(data)
+        return stride(from: 0, to: bytes.count / 16 * 16, by: 16).compactMap { FlowID(bytes: bytes[$0..<$0 + 16]) }
+    }
+
+    /// An order put together from its items; of one over several buckets, the group of `bucket`.
+    static func order(_ database: Database, _ flow: FlowID, _ bucket: BucketNumber) throws -> Order {
+        let groups = try database.cachedStatement(
+            sql: """
+                SELECT wideOrders.groups FROM orders JOIN wideOrders USING (flow, digest)
+                WHERE orders.flow = ?
+                """)
+        if let packed = try Data.fetchOne(groups, arguments: [Data(flow.bytes)]),
+            let order = wide(flow: Data(flow.bytes), groups: packed)?.order(in: bucket)
+        {
+            return order
+        }
+        let items = try database.cachedStatement(
+            sql: "SELECT sku, quantity FROM items WHERE bucket = ? AND flow = ? ORDER BY sku")
+        let lines = try Row.fetchAll(items, arguments: [bucket.rawValue, Data(flow.bytes)]).map {
+            OrderLine(sku: SKUNumber(rawValue: $0[0]), quantity: $0[1])
+        }
+        return Order(trustedFlow: flow, bucket: bucket, sortedLines: lines)
+    }
+
+    // MARK: Late payments
+
+    private static func order(_ database: Database, _ row: Row) throws -> Order {
+        let lines: Data = row["lines"]
+        let flow: Data = row["flow"]
+        if let group = try group(database, flow: flow, bucket: row["bucket"], digest: row["digest"]) { return group }
+        return Order(
+            trustedFlow: FlowID(bytes: flow) ?? FlowID(high: 0, low: 0), bucket: BucketNumber(rawValue: row["bucket"]),
+            sortedLines: PackedLines.unpack(Array(lines)))
+    }
+
+    public func settleWaitingPayments(
+        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+    ) async throws -> WaitingPaymentSweep {
+        let waiting = try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT flow, digest, bucket, lines, epoch, at FROM payments
+                    WHERE state = 1 AND (flow, digest) > (?, ?) ORDER BY flow, digest LIMIT ?
+                    """,
+                arguments: [
+                    Data(position?.flow.bytes ?? []), Int64(position?.digest.rawValue ?? 0), max(1, limit),
+                ]
+            ).map { (order: try Self.order(database, $0), epoch: Epoch(rawValue: $0["epoch"]), at: $0["at"] as Int64) }
+        }
+        guard let last = waiting.last else { return WaitingPaymentSweep(ended: [], next: nil) }
+        let ended = try await write { _, writer in
+            try writer.openBooks()
+            var ended: [WaitingPaymentSweep.Ended] = []
+            for one in waiting {
+                let result = try writer.settleWaiting(
+                    one.order, epoch: one.epoch, at: one.at, arrivedBefore: arrivedBefore)
+                if let result { ended.append(.init(order: one.order, result: result)) }
+            }
+            try writer.closeBooks()
+            return ended
+        }
+        let next = PaymentPosition(flow: last.order.flow, digest: last.order.digest)
+        return WaitingPaymentSweep(ended: ended, next: waiting.count < max(1, limit) ? nil : next)
+    }
+
+    public func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql:
+                    "SELECT flow, digest, bucket, lines, reason, again FROM payments WHERE state = 2 ORDER BY flow LIMIT ?",
+                arguments: [max(0, limit)]
+            ).map { row in
+                let again: Data? = row["again"]
+                return LatePayment(
+                    order: try Self.order(database, row), reason: LateReason(rawValue: row["reason"]) ?? .lost,
+                    again: again.flatMap { FlowID(bytes: $0) })
+            }
+        }
+    }
+
+    public func linkReservation(of order: Order, again flow: FlowID) async throws -> FlowID? {
+        try await write { database, _ in
+            let key: StatementArguments = [Data(order.flow.bytes), Int64(order.digest.rawValue)]
+            try database.execute(
+                sql: "UPDATE payments SET again = ? WHERE again IS NULL AND state = 2 AND flow = ? AND digest = ?",
+                arguments: [Data(flow.bytes)] + key)
+            let again = try Data.fetchOne(
+                database, sql: "SELECT again FROM payments WHERE state = 2 AND flow = ? AND digest = ?",
+                arguments: key)
+            return again.flatMap { FlowID(bytes: $0) }
+        }
+    }
+
+    public func endReservingAgain(_ order: Order, reserved: Bool) async throws {
+        try await write { database, writer in
+            let key: StatementArguments = [Data(order.flow.bytes), Int64(order.digest.rawValue)]
+            if reserved {
+                try database.execute(
+                    sql: "UPDATE payments SET state = 3 WHERE state = 2 AND flow = ? AND digest = ?", arguments: key)
+                return
+            }
+            let reason = try Int64.fetchOne(
+                database, sql: "DELETE FROM payments WHERE state = 2 AND flow = ? AND digest = ? RETURNING reason",
+                arguments: key)
+            guard let reason else { return }
+            try writer.openBooks()
+            try writer.refund(order, LateReason(rawValue: reason) ?? .lost, isPaid: true)
+            try writer.closeBooks()
+        }
+    }
+
+    // MARK: Refunds
+
+    public func refunds(limit: Int) async throws -> [Refund] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT number, flow, digest, units, reason, paid, at, settledAt FROM refunds
+                    ORDER BY number DESC LIMIT ?
+                    """, arguments: [max(0, limit)]
+            ).map { row in
+                let flow: Data = row[1]
+                let digest: Int64 = row[2]
+                return Refund(
+                    number: row[0], flow: FlowID(bytes: flow) ?? FlowID(high: 0, low: 0),
+                    digest: OrderDigest(rawValue: UInt64(bitPattern: digest)), units: row[3],
+                    reason: LateReason(rawValue: row[4]) ?? .lost, isPaid: row[5], atMilliseconds: row[6],
+                    settledAtMilliseconds: row[7])
+            }
+        }
+    }
+
+    public func settleRefund(_ number: Int64) async throws -> Bool {
+        try await write { database, writer in
+            try database.execute(
+                sql: "UPDATE refunds SET settledAt = ? WHERE number = ? AND settledAt IS NULL",
+                arguments: [writer.now(), number])
+            return database.changesCount == 1
+        }
+    }
+
+    public func paymentTotals() async throws -> PaymentTotals {
+        try await read { database in
+            var totals = PaymentTotals()
+            for row in try Row.fetchAll(database, sql: "SELECT state, COUNT(*) FROM payments GROUP BY state") {
+                switch PaymentState(rawValue: row[0]) {
+                case .waiting: totals.waiting = row[1]
+                case .reservingAgain: totals.reservingAgain = row[1]
+                case .reservedAgain: totals.reservedAgain = row[1]
+                case nil: break
+                }
+            }
+            let refunds = try Row.fetchOne(
+                database, sql: "SELECT COUNT(*), COUNT(settledAt), TOTAL(units) FROM refunds")
+            if let refunds {
+                let (all, settled): (Int64, Int64) = (refunds[0], refunds[1])
+                let units: Double = refunds[2]
+                totals.refundsPending = all - settled
+                totals.refundsSettled = settled
+                totals.refundUnits = Int64(units)
+            }
+            return totals
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import GRDB
+public import Inventory
+
+/// Orders over several buckets, as the port shows them.
+extension SQLiteOrderStore {
+    public func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
+        if orders.isEmpty { return [] }
+        return try await write { _, writer in
+            try writer.openBooks()
+            let results = try orders.map { try writer.undo($0) }
+            try writer.closeBooks()
+            return results
+        }
+    }
+
+    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
+        let latest =
+            Int64(clock.unixMilliseconds) - age.components.seconds * 1_000
+            - age.components.attoseconds / 1_000_000_000_000_000
+        return try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT flow, groups, since FROM wideOrders INDEXED BY halfDoneOrders
+                    WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
+                    """, arguments: [latest, max(0, limit)]
+            ).compactMap { row in
+                guard let wide = Self.wide(flow: row[0], groups: row[1]) else { return nil }
+                var arrived: Set<BucketNumber> = []
+                for group in wide.groups {
+                    let flow: Data = row[0]
+                    let isThere = try Bool.fetchOne(
+                        database, sql: "SELECT EXISTS (SELECT 1 FROM parts WHERE bucket = ? AND flow = ?)",
+                        arguments: [group.bucket.rawValue, flow])
+                    if isThere == true { arrived.insert(group.bucket) }
+                }
+                return HalfDoneOrder(order: wide, arrived: arrived, sinceMilliseconds: row[2])
+            }
+        }
+    }
+
+    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
+        if ends.isEmpty { return }
+        try await write { _, writer in
+            for end in ends { try writer.end(end.order, at: end.id) }
+        }
+    }
+
+    /// The group of a wide order that a give-back's key names; `nil` if it names none.
+    static func group(_ database: Database, flow: Data, bucket: Int32, key: Int64) throws -> Order? {
+        guard key >> 36 != 0 else { return nil }
+        return try group(database, flow: flow, bucket: bucket, digest: key & (1 << 36 - 1))
+    }
+
+    /// The group of a wide order in `bucket`; `nil` if flow and digest are none's.
+    static func group(_ database: Database, flow: Data, bucket: Int32, digest: Int64) throws -> Order? {
+        let groups = try Data.fetchOne(
+            database, sql: "SELECT groups FROM wideOrders WHERE flow = ? AND digest = ?",
+            arguments: [flow, digest])
+        return groups.flatMap { wide(flow: flow, groups: $0)?.order(in: BucketNumber(rawValue: bucket)) }
+    }
+
+    static func wide(flow: Data, groups: Data) -> WideOrder? {
+        var position = 0
+        guard let flow = FlowID(bytes: flow) else { return nil }
+        return WideOrder.read(flow: flow, Array(groups), at: &position)
+    }
+}

@@ -1,0 +1,239 @@
+import Checker
+import Deduction
+import Inventory
+import Operations
+import OrderStore
+import Synchronization
+
+/// The buyers of a world, each with one order and a way of their own: who asks twice, who gives up and cancels, who cancels
+/// before the order arrives, who uses a flow for another order, who pays, whose payment fails.
+struct Crowd: Sendable {
+    /// After how many unheard or unknown answers a buyer gives up and cancels.
+    static let attemptsMax = 6
+    /// A payment for an order that SQL does not know yet is tried this often.
+    static let paymentsMax = 60
+
+    let executor: SimulationExecutor
+    let recorder: Recorder
+    let catalogue: Catalogue
+    let scenario: Scenario
+    /// Processes that can be asked just now.
+    let parties: @Sendable () -> [SimulatedProcess]
+
+    /// One buyer's whole visit.
+    func visit(_ number: Int) async {
+        var random = SeededRandom(seed: scenario.seed, stream: 1_000 + UInt64(number))
+        await sleep(random.duration(.zero, scenario.rush))
+        let order = makeOrder(number, &random)
+        let asker = recorder.asker()
+        switch random.unit() {
+        case ..<0.70: await buy(order, asker, &random)
+        case ..<0.80: await buyTwice(order, asker, &random)
+        case ..<0.86: await cancelFirst(order, asker, &random)
+        case ..<0.92: await reuseFlow(order, asker, &random)
+        default: await changeMind(order, asker, &random)
+        }
+    }
+
+    // MARK: Ways of buying
+
+    private func buy(_ order: Order, _ asker: Int, isRetry: Bool = false, _ random: inout SeededRandom) async {
+        switch await insist(order, asker, isRetry: isRetry, &random) {
+        case .done:
+            await sleep(random.duration(.zero, .milliseconds(1_500)))
+            await pay(order, succeeds: random.chance(0.75), asker, &random)
+        case .refused: return
+        case .unknown: await cancel(order, asker, &random)
+        }
+    }
+
+    /// A double click: the same order under the same flow, at once, at one engine or at several.
+    private func buyTwice(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
+        let party = random.chance(0.6) ? await somebody(&random) : nil
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<random.pick(2...4) {
+                let seed = random.next()
+                group.addTask {
+                    var random = SeededRandom(seed: seed)
+                    _ = await attempt(order, isRetry: false, recorder.asker(), at: party, &random)
+                }
+            }
+        }
+        // Whoever heard what: a third look tells.
+        await buy(order, asker, isRetry: true, &random)
+    }
+
+    /// The cancellation overtakes the order.
+    private func cancelFirst(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
+        let other = recorder.asker()
+        let (first, second) = (random.next(), random.next())
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var random = SeededRandom(seed: first)
+                await cancel(order, other, &random)
+            }
+            group.addTask {
+                var random = SeededRandom(seed: second)
+                await sleep(random.duration(.zero, .milliseconds(20)))
+                _ = await insist(order, asker, &random)
+            }
+        }
+    }
+
+    /// Another order under a flow that is taken: it must hear `conflict`, whoever was first.
+    private func reuseFlow(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
+        let outcome = await insist(order, asker, &random)
+        let line = order.lines[0]
+        let other = Order(
+            trustedFlow: order.flow, bucket: order.bucket,
+            sortedLines: [OrderLine(sku: line.sku, quantity: line.quantity + 1)])
+        if case .done = outcome {
+            _ = await attempt(other, isRetry: false, recorder.asker(), &random)
+            await pay(order, succeeds: true, asker, &random)
+        } else if case .unknown = outcome {
+            await cancel(order, asker, &random)
+        }
+    }
+
+    /// Bought, and then returned before it was paid for.
+    private func changeMind(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
+        if case .refused = await insist(order, asker, &random) { return }
+        await sleep(random.duration(.zero, .milliseconds(300)))
+        await cancel(order, asker, &random)
+    }
+
+    // MARK: Asking
+
+    /// Asks until there is an answer, or too often.
+    private func insist(
+        _ order: Order, _ asker: Int, isRetry wasAsked: Bool = false, _ random: inout SeededRandom
+    ) async -> DeductionOutcome {
+        var isRetry = wasAsked
+        for _ in 0..<Self.attemptsMax {
+            let outcome = await attempt(order, isRetry: isRetry, asker, &random)
+            switch outcome {
+            case .done: return outcome
+            case .refused(.fenced), .refused(.unreachable), .refused(.halted), .refused(.overloaded),
+                .refused(.notLoaded):
+                // Surely not done: perhaps the door opens in a moment.
+                guard random.chance(0.6) else { return outcome }
+            case .refused: return outcome
+            case .unknown: isRetry = true
+            }
+            await sleep(random.duration(.milliseconds(10), .milliseconds(400)))
+        }
+        return isRetry ? .unknown(.replyLost) : .refused(.unreachable)
+    }
+
+    /// One question to one engine. Who hears nothing in time, or whose engine dies, knows nothing; the engine may go on.
+    private func attempt(
+        _ order: Order, isRetry: Bool, _ asker: Int, at wanted: SimulatedProcess? = nil, _ random: inout SeededRandom
+    ) async -> DeductionOutcome {
+        let party: SimulatedProcess
+        if let wanted { party = wanted } else { party = await somebody(&random) }
+        let patience = random.chance(0.3) ? random.duration(.milliseconds(100), .seconds(2)) : .seconds(8)
+        recorder.add(.asking(order.flow, order.lines, at: recorder.at, process: asker, isRetry: isRetry))
+        let outcome = await party.ask(patience: patience) { service in
+            await service.engine.deduct(order, isRetry: isRetry)
+        }
+        guard let outcome else {
+            recorder.add(asker, .deduct, .info, flow: order.flow, answer: "notHeard")
+            return .unknown(.replyLost)
+        }
+        recorder.add(.heard(outcome, order.flow, at: recorder.at, process: asker))
+        return outcome
+    }
+
+    private func pay(_ order: Order, succeeds: Bool, _ asker: Int, _ random: inout SeededRandom) async {
+        for attempt in 1... {
+            let party = await somebody(&random)
+            recorder.add(asker, .pay, .invoke, flow: order.flow, lines: order.lines, flag: succeeds)
+            let results = await party.ask(patience: .seconds(8)) { service in
+                await service.engine.record([Payment(order: order, succeeded: succeeds)])
+            }
+            guard let results, let result = results?.first else {
+                recorder.add(asker, .pay, .info, flow: order.flow)
+                await sleep(random.duration(.milliseconds(10), .milliseconds(300)))
+                continue
+            }
+            switch result {
+            case .confirmed, .already(sold: true):
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.confirmed)
+                return
+            case .cancelled, .already(sold: false):
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
+                return
+            case .absent:
+                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "absent")
+                guard attempt < Self.paymentsMax else { return }
+                await sleep(.milliseconds(200))
+            }
+        }
+    }
+
+    /// Cancels until it was answered: before that a "no" is not final.
+    private func cancel(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
+        while true {
+            let party = await somebody(&random)
+            recorder.add(asker, .cancel, .invoke, flow: order.flow, lines: order.lines)
+            let outcome = await party.ask(patience: .seconds(8)) { await $0.engine.cancel(order) }
+            switch outcome {
+            case .cancelled?:
+                recorder.add(asker, .cancel, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
+                return
+            case .sold?:
+                recorder.add(asker, .cancel, .fail, flow: order.flow, answer: HistoryEvent.Answer.sold)
+                return
+            case .conflict?:
+                recorder.add(asker, .cancel, .fail, flow: order.flow, answer: HistoryEvent.Answer.conflict)
+                return
+            case .unknown?, nil:
+                recorder.add(asker, .cancel, .info, flow: order.flow)
+                await sleep(random.duration(.milliseconds(20), .milliseconds(400)))
+            }
+        }
+    }
+
+    /// Buys one unit when all is calm.
+    func probe(_ entry: CatalogueEntry, _ number: Int) async {
+        var random = SeededRandom(seed: scenario.seed, stream: 900 + UInt64(number))
+        let flow = FlowID(
+            high: executor.unixMilliseconds << 16 | 0x7000 | 0x800 | UInt64(number & 0x7ff),
+            low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
+        let order = Order(
+            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)])
+        let asker = recorder.asker()
+        if case .unknown = await insist(order, asker, &random) { await cancel(order, asker, &random) }
+    }
+
+    private func somebody(_ random: inout SeededRandom) async -> SimulatedProcess {
+        while true {
+            let parties = parties()
+            if !parties.isEmpty { return random.element(parties) }
+            await sleep(.milliseconds(50))
+        }
+    }
+
+    private func sleep(_ duration: Duration) async { try? await executor.sleep(until: executor.now + duration) }
+
+    // MARK: Orders
+
+    private func makeOrder(_ number: Int, _ random: inout SeededRandom) -> Order {
+        // The first SKU is the one that everybody wants.
+        let entries = catalogue.entries
+        let entry = random.chance(0.45) ? entries[0] : random.element(entries)
+        var lines = [OrderLine(sku: entry.number, quantity: quantity(&random))]
+        if random.chance(0.3), let bucket = catalogue[entry.bucket] {
+            for other in bucket.skus where other != entry.number && random.chance(0.6) {
+                lines.append(OrderLine(sku: other, quantity: quantity(&random)))
+            }
+            lines.sort { $0.sku < $1.sku }
+        }
+        let flow = FlowID(
+            high: executor.unixMilliseconds << 16 | 0x7000 | UInt64(number & 0xfff),
+            low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
+        return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines)
+    }
+
+    private func quantity(_ random: inout SeededRandom) -> Int32 { random.chance(0.75) ? 1 : Int32(random.pick(2...3)) }
+}

@@ -1,0 +1,47 @@
+import Inventory
+
+/// Everything about a world that one seed decides beforehand: how large it is, what is sold, who comes, what goes wrong.
+struct Scenario: Sendable {
+    /// A family of faults that a world may see.
+    enum Trouble: CaseIterable, Sendable {
+        case links, crashes, stops, dataLoss, keyLoss, sql, lineage, replicas, wallClock, meddling
+    }
+
+    let seed: UInt64
+    var durability: Durability
+    var nodes: Int
+    var buckets: Int
+    /// Units allocated to each SKU; SKUs are dealt out to the buckets in turn.
+    var units: [Int64]
+    var processes: Int
+    var buyers: Int
+    /// In which the buyers come.
+    var rush: Duration
+    var troubles: Set<Trouble>
+    /// The mean pause between two faults.
+    var faultPause: Duration
+    /// How often an operator acts.
+    var acts: Int
+
+    init(seed: UInt64, durability: Durability? = nil) {
+        var random = SeededRandom(seed: seed, stream: 1)
+        self.seed = seed
+        self.durability = durability ?? .durable
+        nodes = random.pick(1...3)
+        buckets = random.pick(2...3)
+        let skus = random.pick(buckets...6)
+        units = (0..<skus).map { _ in Int64(random.chance(0.4) ? random.pick(3...12) : random.pick(12...60)) }
+        processes = random.pick(1...3)
+        buyers = random.pick(20...90)
+        rush = random.duration(.milliseconds(400), .seconds(3))
+        // Most worlds see a few kinds of trouble at once: one kind alone has time to show its corners.
+        let all = Trouble.allCases
+        var troubles: Set<Trouble> = []
+        if random.chance(0.95) {
+            for _ in 0..<random.pick(1...4) { troubles.insert(random.element(all)) }
+        }
+        self.troubles = troubles
+        faultPause = random.duration(.milliseconds(60), .milliseconds(600))
+        acts = random.pick(0...4)
+    }
+}

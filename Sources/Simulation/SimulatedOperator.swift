@@ -1,0 +1,98 @@
+import Checker
+import Inventory
+import Operations
+import Reconciliation
+import Synchronization
+
+/// Who restocks, freezes and halts in the middle of it all, and puts everything on sale again at the end.
+struct SimulatedOperator: Sendable {
+    let executor: SimulationExecutor
+    let recorder: Recorder
+    let catalogue: Catalogue
+    let scenario: Scenario
+    let parties: @Sendable () -> [SimulatedProcess]
+
+    func run() async {
+        var random = SeededRandom(seed: scenario.seed, stream: 4)
+        if scenario.troubles.contains(.meddling) {
+            let end = executor.now + scenario.rush
+            while executor.now < end {
+                await sleep(random.duration(.milliseconds(50), .milliseconds(400)))
+                await repair(&random)
+            }
+        }
+        for _ in 0..<scenario.acts {
+            await sleep(random.duration(.milliseconds(20), scenario.rush))
+            let sku = random.element(catalogue.entries).number
+            switch random.unit() {
+            case ..<0.55:
+                let units = Int64(random.pick(1...6))
+                await act(.restock, lines: [OrderLine(sku: sku, quantity: Int32(units))], &random) { service in
+                    await service.control.restock(sku, units: units).succeeded
+                }
+            case ..<0.8:
+                await act(.freeze, &random) { await $0.control.setFrozen(sku, true).succeeded }
+                await sleep(random.duration(.milliseconds(10), .milliseconds(500)))
+                await act(.thaw, &random) { await $0.control.setFrozen(sku, false).succeeded }
+            default:
+                await act(.halt, &random) { await $0.control.halt().succeeded }
+                await sleep(random.duration(.milliseconds(10), .milliseconds(500)))
+                await act(.open, &random) { await $0.control.open().succeeded }
+            }
+        }
+    }
+
+    /// Mends what two comparisons agree on, as `reconcile --repair` does.
+    private func repair(_ random: inout SeededRandom) async {
+        await act(.repair, &random) { service in
+            let first = await service.compare(ledgers: true)
+            let second = await service.compare(ledgers: true)
+            let plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
+            let done = await service.apply(plan)
+            return first.unread.isEmpty && done.repairs.allSatisfy { $0.state != .failed }
+        }
+    }
+
+    /// Somebody's meddling is mended once nobody meddles any more.
+    func repairAll() async {
+        var random = SeededRandom(seed: scenario.seed, stream: 6)
+        for _ in 0..<3 {
+            await sleep(.milliseconds(300))
+            await repair(&random)
+        }
+    }
+
+    /// Everything is on sale again: whatever of the acts before had failed.
+    func end() async {
+        guard scenario.acts > 0 else { return }
+        var random = SeededRandom(seed: scenario.seed, stream: 5)
+        for entry in catalogue.entries {
+            await act(.thaw, untilDone: true, &random) { await $0.control.setFrozen(entry.number, false).succeeded }
+        }
+        await act(.open, untilDone: true, &random) {
+            let report = await $0.control.open()
+            return report.succeeded || report.sentence.contains("cannot become open")
+        }
+    }
+
+    private func act(
+        _ operation: HistoryEvent.Operation, lines: [OrderLine] = [], untilDone: Bool = false,
+        _ random: inout SeededRandom, _ body: @escaping @Sendable (SaleService) async -> Bool
+    ) async {
+        let asker = recorder.asker()
+        for _ in 0..<200 {
+            let parties = parties()
+            guard !parties.isEmpty else {
+                await sleep(.milliseconds(50))
+                continue
+            }
+            recorder.add(asker, operation, .invoke, lines: lines)
+            let succeeded = await random.element(parties).ask(patience: .seconds(8), body)
+            recorder.add(asker, operation, succeeded == true ? .ok : .info)
+            if succeeded == true || !untilDone { return }
+            await sleep(.milliseconds(100))
+        }
+    }
+
+    private func sleep(_ duration: Duration) async { try? await executor.sleep(until: executor.now + duration) }
+}

@@ -1,0 +1,107 @@
+import Inventory
+import OrderStore
+import Synchronization
+
+/// SQL as one simulated process reaches it: late, refusing, silent after a COMMIT, or not there; and the steps at which the
+/// process may die.
+///
+/// Behind it works the real SQLite store on the world's own thread: a call happens at one instant, somewhere between asking and
+/// hearing.
+struct SimulatedStore: OrderStoreDecorator {
+    let base: any OrderStore
+    let life: ProcessLife
+    let sky: Sky
+
+    private enum Access { case reads, writes }
+
+    private func call<Value>(_ access: Access, _ body: () async throws -> Value) async throws -> Value {
+        guard life.step() else { throw Self.dead(.refused) }
+        await life.wait(until: life.now + sky.storeDelay())
+        guard life.step() else { throw Self.dead(.refused) }
+        let weather = sky.weather
+        if weather.storeIsDown {
+            await life.wait(until: life.now + sky.duration(.milliseconds(1), .milliseconds(300)))
+            throw OrderStoreError(.refused, "the order store is down; try again")
+        }
+        if sky.strikes(weather.storeRefuses) {
+            throw OrderStoreError(.refused, "the order store is locked; try again")
+        }
+        let value = try await body()
+        let isLost = access == .writes && sky.strikes(weather.storeLosesAnswer)
+        guard life.step() else { throw Self.dead(.unknown) }
+        await life.wait(until: life.now + sky.storeDelay())
+        guard life.isAlive else { throw Self.dead(.unknown) }
+        if isLost { throw OrderStoreError(.unknown, "the answer to a COMMIT was lost; nobody knows whether it holds") }
+        return value
+    }
+
+    private static func dead(_ outcome: OrderStoreError.Outcome) -> OrderStoreError {
+        OrderStoreError(outcome, "the process is dead")
+    }
+
+    func sale() async throws -> Sale? { try await call(.reads) { try await base.sale() } }
+    func catalogue() async throws -> Catalogue { try await call(.reads) { try await base.catalogue() } }
+    func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale {
+        try await call(.writes) { try await base.setSaleState(from: from, to: to) }
+    }
+    func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
+        try await call(.writes) { try await base.setFrozen(sku, frozen) }
+    }
+    func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
+        try await call(.writes) { try await base.restock(sku, units: units) }
+    }
+    func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
+        try await call(.writes) { try await base.claimEpoch(bucket: bucket, above: above, by: claimant) }
+    }
+    func fold(bucket: BucketNumber, claim: Epoch) async throws -> BucketFold {
+        try await call(.writes) { try await base.fold(bucket: bucket, claim: claim) }
+    }
+    func reopen(
+        bucket: BucketNumber, claim: Epoch, at id: OutboxID, holding: [HeldSKU]
+    ) async throws -> Bool {
+        try await call(.writes) { try await base.reopen(bucket: bucket, claim: claim, at: id, holding: holding) }
+    }
+    func sellFenced(
+        _ orders: [Order], closing: [BucketNumber: Epoch], by claimant: String
+    ) async throws -> [FencedSaleResult] {
+        try await call(.writes) { try await base.sellFenced(orders, closing: closing, by: claimant) }
+    }
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
+        try await call(.writes) { try await base.endGiveBacks(ends) }
+    }
+    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
+        try await call(.reads) { try await base.halfDone(olderThan: age, limit: limit) }
+    }
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
+        try await call(.writes) { try await base.undo(orders) }
+    }
+    func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
+        try await call(.writes) { try await base.markOpened(bucket: bucket, claim: claim) }
+    }
+    func buckets() async throws -> [BucketRecord] { try await call(.reads) { try await base.buckets() } }
+    func commit(_ batch: CommitBatch) async throws -> CommitResult {
+        try await call(.writes) { try await base.commit(batch) }
+    }
+    func cancel(_ orders: [Order]) async throws -> [CancelResult] {
+        try await call(.writes) { try await base.cancel(orders) }
+    }
+    func pendingGiveBacks(limit: Int) async throws -> [GiveBack] {
+        try await call(.reads) { try await base.pendingGiveBacks(limit: limit) }
+    }
+    func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
+        try await call(.reads) { try await base.pendingGiveBacks(bucket: bucket, limit: limit) }
+    }
+    func pendingRestocks() async throws -> [Restock] { try await call(.reads) { try await base.pendingRestocks() } }
+    func absent(_ flows: [FlowID]) async throws -> [FlowID] { try await call(.reads) { try await base.absent(flows) } }
+    func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
+        try await call(.reads) { try await base.foldForCut(bucket: bucket, through: id) }
+    }
+    func skuCounters() async throws -> [SKUCounters] { try await call(.reads) { try await base.skuCounters() } }
+    func orderTotals() async throws -> OrderTotals { try await call(.reads) { try await base.orderTotals() } }
+    func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
+        try await call(.reads) { try await base.ledgerPage(sku: sku, after: after, limit: limit) }
+    }
+    func audit(_ entry: AuditEntry) async throws { try await call(.writes) { try await base.audit(entry) } }
+    /// The books outlive the process.
+    func close() async {}
+}

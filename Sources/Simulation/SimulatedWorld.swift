@@ -1,0 +1,273 @@
+public import Checker
+import Deduction
+import Foundation
+import Inventory
+import Operations
+import OrderStore
+import Reconciliation
+import Redis
+import Synchronization
+
+/// One seed's world from its beginning to its judgement: servers, processes, buyers, an operator, faults, healing, the end.
+final class SimulatedWorld: Sendable {
+    /// Jobs and timers of one world; beyond it somebody runs in circles.
+    static let stepsMax = 4_000_000
+    /// How long the world waits for agreeing books after healing before it leaves the judgement to the checker.
+    static let settleMax = Duration.seconds(25)
+    /// How long buyers may take to come to an end after healing.
+    static let patienceMax = Duration.seconds(120)
+
+    let scenario: Scenario
+    let plant: Plant
+    let executor: SimulationExecutor
+    let recorder: Recorder
+    let sky: Sky
+    let nodes: [SimulatedNode]
+    let path: String
+    let books: any OrderStore
+
+    private struct State {
+        var processes: [Int: SimulatedProcess] = [:]
+        var isOver = false
+        var comparisons: [FinalState.Comparison] = []
+        var buyersLeft = 0
+        var failure: String?
+    }
+    private let state = Mutex(State())
+
+    /// - Parameter path: where the order store's file is made; nothing stands there.
+    init(scenario: Scenario, plant: Plant?, path: String) throws {
+        var scenario = scenario
+        let plant = plant ?? .nothing
+        plant.scenario(&scenario)
+        self.scenario = scenario
+        self.plant = plant
+        self.path = path
+        let executor = SimulationExecutor(seed: scenario.seed)
+        self.executor = executor
+        recorder = Recorder(executor: executor)
+        sky = Sky(random: SeededRandom(seed: scenario.seed, stream: 3))
+        nodes = (0..<scenario.nodes).map {
+            SimulatedNode(number: $0, random: SeededRandom(seed: scenario.seed, stream: 10 + UInt64($0)))
+        }
+        let clock = ProcessLife(name: "books", executor: executor).clock
+        books = try SQLiteOrderStore.open(path: path, clock: clock, blocksCaller: true)
+    }
+
+    func run() -> WorldReport {
+        let ending = executor.run(stepsMax: Self.stepsMax) { [self] in
+            do { try await live() } catch { fail("the world could not be run: \(error)") }
+        }
+        switch ending {
+        case .finished: break
+        case .stuck: fail("the world stood still: somebody waits for what never comes")
+        case .tooLong: fail("the world did not end within \(Self.stepsMax) steps")
+        }
+        return report()
+    }
+
+    private func fail(_ why: String) { state.withLock { $0.failure = $0.failure ?? why } }
+
+    // MARK: The course of things
+
+    private func live() async throws {
+        let sale = try await makeSale()
+        await withDiscardingTaskGroup { group in
+            for number in 0..<scenario.processes { group.addTask { [self] in await keepAlive(number) } }
+            await open()
+            let crowd = Crowd(
+                executor: executor, recorder: recorder, catalogue: sale, scenario: scenario,
+                parties: { [self] in parties })
+            state.withLock { $0.buyersLeft = scenario.buyers }
+            for buyer in 0..<scenario.buyers {
+                group.addTask { [self] in
+                    await crowd.visit(buyer)
+                    state.withLock { $0.buyersLeft -= 1 }
+                }
+            }
+            let theOperator = SimulatedOperator(
+                executor: executor, recorder: recorder, catalogue: sale, scenario: scenario,
+                parties: { [self] in parties })
+            await withDiscardingTaskGroup { troubles in
+                troubles.addTask { [self] in await nemesis(sale).run(until: executor.now + scenario.rush) }
+                troubles.addTask { await theOperator.run() }
+            }
+            heal()
+            await theOperator.end()
+            if scenario.troubles.contains(.meddling) { await theOperator.repairAll() }
+            await buyersLeave()
+            await settle()
+            await probe(crowd)
+            await settle()
+            state.withLock { $0.isOver = true }
+            for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) { process.value.life.kill() }
+        }
+        await books.close()
+    }
+
+    private func makeSale() async throws -> Catalogue {
+        _ = try await books.createSale(
+            SaleDraft(
+                name: "simulated", durability: scenario.durability,
+                skus: scenario.units.enumerated().map { position, units in
+                    .init(
+                        sku: "sku\(position + 1)", name: "SKU \(position + 1)",
+                        tag: "t\(position % scenario.buckets + 1)", allocated: units)
+                }))
+        _ = try await books.setSaleState(from: [.warmed], to: .open)
+        return try await books.catalogue()
+    }
+
+    /// Loads every bucket.
+    private func open() async {
+        while true {
+            if let party = parties.first {
+                let loaded: Bool? = await party.ask(patience: .seconds(20)) { service in
+                    do {
+                        _ = try await service.warm()
+                        return true
+                    } catch { return false }
+                }
+                if loaded == true { return }
+            }
+            await sleep(.milliseconds(20))
+        }
+    }
+
+    /// One place where a process runs, and runs again after each death.
+    private func keepAlive(_ place: Int) async {
+        var random = SeededRandom(seed: scenario.seed, stream: 100 + UInt64(place))
+        var life = 0
+        while !state.withLock({ $0.isOver }) {
+            life += 1
+            let process = makeProcess(place, life)
+            state.withLock { $0.processes[place] = process }
+            await process.run()
+            await sleep(random.duration(.milliseconds(20), .milliseconds(900)))
+        }
+    }
+
+    private func makeProcess(_ place: Int, _ number: Int) -> SimulatedProcess {
+        let life = ProcessLife(name: "p\(place + 1).\(number)", executor: executor)
+        let links = SimulatedRedis(life: life, nodes: nodes, sky: sky, alter: plant.script)
+        var options = SaleService.Options()
+        options.worker.interval = .milliseconds(40)
+        options.worker.trimInterval = .milliseconds(200)
+        options.comparePeriod = .seconds(1)
+        let ports = plant.ports((links, SimulatedStore(base: books, life: life, sky: sky)))
+        return SimulatedProcess(
+            number: place, life: life, links: links, redis: ports.redis, store: ports.store, options: options)
+    }
+
+    /// Processes that live, in order.
+    private var parties: [SimulatedProcess] {
+        let all = state.withLock { $0.processes }
+        return all.keys.sorted().compactMap { all[$0] }.filter { $0.life.isAlive }
+    }
+
+    private func nemesis(_ catalogue: Catalogue) -> Nemesis {
+        let keys = catalogue.buckets.flatMap { bucket in
+            let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+            return [keys.control, keys.outbox] + keys.stocks + keys.ledgers
+        }
+        return Nemesis(
+            executor: executor, recorder: recorder, scenario: scenario, sky: sky, nodes: nodes, keys: keys,
+            parties: { [self] in parties })
+    }
+
+    private func heal() {
+        sky.change { $0 = Weather() }
+        for node in nodes where !node.isUp { node.comeBack() }
+        for party in parties {
+            party.life.heal()
+            party.links.heal()
+        }
+        let asker = recorder.asker()
+        recorder.add(asker, .heal, .invoke)
+        recorder.add(asker, .heal, .ok)
+    }
+
+    private func buyersLeave() async {
+        let giveUpAt = executor.now + Self.patienceMax
+        while state.withLock({ $0.buyersLeft > 0 }) {
+            guard executor.now < giveUpAt else {
+                return fail("\(state.withLock { $0.buyersLeft }) buyers still had no final answer \(Self.patienceMax) after healing")
+            }
+            await sleep(.milliseconds(100))
+        }
+    }
+
+    /// Waits until the books agree and nothing is on its way.
+    private func settle() async {
+        let giveUpAt = executor.now + Self.settleMax
+        while executor.now < giveUpAt {
+            if let party = parties.first, let comparison = await party.ask(patience: .seconds(10), {
+                await $0.compare(ledgers: true)
+            }) {
+                let isWhole = comparison.unread.isEmpty && comparison.cuts == scenario.buckets
+                state.withLock {
+                    $0.comparisons.append(
+                        .init(
+                            at: recorder.at, driftUnits: comparison.driftUnits, isWhole: isWhole,
+                            detail: comparison.drifts.first?.sentence))
+                }
+                if isWhole, comparison.findings.isEmpty, await nothingPends() { return }
+            }
+            await sleep(.milliseconds(150))
+        }
+    }
+
+    private func nothingPends() async -> Bool {
+        let restocks = try? await books.pendingRestocks()
+        let giveBacks = try? await books.pendingGiveBacks(limit: 1)
+        return restocks?.isEmpty == true && giveBacks?.isEmpty == true
+    }
+
+    /// Buys a unit of everything that is left: "sold out" would be false now.
+    private func probe(_ crowd: Crowd) async {
+        for (number, entry) in crowd.catalogue.entries.enumerated() { await crowd.probe(entry, number) }
+    }
+
+    private func sleep(_ duration: Duration) async { try? await executor.sleep(until: executor.now + duration) }
+
+    // MARK: Judgement
+
+    private func report() -> WorldReport {
+        var final = FinalState()
+        do {
+            final = try FinalStateReader(path: path) { [nodes] slot in
+                nodes[slot * nodes.count / HashSlot.count]
+            }.read()
+        } catch {
+            final.unread.append("the books cannot be read: \(error)")
+        }
+        let (comparisons, failure) = state.withLock { ($0.comparisons, $0.failure) }
+        final.comparisons = comparisons
+        if let failure { final.unread.append(failure) }
+        for index in final.skus.indices {
+            let number = Int(final.skus[index].sku.rawValue) - 1
+            if scenario.units.indices.contains(number) { final.skus[index].allocatedAtStart = scenario.units[number] }
+        }
+        var promise = Promise(scenario.durability)
+        promise.acknowledgedPerSecondMin = nil
+        let history = History(events: recorder.events)
+        return WorldReport(
+            seed: scenario.seed, verdict: Checker.check(history: history, final: final, promise: promise),
+            history: history.events, final: final, faults: sky.faults, steps: executor.steps, trace: executor.trace,
+            virtualTime: executor.start.duration(to: executor.now))
+    }
+}
+
+/// What became of one seed.
+public struct WorldReport: Sendable {
+    public let seed: UInt64
+    public let verdict: Verdict
+    public let history: [HistoryEvent]
+    public let final: FinalState
+    /// Faults that were put in, those of single calls included.
+    public let faults: Int
+    public let steps: Int
+    /// A digest of every choice and event: equal for equal worlds.
+    public let trace: UInt64
+    public let virtualTime: Duration
+}

@@ -1,0 +1,131 @@
+public import ArgumentParser
+import Foundation
+import Inventory
+public import Lab
+
+struct TortureCommand: WorkerCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "torture",
+        abstract: "Break everything around a sale, and check that its promise holds.",
+        discussion: """
+            Engines and workers as processes of their own, real servers and one SQL file; what happens to them is drawn from the
+            seed. A checker that knows only the history and what both stores held in the end says what it found. With --sim
+            all of it runs on one thread against a simulated clock, network and servers, and a seed replays exactly.
+
+            sellout torture --seconds 60 --seed 7
+            sellout torture --seconds 600 --topology cluster --json
+            sellout torture --seconds 30 --durability memory      a control: it must show losses
+            sellout torture --sim --seeds 1000
+            sellout torture --sim --seed 4711 --seeds 1           replay one seed, and write its history
+            sellout torture --sim --plant list                    the bugs that can be put in
+
+            The last line reads: seeds N, faults N, operations N, violations N, unknown N
+            Exit codes: 0 good, 1 found bad, 2 could not run, 3 a check stayed unknown.
+            """)
+
+    @Flag(help: "Simulate: one thread, one clock, one seed a world.")
+    var sim = false
+
+    @Option(help: "How many seeds to simulate.")
+    var seeds = 1_000
+
+    @Option(help: "Put in a bug by its name, or `list` them.")
+    var plant: String?
+
+    @Option(help: "Simulated worlds at once.")
+    var threads: Int = max(1, ProcessInfo.processInfo.activeProcessorCount)
+
+    @Option(help: "How long to torture; each seed gets up to 30 s of it, and time to heal on top.")
+    var seconds: TimeSpan = TimeSpan(seconds: 30)
+
+    @Option(help: "The first seed: it decides workload and faults.")
+    var seed: UInt64 = 1
+
+    @Option(help: "single (one server), replicated (a master and two replicas) or cluster (three masters).")
+    var topology: TortureTopology = .single
+
+    @Option(help: "What yes means, as in demo. Without it: durable; simulated, the seed decides.")
+    var durability: Durability?
+
+    @Option(help: "Leave the histories in this folder.")
+    var history: String?
+
+    @Flag(help: "Keep the files of good seeds too.")
+    var keepAll = false
+
+    @Flag(help: "Print one JSON object before the last line.")
+    var json = false
+
+    func validate() throws {
+        guard (1...100_000_000).contains(seeds) else { throw ValidationError("--seeds \(seeds): use 1 to 100000000") }
+        guard (1...256).contains(threads) else { throw ValidationError("--threads \(threads): use 1 to 256") }
+        guard seconds.seconds >= 5 else { throw ValidationError("--seconds \(seconds.text): use at least 5") }
+    }
+
+    func work() async throws -> Int32 {
+        if sim { return try await SimulatedTortureRun(command: self).run() }
+        let report = try await runProcesses()
+        return Self.tell(report, json: json)
+    }
+
+    private func runProcesses() async throws -> ProcessTorture.Report {
+        var configuration = ProcessTorture.Configuration(
+            executable: try Self.ownPath(), partyArguments: ["torture-party"])
+        configuration.seconds = seconds.seconds
+        configuration.seed = seed
+        configuration.topology = topology
+        configuration.durability = durability ?? .durable
+        configuration.folder = history
+        configuration.keepsAll = keepAll
+        configuration.onProgress = { text in
+            FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
+        }
+        return try await ProcessTorture(configuration).run()
+    }
+
+    /// Findings, where the history is, and the last line. Returns the exit code.
+    static func tell(_ report: ProcessTorture.Report, json: Bool) -> Int32 {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+            if let data = try? encoder.encode(report) { print(String(decoding: data, as: UTF8.self)) }
+        } else {
+            for finding in report.findings { print(PlainText.line(finding)) }
+            if report.losses > 0 {
+                print("\(report.losses) losses that `\(report.durability)` allows after what was done to the servers")
+            }
+            if let path = report.historyPath { print("history: \(PlainText.line(path))") }
+        }
+        print(report.line)
+        return report.exitCode
+    }
+
+    static func ownPath() throws -> String {
+        guard let path = realpath("/proc/self/exe", nil) else {
+            throw TortureError("the program does not find its own file, which it starts engines from")
+        }
+        defer { free(path) }
+        return String(cString: path)
+    }
+}
+
+extension TortureTopology: ExpressibleByArgument {}
+
+/// A part of a tortured sale's service, in a process of its own; started by `torture` and by nobody else.
+struct TorturePartyCommand: WorkerCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "torture-party", abstract: "Serve a tortured sale.", shouldDisplay: false)
+
+    @Option var redis: String
+    @Option var orders: String
+    @Option var socket: String
+    @Option var role: PartyRole
+    @Option var seed: UInt64
+
+    func work() async throws -> Int32 {
+        await PartyServer.run(
+            PartyServer.Configuration(redis: redis, orders: orders, socket: socket, role: role, seed: seed))
+    }
+}
+
+extension PartyRole: ExpressibleByArgument {}
