@@ -13,7 +13,7 @@ import Testing
         "answer, count and remember as the model does", .timeLimit(.minutes(10)),
         arguments: [1, 7, 20_260_728] as [UInt64])
     func walk(seed: UInt64) async throws {
-        try await SaleRig.with(units: [60, 200, 5, 1_000, 0], port: { try await TwinPort($0) }) { rig async throws in
+        try await SaleRig.with(units: [60, 200, 5, 1_000, 0], port: TwinPort.beside) { rig async throws in
             var walk = try await Walk(rig: rig, seed: seed)
             for step in 0..<10_000 {
                 do { try await walk.step(step) } catch {

@@ -14,7 +14,7 @@ struct SaleTests {
         arguments: Durability.allCases)
     func sale(durability: Durability) async throws {
         try await SaleRig.with(
-            units: [300, 40, 5, 1_000], buckets: 2, durability: durability, port: { try await TwinPort($0) }
+            units: [300, 40, 5, 1_000], buckets: 2, durability: durability, port: TwinPort.beside
         ) { rig async throws in
             let twin = try #require(rig.cluster as? TwinPort)
             let engine = try await rig.makeEngine()

@@ -38,6 +38,9 @@ public final class TwinPort: RedisPort {
                     identity: .init(replicationID: fact("master_replid"), runID: fact("run_id")))))
     }
 
+    /// `init`, as `SaleRig.with(port:)` wants it.
+    public static func beside(_ cluster: RedisCluster) async throws -> any RedisPort { try await TwinPort(cluster) }
+
     /// Answers that were compared so far.
     public var compared: Int { state.withLock { $0.compared } }
 
@@ -146,23 +149,34 @@ public final class TwinPort: RedisPort {
             // Not sent, or not answered: nothing to compare. What may have run on one side only shows in what follows.
             return
         }
-        let told = Self.words(real, name, words)
         state.withLock { state in
             state.compared += 1
-            let modelled = Self.words(
-                state.server.answer(words, as: base.url.address), name, words)
-            if told != modelled, state.differences.count < Self.differencesMax {
-                let command = words.prefix(20).map { Self.readable($0.prefix(80)) }.joined(separator: " ")
-                state.differences.append(
-                    "\(command)\n  real:  \(told.prefix(2_000))\n  model: \(modelled.prefix(2_000))")
-            }
+            let modelled = state.server.answer(words, as: base.url.address)
+            guard state.differences.count < Self.differencesMax, !Self.same(real, modelled, name, words) else { return }
+            let command = words.prefix(20).map { Self.readable($0.prefix(80)) }.joined(separator: " ")
+            state.differences.append(
+                "\(command)\n  real:  \(Self.words(real).prefix(2_000))\n  model: \(Self.words(modelled).prefix(2_000))"
+            )
         }
     }
 
-    private static func words(_ result: Result<RedisReply, RedisError>, _ name: String, _ words: [[UInt8]]) -> String {
+    private static func same(
+        _ real: Result<RedisReply, RedisError>, _ modelled: Result<RedisReply, RedisError>, _ name: String,
+        _ words: [[UInt8]]
+    ) -> Bool {
+        switch (real, modelled) {
+        case (.success(let real), .success(let modelled)):
+            real == modelled || comparable(real, name, words) == comparable(modelled, name, words)
+        case (.failure(let real), .failure(let modelled)):
+            real.outcome == modelled.outcome && real.kind == modelled.kind && real.serverText == modelled.serverText
+        default: false
+        }
+    }
+
+    private static func words(_ result: Result<RedisReply, RedisError>) -> String {
         switch result {
         case .failure(let error): "\(error.outcome) \(error.kind): \(error.serverText ?? error.message)"
-        case .success(let reply): readable(comparable(reply, name, words))
+        case .success(let reply): readable(reply)
         }
     }
 
@@ -170,13 +184,13 @@ public final class TwinPort: RedisPort {
     private static func comparable(_ reply: RedisReply, _ name: String, _ words: [[UInt8]]) -> RedisReply {
         guard case .array(let elements) = reply else { return reply }
         switch name {
-        case "KEYS", "HKEYS", "HVALS": return .array(elements.sorted { readable($0) < readable($1) })
+        case "KEYS", "HKEYS", "HVALS": return .array(sorted(elements))
         case "HGETALL": return sortedPairs(elements)
         case "SCAN", "HSCAN":
             guard elements.count == 2, elements[0].string == "0", words[name == "SCAN" ? 1 : 2] == [48],
                 let items = elements[1].array
             else { return .status("a page") }
-            return name == "SCAN" ? .array(items.sorted { readable($0) < readable($1) }) : sortedPairs(items)
+            return name == "SCAN" ? .array(sorted(items)) : sortedPairs(items)
         case "XINFO":
             // The two counts of the radix tree.
             return .array(elements.enumerated().map { $0.offset == 3 || $0.offset == 5 ? .null : $0.element })
@@ -184,9 +198,14 @@ public final class TwinPort: RedisPort {
         }
     }
 
+    private static func sorted(_ elements: [RedisReply]) -> [RedisReply] {
+        elements.sorted { ($0.bytes ?? []).lexicographicallyPrecedes($1.bytes ?? []) }
+    }
+
     private static func sortedPairs(_ elements: [RedisReply]) -> RedisReply {
         let pairs = stride(from: 0, to: elements.count - 1, by: 2).map { (elements[$0], elements[$0 + 1]) }
-        return .array(pairs.sorted { readable($0.0) < readable($1.0) }.flatMap { [$0.0, $0.1] })
+        return .array(
+            pairs.sorted { ($0.0.bytes ?? []).lexicographicallyPrecedes($1.0.bytes ?? []) }.flatMap { [$0.0, $0.1] })
     }
 
     private static func readable(_ reply: RedisReply) -> String {
