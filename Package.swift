@@ -105,7 +105,8 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
-            name: "SaleRig", dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            name: "SaleRig",
+            dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "RedisModel", "Inventory", "Lab"],
             path: "Tests/SaleRig", swiftSettings: strict),
         .testTarget(
             name: "DeductionTests",
@@ -115,7 +116,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RedisModelTests",
-            dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
+            dependencies: [
+                "RedisModel", "Redis", "Reconciliation", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "OperationsTests",
