@@ -114,7 +114,7 @@ extension Checker {
         guard isWhole, final.deadLetters == 0 else { return }
         var reserved: [SKUNumber: Int64] = [:]
         var sold: [SKUNumber: Int64] = [:]
-        for row in final.orders where row.state.holdsUnits {
+        for row in final.orders where row.state.holdsUnits || row.state == .partial {
             for line in row.lines {
                 if row.state == .sold {
                     sold[line.sku, default: 0] += Int64(line.quantity)
@@ -173,7 +173,9 @@ extension Checker {
         let held = sku.redisLedger.filter { !$0.isCancelled && $0.quantity > 0 }
         let inLedger = held.reduce(0) { $0 + $1.quantity }
         if inLedger != taken { differ(nil, "Redis's ledger says \(inLedger) taken; SQL \(taken)") }
-        for entry in held where orders[entry.flow]?.state.holdsUnits != true {
+        for entry in held {
+            let state = orders[entry.flow]?.state
+            guard state?.holdsUnits != true, state != .partial else { continue }
             differ(
                 entry.flow,
                 "Redis's ledger has it taken; SQL \(orders[entry.flow].map { "says \($0.state.rawValue)" } ?? "has no row")"

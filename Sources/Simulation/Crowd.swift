@@ -163,8 +163,14 @@ struct Crowd: Sendable {
             case .cancelled, .already(sold: false):
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
-            case .absent:
-                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "absent")
+            case .refunded:
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.refunded)
+                return
+            case .reservedAgain:
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.reservedAgain)
+                return
+            case .waiting, .reservingAgain:
+                recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
             }
