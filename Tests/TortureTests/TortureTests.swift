@@ -1,14 +1,18 @@
 import Checker
 import Foundation
 import Inventory
-import Lab
 import Testing
+
+@testable import Lab
 
 /// The rig itself: a sale that keeps its promise comes through, one that cannot loses, and one that lies is found.
 @Suite("Torture with real processes", .serialized, .timeLimit(.minutes(5)))
 struct TortureTests {
-    /// Kills a master while SQL is late: seed 2 does so within its first windows.
-    private static let seedWithKills: UInt64 = 2
+    /// The first seed that kills a master within its first two windows.
+    private static let seedWithKill: UInt64 = (1...).first { seed in
+        TorturePlan(seed: seed, seconds: 6, topology: .single, appendsOnly: false).windows.prefix(2)
+            .contains { $0.faults.contains { $0.fault == .masterKill } } && seed % 3 != 0
+    }!
 
     private func torture(
         seconds: Double, seed: UInt64, durability: Durability = .durable, plant: String? = nil
@@ -39,7 +43,7 @@ struct TortureTests {
 
     @Test("sees the losses of a sale that promised only memory, and calls them allowed")
     func memoryLoses() async throws {
-        let report = try await torture(seconds: 12, seed: Self.seedWithKills, durability: .memory)
+        let report = try await torture(seconds: 12, seed: Self.seedWithKill, durability: .memory)
         #expect(report.losses > 0)
         #expect(report.violations == 0, "\(report.findings)")
     }
@@ -50,6 +54,18 @@ struct TortureTests {
         #expect(report.violations > 0)
         #expect(report.firstBadSeed == 1)
         #expect(report.exitCode == 1)
+    }
+
+    @Test("draws one plan from one seed, with faults that its fleet can have", arguments: TortureTopology.allCases)
+    func plans(_ topology: TortureTopology) {
+        var seen: Set<TortureFault> = []
+        for seed in 1...UInt64(40) {
+            let plan = TorturePlan(seed: seed, seconds: 30, topology: topology, appendsOnly: true)
+            let again = TorturePlan(seed: seed, seconds: 30, topology: topology, appendsOnly: true)
+            #expect(plan.windows.map { $0.faults.map(\.fault) } == again.windows.map { $0.faults.map(\.fault) })
+            seen.formUnion(plan.windows.flatMap { $0.faults.map(\.fault) })
+        }
+        #expect(seen == Set(TortureFault.allCases.filter { $0.isPossible(topology, appendsOnly: true) }))
     }
 
     // MARK: The program
