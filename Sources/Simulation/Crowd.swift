@@ -38,10 +38,14 @@ struct Crowd: Sendable {
     // MARK: Ways of buying
 
     private func buy(_ order: Order, _ asker: Int, isRetry: Bool = false, _ random: inout SeededRandom) async {
+        let start = executor.now
         switch await insist(order, asker, isRetry: isRetry, &random) {
         case .done:
+            let isSimple = !isRetry && executor.now - start < .milliseconds(20)
             await sleep(random.duration(.zero, .milliseconds(1_500)))
-            await pay(order, succeeds: random.chance(0.75), asker, &random)
+            let succeeds = random.chance(0.75)
+            await pay(order, succeeds: succeeds, asker, &random)
+            if succeeds, isSimple { recorder.notePaid(order.flow) }
         case .refused: return
         case .unknown: await cancel(order, asker, &random)
         }
@@ -163,16 +167,14 @@ struct Crowd: Sendable {
             case .cancelled, .already(sold: false):
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
-            case .refunded:
-                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.refunded)
-                return
-            case .reservedAgain:
-                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.reservedAgain)
-                return
-            case .waiting, .reservingAgain:
+            case .waiting:
+                // Kept in SQL until its order comes, or until it cannot come any more.
                 recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
+            case .refunded, .reservingAgain, .reservedAgain:
+                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "late")
+                return
             }
         }
     }

@@ -88,11 +88,13 @@ struct Nemesis: Sendable {
                 await sleep(time)
             }
         case .meddling:
-            let ledgers = keys.filter { $0.starts(with: Array("sx_".utf8)) }
-            let key = random.element(ledgers)
-            let dice = random.next()
-            await fault(Promise.Fault.keyLoss, asker, "an entry of \(String(decoding: key, as: UTF8.self))") {
-                for node in nodes { node.loseField(of: key, dice: dice) }
+            let paid = recorder.paid
+            guard !paid.isEmpty else { return }
+            let flow = random.element(paid)
+            await fault(Promise.Fault.keyLoss, asker, "\(flow) in all ledgers") {
+                for key in keys where key.starts(with: Array("sx_".utf8)) {
+                    for node in nodes { node.lose(flow.bytes, of: key) }
+                }
             }
         case .wallClock:
             guard !parties.isEmpty else { return }

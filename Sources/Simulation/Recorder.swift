@@ -7,6 +7,7 @@ final class Recorder: Sendable {
     private struct State {
         var events: [HistoryEvent] = []
         var nextProcess = 1
+        var paid: [FlowID] = []
     }
     private let executor: SimulationExecutor
     private let state = Mutex(State())
@@ -44,6 +45,10 @@ final class Recorder: Sendable {
                 at: at, process: process, operation, kind, flow: flow, lines: lines, flag: flag, answer: answer,
                 subject: subject, detail: detail))
     }
+
+    /// Remembers an order that is paid for and about which nothing is on its way any more.
+    func notePaid(_ flow: FlowID) { state.withLock { $0.paid.append(flow) } }
+    var paid: [FlowID] { state.withLock { $0.paid } }
 
     var events: [HistoryEvent] { state.withLock { $0.events } }
 }

@@ -101,12 +101,8 @@ final class SimulatedNode: @unchecked Sendable {
     /// A key is deleted, or evicted.
     func lose(_ key: [UInt8]) { _ = server.execute([Array("DEL".utf8), key]) }
 
-    /// Somebody takes one flow out of a ledger.
-    func loseField(of key: [UInt8], dice: UInt64) {
-        let fields = (server.execute([Array("HKEYS".utf8), key]).array ?? []).compactMap(\.bytes).filter { $0.count == 16 }
-        guard !fields.isEmpty else { return }
-        _ = server.execute([Array("HDEL".utf8), key, fields[Int(dice % UInt64(fields.count))]])
-    }
+    /// Somebody takes a field out of a hash.
+    func lose(_ field: [UInt8], of key: [UInt8]) { _ = server.execute([Array("HDEL".utf8), key, field]) }
 
     /// Reads for the final state, past all links.
     func read(_ words: [UInt8]...) -> RedisReply { server.execute(words) }

@@ -22,6 +22,10 @@ public struct SimulatedTorture: Sendable {
         /// The lowest seed with a violation; without any, the lowest with an unknown.
         public var firstBadSeed: UInt64?
         public var seconds = 0.0
+        /// Jobs and timers of all worlds.
+        public var steps = 0
+        /// The digests of all worlds, mixed in a way that does not depend on their order.
+        public var trace: UInt64 = 0
     }
 
     /// Seeds whose findings are kept.
@@ -116,6 +120,8 @@ extension SimulatedTorture.Summary {
         violations += report.verdict.violationCount
         unknown += report.verdict.unknown.count
         losses += report.verdict.lossCount
+        steps += report.steps
+        trace &+= report.trace &* (report.seed | 1)
         guard let finding = report.verdict.violations.first ?? report.verdict.unknown.first else { return }
         let isViolation = !report.verdict.violations.isEmpty
         if isViolation || violations == 0 { firstBadSeed = min(firstBadSeed ?? .max, report.seed) }

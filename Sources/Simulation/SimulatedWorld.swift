@@ -11,7 +11,7 @@ import Synchronization
 /// One seed's world from its beginning to its judgement: servers, processes, buyers, an operator, faults, healing, the end.
 final class SimulatedWorld: Sendable {
     /// Jobs and timers of one world; beyond it somebody runs in circles.
-    static let stepsMax = 4_000_000
+    static let stepsMax = 1_000_000
     /// How long the world waits for agreeing books after healing before it leaves the judgement to the checker.
     static let settleMax = Duration.seconds(25)
     /// How long buyers may take to come to an end after healing.

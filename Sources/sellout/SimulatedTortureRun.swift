@@ -82,6 +82,7 @@ struct SimulatedTortureRun: Sendable {
             ("seeds", "\(summary.seeds)"), ("faults", "\(summary.faults)"), ("operations", "\(summary.operations)"),
             ("acknowledgedOrders", "\(summary.acknowledged)"), ("violations", "\(summary.violations)"),
             ("unknown", "\(summary.unknown)"), ("lostOrders", "\(summary.losses)"),
+            ("steps", "\(summary.steps)"), ("trace", "\"\(String(summary.trace, radix: 16))\""),
             ("durationSeconds", "\((summary.seconds * 10).rounded() / 10)"),
         ]
         fields.append(("firstBadSeed", summary.firstBadSeed.map { "\($0)" } ?? "null"))
