@@ -84,9 +84,10 @@ struct PartyDesk: Sendable {
         case .cancelled: "ok cancelled"
         case .already(let sold):
             sold == succeeded ? (sold ? "ok confirmed" : "ok cancelled") : (sold ? "fail sold" : "fail cancelled")
-        // Kept in SQL until its order comes, or until it cannot come any more.
-        case .waiting: "info waiting"
-        case .refunded, .reservingAgain, .reservedAgain: "fail late"
+        // SQL keeps it: whoever asks again hears how it ended.
+        case .waiting, .reservingAgain: "info waiting"
+        case .reservedAgain(let flow): "ok reservedAgain \(flow)"
+        case .refunded: "ok refunded"
         case nil: "info unknown"
         }
     }
