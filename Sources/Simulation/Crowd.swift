@@ -161,16 +161,27 @@ struct Crowd: Sendable {
                 continue
             }
             switch result {
-            case .confirmed, .already(sold: true):
+            case .confirmed:
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.confirmed)
                 return
-            case .cancelled, .already(sold: false):
+            case .cancelled:
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
-            case .absent:
-                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "absent")
+            case .already(let sold):
+                recorder.add(
+                    asker, .pay, sold == succeeds ? .ok : .fail, flow: order.flow,
+                    answer: sold == succeeds
+                        ? (sold ? HistoryEvent.Answer.confirmed : HistoryEvent.Answer.cancelled)
+                        : (sold ? HistoryEvent.Answer.sold : HistoryEvent.Answer.cancelled))
+                return
+            case .waiting:
+                // SQL keeps it until its order comes, or cannot come any more.
+                recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
+            case .reservingAgain, .reservedAgain, .refunded:
+                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "late")
+                return
             }
         }
     }
