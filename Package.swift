@@ -143,7 +143,7 @@ let package = Package(
             name: "EngineTests",
             dependencies: [
                 "EngineHistory", "EngineProcess", "Inventory", "OrderStore", "Deduction", "Reconciliation",
-                "Operations", "Lab", "Redis", "Host",
+                "Operations", "Lab", "Redis", "Host", "SaleRig",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -107,7 +107,10 @@ extension Model {
         }
         guard let node else { return sheet }
         sheet.text = [
-            Span("kill -9 node \(chosen + 1) (\(node.address)); it comes back empty", Style(.bad, attributes: .bold))
+            Span(
+                "kill -9 node \(chosen + 1) (\(node.address)); "
+                    + (permissions.hasReplicas ? "its replica takes over" : "it comes back empty"),
+                Style(.bad, attributes: .bold))
         ]
         sheet.text.append(
             Span(

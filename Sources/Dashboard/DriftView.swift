@@ -12,6 +12,8 @@ extension DriftKind {
         case .lostBucket: "lost bucket"
         case .missingLedgerEntry: "missing ledger entry"
         case .missingRow: "missing SQL row"
+        case .unaccounted: "unaccounted for"
+        case .foreignField: "foreign field"
         case .halfDone: "half-done order"
         case .conflict: "conflict"
         case .deadLetter: "dead letter"

@@ -55,6 +55,9 @@ extension Model {
             ("memory", plain(ledger.redisBytes.map { Formats.bytes($0) } ?? "-")),
             ("give-backs", plain(Formats.count(Double(ledger.pendingGiveBacks)) + " waiting")),
         ]
+        if ledger.archivedOrders > 0 {
+            facts.append(("archived", plain(Formats.count(Double(ledger.archivedOrders)))))
+        }
         return facts
     }
 

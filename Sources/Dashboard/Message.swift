@@ -8,12 +8,17 @@ public struct Permissions: Sendable, Hashable {
     public var canOpenWithBuyers: Bool
     /// The fleet is our own, so a node of it may be killed.
     public var canCrash: Bool
+    /// A replica takes over from a node that is killed.
+    public var hasReplicas: Bool
     /// Nothing that changes anything is bound.
     public var isReadOnly: Bool
 
-    public init(canOpenWithBuyers: Bool = false, canCrash: Bool = false, isReadOnly: Bool = false) {
+    public init(
+        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false
+    ) {
         self.canOpenWithBuyers = canOpenWithBuyers
         self.canCrash = canCrash
+        self.hasReplicas = hasReplicas
         self.isReadOnly = isReadOnly
     }
 }

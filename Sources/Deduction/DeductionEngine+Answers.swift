@@ -110,7 +110,8 @@ extension DeductionEngine {
             case UInt8(ascii: "F"): answerRefused(ticket, .frozen)
             case UInt8(ascii: "C"): answerRefused(ticket, .conflict)
             case UInt8(ascii: "X"): answerRefused(ticket, .cancelled)
-            case UInt8(ascii: "O"): answerRefused(ticket, .tooOld)
+            case UInt8(ascii: "L"): answerRefused(ticket, .limit)
+            case UInt8(ascii: "O"): oldFlows.ask(ticket.order) { [self] in tellTruth($0, to: ticket, lane: lane) }
             default: answerUnknown(ticket, .replyLost)
             }
         }
@@ -140,9 +141,20 @@ extension DeductionEngine {
         if !items.isEmpty { commits.add(items) }
     }
 
+    /// What SQL says of an order that is older than any ledger entry. No lost attempt can run any more, so a "no" is final.
+    private func tellTruth(_ truth: OldFlowDesk.Truth, to ticket: Ticket, lane: Lane) {
+        switch truth {
+        case .recorded(let settlement): deliver(settlement, to: ticket, duplicate: true, lane: lane)
+        case .absent: answerFinally(ticket, .tooOld)
+        case .unanswered: answerUnknown(ticket, .storeFailed)
+        }
+    }
+
     private func settled(_ tickets: [Ticket], result: EntryResult?, epoch: Epoch, lane: Lane) {
         switch result {
         case .settled(let exceptions), .already(let exceptions):
+            // Taken a second time, for the ledger had lost the first: the buyer's yes stands, the bucket is to be rebuilt.
+            if exceptions.values.contains(.committed) { fence(lane, reason: .damaged, seenUnder: epoch) }
             guard !exceptions.isEmpty else {
                 answerDone(tickets, duplicate: false)
                 return

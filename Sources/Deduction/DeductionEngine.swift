@@ -83,6 +83,7 @@ public final class DeductionEngine: Sendable {
     let durability: Durability
     let configuration: Configuration
     let commits: GroupCommit
+    let oldFlows: OldFlowDesk
     /// `nil` unless the sale chose to sell in SQL while fenced.
     let fencedSale: FencedSale?
     let onFence: @Sendable (Fence) -> Void
@@ -110,6 +111,7 @@ public final class DeductionEngine: Sendable {
         self.onFence = onFence
         self.clock = clock
         commits = GroupCommit(store: store, clock: clock)
+        oldFlows = OldFlowDesk(store: store)
         if case .sellInSQL(let rate) = whileFenced, durability == .durable {
             fencedSale = FencedSale(
                 ordersPerSecond: rate, store: store, clock: clock, claimant: "engine, for SQL to sell")
@@ -140,6 +142,7 @@ public final class DeductionEngine: Sendable {
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.commits.run() }
+            group.addTask { await self.oldFlows.run() }
             if let fencedSale = self.fencedSale {
                 group.addTask { await fencedSale.run { self.deliver($1, soldInSQLTo: $0) } }
             }
@@ -147,6 +150,7 @@ public final class DeductionEngine: Sendable {
             group.addTask {
                 await self.watchStoppedLanes()
                 self.commits.stop()
+                self.oldFlows.stop()
             }
         }
         for lane in lanes {

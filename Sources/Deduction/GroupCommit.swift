@@ -11,6 +11,9 @@ public final class GroupCommit: Sendable {
     public static let batchOrdersMax = 8_192
     /// How long a failing batch is tried again.
     public static let retryMax = Duration.seconds(3)
+    /// Pause before the first retry; it doubles with each failure in a row.
+    static let pauseMin = Duration.milliseconds(20)
+    static let pauseMax = Duration.seconds(1)
 
     public enum Item: Sendable {
         case entry(EntrySettlement, orders: Int, done: @Sendable (EntryResult?) -> Void)
@@ -33,6 +36,8 @@ public final class GroupCommit: Sendable {
         /// Nobody commits any more.
         var ended = false
         var lastError: String?
+        /// In a row.
+        var failures = 0
     }
 
     private let store: any OrderStore
@@ -122,12 +127,21 @@ public final class GroupCommit: Sendable {
         while result == nil {
             do {
                 result = try await store.commit(batch)
-                state.withLock { $0.lastError = nil }
+                state.withLock {
+                    $0.lastError = nil
+                    $0.failures = 0
+                }
             } catch {
-                state.withLock { $0.lastError = "\(error)" }
+                let failures = state.withLock { state in
+                    state.lastError = "\(error)"
+                    state.failures += 1
+                    return state.failures
+                }
                 // Cancelled, the pause below would be none: the engine ends, and the outbox keeps what was taken.
                 if clock.now >= giveUpAt || Task.isCancelled { break }
-                try? await clock.sleep(for: .milliseconds(20))
+                try? await clock.sleep(
+                    for: min(
+                        clock.now.duration(to: giveUpAt), Backoff.pause(failures, Self.pauseMin, Self.pauseMax)))
             }
         }
         answer(items, result)

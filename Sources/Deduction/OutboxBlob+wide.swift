@@ -30,7 +30,8 @@ extension OutboxBlob.Reader {
         for _ in 0..<count {
             guard let place = integer(UInt16.self).map(Int.init), let digest = digests[place],
                 orders[place].wide == nil,
-                let wide = WideOrder.read(flow: orders[place].flow, bytes, at: &position), wide.digest == digest,
+                let wide = WideOrder.read(
+                    flow: orders[place].flow, bytes, at: &position, buyer: orders[place].buyer), wide.digest == digest,
                 let order = wide.order(in: orders[place].bucket), order.lines == orders[place].lines
             else { return false }
             orders[place] = order

@@ -5,11 +5,12 @@ public import Inventory
 /// ```
 /// offset  bytes  field
 /// 0       1      version = 1
-/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 7: a section on orders over several
-///                buckets stands at the end
+/// 1       1      kind: 1 deduct · 2 release · 3 restock · 4 freeze · 5 state · 6 repair; bit 6: some order names its buyer;
+///                bit 7: a section on orders over several buckets stands at the end
 /// 2       6      Unix milliseconds at which the call was formed
 /// 8       2      number of orders (kinds 1 and 2), else 0
 /// 10             kinds 1 and 2, for each order: flow 16 · digest 6 · lines 1 · for each line: SKU number 4 · quantity 4
+///                then, with bit 6, for each order: buyer 16, zero for nobody
 ///                kind 3: SKU number 4 · version before 8 · units 8
 ///                kind 4: SKU number 4 · frozen 1
 ///                kind 5: nothing
@@ -30,6 +31,8 @@ public struct OutboxBlob: Sendable, Hashable {
     }
 
     public static let version: UInt8 = 1
+    /// In the kind: the orders are followed by their buyers.
+    static let buyersFlag: UInt8 = 0x40
     public static let headerBytes = 10
     /// Orders in one entry at most: the count is 16 bits, Lua's stack less.
     public static let orderCountMax = 4_096
@@ -80,7 +83,9 @@ public struct OutboxBlob: Sendable, Hashable {
     private static func append(orders: [Order], kind: UInt8, milliseconds: UInt64, to buffer: inout [UInt8]) {
         precondition(orders.count <= orderCountMax)
         buffer.reserveCapacity(headerBytes + orders.count * 31)
-        appendHeader(kind: kind, milliseconds: milliseconds, count: orders.count, to: &buffer)
+        let namesBuyers = orders.contains { $0.buyer != nil }
+        appendHeader(
+            kind: kind | (namesBuyers ? buyersFlag : 0), milliseconds: milliseconds, count: orders.count, to: &buffer)
         for order in orders {
             order.flow.append(to: &buffer)
             order.digest.append(to: &buffer)
@@ -88,6 +93,15 @@ public struct OutboxBlob: Sendable, Hashable {
             for line in order.lines {
                 append(UInt32(bitPattern: line.sku.rawValue), to: &buffer)
                 append(UInt32(bitPattern: line.quantity), to: &buffer)
+            }
+        }
+        if namesBuyers {
+            for order in orders {
+                if let buyer = order.buyer {
+                    buyer.append(to: &buffer)
+                } else {
+                    buffer.append(contentsOf: repeatElement(0, count: 16))
+                }
             }
         }
         appendWideSection(orders, to: &buffer)
@@ -101,21 +115,16 @@ public struct OutboxBlob: Sendable, Hashable {
             let count = reader.integer(UInt16.self)
         else { return nil }
         milliseconds = UInt64(high) << 32 | UInt64(low)
-        let kind = kindAndFlags & ~Self.wideFlag
+        let kind = kindAndFlags & ~(Self.wideFlag | Self.buyersFlag)
         let hasWideSection = kindAndFlags & Self.wideFlag != 0
-        guard !hasWideSection || kind <= 2 else { return nil }
+        let namesBuyers = kindAndFlags & Self.buyersFlag != 0
+        guard kind == kindAndFlags || kind <= 2 else { return nil }
         switch kind {
         case 1, 2:
-            var orders: [Order] = []
-            orders.reserveCapacity(Int(count))
             var digests: [Int: OrderDigest] = [:]
-            for place in 0..<Int(count) {
-                guard let (order, digest) = reader.order(bucket: bucket) else { return nil }
-                // A group's digest covers what the section at the end says.
-                if order.digest != digest { digests[place] = digest }
-                orders.append(order)
-            }
-            guard hasWideSection ? reader.wideSection(&orders, digests) : digests.isEmpty else { return nil }
+            guard var orders = reader.orders(Int(count), bucket: bucket, nameBuyers: namesBuyers, strange: &digests),
+                hasWideSection ? reader.wideSection(&orders, digests) : digests.isEmpty
+            else { return nil }
             payload = kind == 1 ? .deduct(orders) : .release(orders)
         case 3:
             guard let sku = reader.sku(), let version = reader.integer(Int64.self),
@@ -149,18 +158,55 @@ public struct OutboxBlob: Sendable, Hashable {
 
         mutating func sku() -> SKUNumber? { integer(Int32.self).map(SKUNumber.init(rawValue:)) }
 
-        /// The next order, and the digest that stands beside it.
-        mutating func order(bucket: BucketNumber) -> (Order, OrderDigest)? {
-            guard position + 23 <= bytes.count else { return nil }
-            let (high, low) = bytes.withUnsafeBytes {
+        /// An order as it stands in the blob, before its buyer is known.
+        struct PackedOrder {
+            let flow: FlowID
+            let digest: OrderDigest
+            let lines: [OrderLine]
+        }
+
+        /// - Parameter strange: by the orders' places, the digests that lines and buyer do not give: a group's covers what the
+        ///   section at the end says.
+        mutating func orders(
+            _ count: Int, bucket: BucketNumber, nameBuyers: Bool, strange: inout [Int: OrderDigest]
+        ) -> [Order]? {
+            var packed: [PackedOrder] = []
+            packed.reserveCapacity(count)
+            for _ in 0..<count {
+                guard let order = order() else { return nil }
+                packed.append(order)
+            }
+            var orders: [Order] = []
+            orders.reserveCapacity(count)
+            for (place, some) in packed.enumerated() {
+                var buyer: BuyerID?
+                if nameBuyers {
+                    guard let bytes = sixteenBytes() else { return nil }
+                    buyer = BuyerID(high: bytes.high, low: bytes.low)
+                }
+                let order = Order(trustedFlow: some.flow, bucket: bucket, sortedLines: some.lines, buyer: buyer)
+                if order.digest != some.digest { strange[place] = some.digest }
+                orders.append(order)
+            }
+            return orders
+        }
+
+        private mutating func sixteenBytes() -> (high: UInt64, low: UInt64)? {
+            guard position + 16 <= bytes.count else { return nil }
+            defer { position += 16 }
+            return bytes.withUnsafeBytes {
                 (
                     UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)),
                     UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: position + 8, as: UInt64.self))
                 )
             }
-            guard let digest = OrderDigest(bytes: bytes[position + 16..<position + 22]) else { return nil }
-            let lineCount = Int(bytes[position + 22])
-            position += 23
+        }
+
+        private mutating func order() -> PackedOrder? {
+            guard let flow = sixteenBytes(), position + 7 <= bytes.count else { return nil }
+            guard let digest = OrderDigest(bytes: bytes[position..<position + 6]) else { return nil }
+            let lineCount = Int(bytes[position + 6])
+            position += 7
             guard lineCount >= 1, lineCount <= Order.lineCountMax else { return nil }
             var lines: [OrderLine] = []
             lines.reserveCapacity(lineCount)
@@ -168,7 +214,7 @@ public struct OutboxBlob: Sendable, Hashable {
                 guard let sku = sku(), let quantity = integer(Int32.self), quantity >= 1 else { return nil }
                 lines.append(OrderLine(sku: sku, quantity: quantity))
             }
-            return (Order(trustedFlow: FlowID(high: high, low: low), bucket: bucket, sortedLines: lines), digest)
+            return PackedOrder(flow: FlowID(high: flow.high, low: flow.low), digest: digest, lines: lines)
         }
     }
 }

@@ -19,6 +19,8 @@ public final class OutboxWorker: Sendable {
         public var onlyAbandoned = false
         /// Pause between two trims of a bucket.
         public var trimInterval = Duration.seconds(1)
+        /// The longest pause while SQL fails; pauses double from `interval` on.
+        public var failurePauseMax = Duration.seconds(1)
         /// A missing entry is reported after this long.
         public var gapPatience = Duration.seconds(1)
         public init() {}
@@ -35,6 +37,8 @@ public final class OutboxWorker: Sendable {
         public var exceptions: Int64 = 0
         /// What SQL or Redis last said; `nil` while all is well.
         public var lastError: String?
+        /// Looks in a row at which SQL failed.
+        public var failures = 0
     }
 
     private struct Progress {
@@ -81,16 +85,27 @@ public final class OutboxWorker: Sendable {
     /// Drains until cancelled.
     public func run() async {
         var progress: [BucketNumber: Progress] = [:]
+        var known: [BucketRecord] = []
         while !Task.isCancelled {
-            await look(&progress)
-            try? await clock.sleep(for: configuration.interval)
+            await look(&progress, &known)
+            let failures = state.withLock { $0.failures }
+            try? await clock.sleep(
+                for: failures == 0
+                    ? configuration.interval
+                    : Backoff.pause(failures, configuration.interval, configuration.failurePauseMax))
         }
     }
 
-    private func look(_ progress: inout [BucketNumber: Progress]) async {
+    /// - Parameter known: what SQL said last of its buckets.
+    private func look(_ progress: inout [BucketNumber: Progress], _ known: inout [BucketRecord]) async {
         let records: [BucketRecord]
-        do { records = try await store.buckets() } catch {
-            state.withLock { $0.lastError = "\(error)" }
+        do {
+            records = try await store.buckets()
+            known = records
+        } catch {
+            fail(error)
+            // SQL is out, and what waits for it grows older: the outbox says since when.
+            noteOldest(await read(known.filter { $0.state == .open }))
             return
         }
         var wanted: [BucketRecord] = []
@@ -111,15 +126,28 @@ public final class OutboxWorker: Sendable {
         }
         let entries = await read(wanted)
         reportGaps(wanted, entries, &progress)
+        noteOldest(entries)
         guard !entries.isEmpty else {
-            state.withLock { $0.oldestMadeAt = nil }
+            state.withLock {
+                $0.failures = 0
+                $0.lastError = nil
+            }
             return
         }
-        let now = clock.unixMilliseconds
-        if let oldest = entries.compactMap(\.milliseconds).min() {
-            state.withLock { $0.oldestMadeAt = min(oldest, now) }
-        }
         await settle(entries)
+    }
+
+    private func noteOldest(_ entries: [OutboxEntry]) {
+        let now = clock.unixMilliseconds
+        let oldest = entries.compactMap(\.milliseconds).min()
+        state.withLock { $0.oldestMadeAt = oldest.map { min($0, now) } }
+    }
+
+    private func fail(_ error: any Error) {
+        state.withLock {
+            $0.lastError = "\(error)"
+            $0.failures += 1
+        }
     }
 
     /// Reads all buckets at once; the commands travel together.
@@ -162,10 +190,11 @@ public final class OutboxWorker: Sendable {
                 $0.settledEntries += settled
                 $0.exceptions += exceptions
                 $0.lastError = nil
+                $0.failures = 0
             }
         } catch {
             // Nothing is lost: the entries stay in the outbox and are read again.
-            state.withLock { $0.lastError = "\(error)" }
+            fail(error)
         }
     }
 

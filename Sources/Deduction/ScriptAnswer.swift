@@ -126,7 +126,7 @@ public struct BucketCut: Sendable {
         /// `nil`: the key is gone or no integer.
         public let stock: Int64?
         public let control: SKUControl?
-        /// Flows in the ledger, and repair marks.
+        /// Fields of the ledger besides its control: flows, what buyers hold, repair marks.
         public let ledgerEntries: Int64
     }
 
@@ -173,17 +173,19 @@ public struct BucketCut: Sendable {
     }
 }
 
-/// A SKU's control, the ledger field `#`: `allocated version taken frozen n`.
+/// A SKU's control, the ledger field `#`: `allocated version taken frozen n`, and behind it the limit per buyer if there is one.
 public struct SKUControl: Sendable, Hashable {
     public let allocated: Int64
     public let version: Int64
     public let taken: Int64
     public let frozen: Bool
     public let n: Int64
+    /// Units that one buyer may hold; `nil`: any number.
+    public let limitPerBuyer: Int64?
 
     public init?(_ text: String) {
         let parts = text.split(separator: " ")
-        guard parts.count == 5, let allocated = Int64(parts[0]), let version = Int64(parts[1]),
+        guard parts.count == 5 || parts.count == 6, let allocated = Int64(parts[0]), let version = Int64(parts[1]),
             let taken = Int64(parts[2]), parts[3] == "0" || parts[3] == "1", let n = Int64(parts[4])
         else { return nil }
         self.allocated = allocated
@@ -191,5 +193,11 @@ public struct SKUControl: Sendable, Hashable {
         self.taken = taken
         self.frozen = parts[3] == "1"
         self.n = n
+        if parts.count == 6 {
+            guard let limit = Int64(parts[5]) else { return nil }
+            limitPerBuyer = limit
+        } else {
+            limitPerBuyer = nil
+        }
     }
 }

@@ -13,6 +13,7 @@ public struct Scripts: Sendable {
     public let freeze: LoadedScript
     public let state: LoadedScript
     public let repair: LoadedScript
+    public let archive: LoadedScript
     public let cut: LoadedScript
     public let expiring: LoadedScript
     public let standing: LoadedScript
@@ -40,6 +41,8 @@ public struct Scripts: Sendable {
             freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
+            archive: try await load(
+                "archive", guarding(inEveryState) + text(PackageResources.archive_lua), on: cluster),
             cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
             expiring: try await load("expiring", text(PackageResources.expiring_lua), on: cluster),
             standing: try await load("standing", text(PackageResources.standing_lua), on: cluster),

@@ -20,12 +20,17 @@ public struct CatalogueEntry: Hashable, Sendable {
     /// The name that people read; from outside, so never trusted on a screen.
     public let name: String
     public let bucket: BucketNumber
+    /// Units that one buyer may hold; `nil`: any number.
+    public let limitPerBuyer: Int64?
 
-    public init(number: SKUNumber, sku: String, name: String, bucket: BucketNumber) {
+    public init(
+        number: SKUNumber, sku: String, name: String, bucket: BucketNumber, limitPerBuyer: Int64? = nil
+    ) {
         self.number = number
         self.sku = sku
         self.name = name
         self.bucket = bucket
+        self.limitPerBuyer = limitPerBuyer
     }
 }
 

@@ -15,6 +15,11 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     case missingLedgerEntry
     /// In Redis's ledger, its entry settled in SQL, and yet without a row there: somebody took the row away.
     case missingRow
+    /// Taken (or given back) in Redis by entries that SQL settled, and no order there accounts for it: a flow taken twice,
+    /// because somebody removed it from the ledger between.
+    case unaccounted
+    /// A field in a ledger that no script of ours writes.
+    case foreignField
     /// A multi-bucket order of which only some groups were taken.
     case halfDone
     /// The same flow with another payload.
@@ -30,7 +35,7 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     /// Whether a bucket with this kind must be recovered rather than repaired.
     public var needsRecovery: Bool {
         switch self {
-        case .lostBucket, .reusedID, .unbalanced, .overCapacity, .negative: true
+        case .lostBucket, .reusedID, .unbalanced, .overCapacity, .negative, .unaccounted: true
         default: false
         }
     }

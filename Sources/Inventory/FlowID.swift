@@ -42,6 +42,11 @@ public struct FlowID: Hashable, Comparable, Sendable {
     /// Unix milliseconds at which the flow was made.
     public var milliseconds: UInt64 { high >> 16 }
 
+    /// The smallest flow of a moment: what a watermark is. A flow is below it just if its milliseconds are.
+    public static func earliest(atMilliseconds milliseconds: UInt64) -> FlowID {
+        FlowID(high: milliseconds << 16, low: 0)
+    }
+
     @inlinable
     public static func < (left: FlowID, right: FlowID) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low

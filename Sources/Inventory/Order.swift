@@ -21,7 +21,9 @@ public struct Order: Hashable, Sendable {
     public let bucket: BucketNumber
     /// Sorted by SKU, no SKU twice.
     public let lines: [OrderLine]
-    /// A short digest of bucket and lines, of every group's: what tells a retry from another order under the same flow.
+    /// Who buys; a SKU that is limited per buyer is not sold without.
+    public let buyer: BuyerID?
+    /// A short digest of bucket, lines (of every group's) and buyer: what tells a retry from another order under the same flow.
     public let digest: OrderDigest
     /// The whole order of which this is one bucket's group; `nil` for an order within one bucket.
     public let wide: WideOrder?
@@ -30,7 +32,9 @@ public struct Order: Hashable, Sendable {
     ///
     /// - Throws: `OrderError` for no or too many lines, a quantity outside 1 … `quantityMax`, a SKU twice, an unknown SKU, or
     ///   SKUs of more than one bucket.
-    public init(flow: FlowID, lines: [OrderLine], catalogue: Catalogue) throws(OrderError) {
+    public init(
+        flow: FlowID, lines: [OrderLine], catalogue: Catalogue, buyer: BuyerID? = nil
+    ) throws(OrderError) {
         guard !lines.isEmpty else { throw .noLines }
         guard lines.count <= Self.lineCountMax else { throw .tooManyLines(lines.count) }
         let sorted = lines.count == 1 ? lines : lines.sorted { $0.sku < $1.sku }
@@ -46,15 +50,18 @@ public struct Order: Hashable, Sendable {
             previous = line.sku
             bucket = entry.bucket
         }
-        self.init(trustedFlow: flow, bucket: bucket!, sortedLines: sorted)
+        self.init(trustedFlow: flow, bucket: bucket!, sortedLines: sorted, buyer: buyer)
     }
 
     /// An order read back from a store or an outbox entry, where it was checked when it was made.
-    public init(trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine]) {
+    public init(
+        trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine], buyer: BuyerID? = nil
+    ) {
         self.flow = flow
         self.bucket = bucket
         self.lines = lines
-        self.digest = OrderDigest(bucket: bucket, lines: lines)
+        self.buyer = buyer
+        self.digest = OrderDigest(bucket: bucket, lines: lines, buyer: buyer)
         wide = nil
     }
 
@@ -63,6 +70,7 @@ public struct Order: Hashable, Sendable {
         flow = wide.flow
         bucket = wide.groups[group].bucket
         lines = wide.groups[group].lines
+        buyer = wide.buyer
         digest = wide.digest
         self.wide = wide
     }
@@ -94,7 +102,7 @@ public enum OrderError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// 36 bits of FNV-1a over bucket and lines (Fowler, Noll, Vo), written as six characters of URL-safe base 64.
+/// 36 bits of FNV-1a over bucket, lines and buyer (Fowler, Noll, Vo), written as six characters of URL-safe base 64.
 ///
 /// It tells an honest retry from a reused flow; it is no defence against somebody who searches for collisions.
 public struct OrderDigest: Hashable, Sendable {
@@ -103,27 +111,39 @@ public struct OrderDigest: Hashable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue & 0xf_ffff_ffff }
 
-    public init(bucket: BucketNumber, lines: [OrderLine]) {
+    public init(bucket: BucketNumber, lines: [OrderLine], buyer: BuyerID? = nil) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         Self.mix(bucket, lines, into: &hash)
+        Self.mix(buyer, into: &hash)
         self.init(rawValue: hash ^ hash >> 36)
     }
 
     /// Over every group of an order over several buckets. It begins with what no bucket number is, so that no group's bytes read
     /// as another order's.
-    public init(groups: [WideOrder.Group]) {
+    public init(groups: [WideOrder.Group], buyer: BuyerID? = nil) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         Self.mix(UInt32.max, into: &hash)
         for group in groups {
             Self.mix(group.bucket, group.lines, into: &hash)
             Self.mix(UInt32.max, into: &hash)
         }
+        Self.mix(buyer, into: &hash)
         self.init(rawValue: hash ^ hash >> 36)
     }
 
     private static func mix(_ value: UInt32, into hash: inout UInt64) {
         for shift in stride(from: UInt32(0), to: 32, by: 8) {
             hash = (hash ^ UInt64(value >> shift & 0xff)) &* 0x100_0000_01b3
+        }
+    }
+
+    private static func mix(_ buyer: BuyerID?, into hash: inout UInt64) {
+        guard let buyer else { return }
+        // No SKU has this number: a buyer is never read as two lines more.
+        mix(UInt32.max - 1, into: &hash)
+        for half in [buyer.high, buyer.low] {
+            mix(UInt32(truncatingIfNeeded: half >> 32), into: &hash)
+            mix(UInt32(truncatingIfNeeded: half), into: &hash)
         }
     }
 

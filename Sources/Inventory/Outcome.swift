@@ -18,11 +18,13 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
     case conflict
     /// The flow was cancelled, before or after it was taken.
     case cancelled
-    /// Older than the dedupe horizon; SQL has the true answer.
+    /// Older than the dedupe horizon, and SQL has no such order: it was not taken and will not be.
     case tooOld
+    /// The buyer would hold more units than the SKU's limit, or the SKU is limited and the order names no buyer.
+    case limit
     /// The SKU was never loaded.
     case notLoaded
-    /// No capacity in SQL: Redis held more than SQL allocated. The bucket is fenced.
+    /// No capacity in SQL, or beyond the buyer's limit there: Redis allowed more than SQL does. The bucket is fenced.
     case overCapacity
     /// The bucket is fenced and recovering; nothing was taken.
     case fenced

@@ -21,17 +21,20 @@ public final class WideOrder: Sendable, Hashable {
     public let flow: FlowID
     /// At least two, sorted by bucket, no bucket twice.
     public let groups: [Group]
+    /// Who buys; a SKU that is limited per buyer is not sold without.
+    public let buyer: BuyerID?
     public let digest: OrderDigest
 
     /// An order read back from a store or an outbox entry; `nil` for groups that are none of an order over several buckets.
-    public init?(trustedFlow flow: FlowID, sortedGroups groups: [Group]) {
+    public init?(trustedFlow flow: FlowID, sortedGroups groups: [Group], buyer: BuyerID? = nil) {
         let lineCount = groups.reduce(0) { $0 + $1.lines.count }
         guard groups.count >= 2, lineCount <= Order.lineCountMax, groups.allSatisfy({ !$0.lines.isEmpty }),
             zip(groups, groups.dropFirst()).allSatisfy({ $0.bucket < $1.bucket })
         else { return nil }
         self.flow = flow
         self.groups = groups
-        digest = OrderDigest(groups: groups)
+        self.buyer = buyer
+        digest = OrderDigest(groups: groups, buyer: buyer)
     }
 
     /// Each group as an order of its bucket, in the order of `groups`.
@@ -46,7 +49,7 @@ public final class WideOrder: Sendable, Hashable {
     public var home: BucketNumber { groups[0].bucket }
 
     public static func == (left: WideOrder, right: WideOrder) -> Bool {
-        left === right || (left.flow == right.flow && left.groups == right.groups)
+        left === right || (left.flow == right.flow && left.buyer == right.buyer && left.groups == right.groups)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -61,10 +64,10 @@ extension Order {
     ///
     /// - Throws: `OrderError` as `init(flow:lines:catalogue:)`, except `.severalBuckets`.
     public static func across(
-        flow: FlowID, lines: [OrderLine], catalogue: Catalogue
+        flow: FlowID, lines: [OrderLine], catalogue: Catalogue, buyer: BuyerID? = nil
     ) throws(OrderError) -> Order {
         let buckets = Set(lines.compactMap { catalogue[$0.sku]?.bucket })
-        guard buckets.count > 1 else { return try Order(flow: flow, lines: lines, catalogue: catalogue) }
+        guard buckets.count > 1 else { return try Order(flow: flow, lines: lines, catalogue: catalogue, buyer: buyer) }
         guard lines.count <= lineCountMax else { throw .tooManyLines(lines.count) }
         var groups: [WideOrder.Group] = []
         for bucket in buckets.sorted() {
@@ -72,7 +75,7 @@ extension Order {
             let mine = lines.filter { (catalogue[$0.sku]?.bucket ?? buckets.min()!) == bucket }
             groups.append(.init(bucket: bucket, lines: try Order(flow: flow, lines: mine, catalogue: catalogue).lines))
         }
-        return WideOrder(trustedFlow: flow, sortedGroups: groups)!.orders[0]
+        return WideOrder(trustedFlow: flow, sortedGroups: groups, buyer: buyer)!.orders[0]
     }
 
     /// Every group of the order; of one within a bucket, itself.
@@ -108,8 +111,11 @@ extension WideOrder {
         }
     }
 
-    /// Reads groups as `appendGroups` wrote them, and moves `position` behind them; `nil` for anything else.
-    public static func read(flow: FlowID, _ bytes: [UInt8], at position: inout Int) -> WideOrder? {
+    /// Reads groups as `appendGroups` wrote them, and moves `position` behind them; `nil` for anything else. The buyer stands
+    /// elsewhere, wherever groups are kept.
+    public static func read(
+        flow: FlowID, _ bytes: [UInt8], at position: inout Int, buyer: BuyerID? = nil
+    ) -> WideOrder? {
         func byte() -> Int? {
             guard position < bytes.count else { return nil }
             defer { position += 1 }
@@ -133,6 +139,6 @@ extension WideOrder {
             }
             groups.append(Group(bucket: BucketNumber(rawValue: bucket), lines: lines))
         }
-        return WideOrder(trustedFlow: flow, sortedGroups: groups)
+        return WideOrder(trustedFlow: flow, sortedGroups: groups, buyer: buyer)
     }
 }

@@ -11,6 +11,7 @@ public final class SaleService: Sendable {
     public struct Options: Sendable {
         public var engine = DeductionEngine.Configuration()
         public var worker = OutboxWorker.Configuration()
+        public var archive = Archiver.Configuration()
         public var monitor = SaleMonitor.Configuration()
         public var halfDone = HalfDoneFinder.Configuration()
         /// Pause between two comparisons.
@@ -32,6 +33,7 @@ public final class SaleService: Sendable {
     public let store: any OrderStore
     public let engine: DeductionEngine
     public let worker: OutboxWorker
+    public let archiver: Archiver
     /// Ends orders over several buckets that an engine left half done.
     public let halfDone: HalfDoneFinder
     public let supervisor: RecoverySupervisor
@@ -88,6 +90,9 @@ public final class SaleService: Sendable {
         ) { bucket, epoch in
             supervisor.report(bucket, epoch: epoch, reason: .outboxGap)
         }
+        archiver = Archiver(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.archive,
+            clock: clock)
         halfDone = HalfDoneFinder(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: options.halfDone,
             clock: clock)
@@ -143,7 +148,7 @@ public final class SaleService: Sendable {
         public init(rawValue: Int) { self.rawValue = rawValue }
         /// Takes and ends orders. Every other part that asks Redis for an order's units needs it too.
         public static let engine = Parts(rawValue: 1)
-        /// Drains the outbox into SQL.
+        /// Drains the outbox into SQL, and archives what is settled and old.
         public static let outbox = Parts(rawValue: 2)
         /// Sees through what SQL decided and Redis has not heard of, and ends half-done orders.
         public static let giveBacks = Parts(rawValue: 4)
@@ -160,7 +165,11 @@ public final class SaleService: Sendable {
         defer { isWorking.store(false, ordering: .relaxed) }
         await withDiscardingTaskGroup { group in
             if parts.contains(.engine) { group.addTask { await self.engine.run() } }
-            if parts.contains(.outbox) { group.addTask { await self.worker.run() } }
+            if parts.contains(.outbox) {
+                group.addTask { await self.worker.run() }
+                group.addTask { await self.archiver.run() }
+                group.addTask { await self.watchStore(self.clock) }
+            }
             if parts.contains(.giveBacks) {
                 group.addTask { await self.giveBacks.run() }
                 group.addTask { await self.halfDone.run() }

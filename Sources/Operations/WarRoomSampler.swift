@@ -301,7 +301,8 @@ public actor WarRoomSampler {
             redisBytes: memory.isEmpty ? nil : memory.values.reduce(0, +),
             pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
             deadLetters: totals?.deadLetters ?? 0,
-            storeError: storeError ?? service.engine.storeError ?? status.lastError)
+            storeError: storeError ?? service.engine.storeError ?? status.lastError,
+            archivedOrders: service.archiver.status.archivedOrders)
     }
 
     private func assembleDrift(_ reading: BuyersReading?, _ now: ContinuousClock.Instant) {

@@ -113,8 +113,32 @@ public protocol OrderStore: OrderLifeStore {
     func skuCounters() async throws -> [SKUCounters]
     /// Totals over orders by state.
     func orderTotals() async throws -> OrderTotals
-    /// Flows of one SKU's ledger in flow order, after `after`, at most `limit`: what the Redis ledger must contain.
+    /// Flows of one SKU's ledger in flow order, after `after`, at most `limit`: what the Redis ledger must contain. What was
+    /// archived is not among them.
     func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow]
+
+    // MARK: Ledger growth
+
+    /// Raises a bucket's watermark to `horizon` before now, at most over `ordersMax` lines of orders: flows below it will never
+    /// be taken again, and their true answer is this store's (`settlements(of:)`). A watermark never falls.
+    ///
+    /// Now is the store's clock or the bucket's newest flow, whichever is earlier: a clock that jumps forward must not
+    /// declare present orders old. Returns the watermark as it is then, of whole milliseconds; `nil`: none yet.
+    func raiseWatermark(bucket: BucketNumber, horizon: Duration, ordersMax: Int) async throws -> FlowID?
+    /// Orders below the watermark that Redis's ledgers may still hold and no longer need: sold, or given back there. In flow
+    /// order after `after`, at most `limit`. An open reservation is none of them, however old.
+    func archivable(bucket: BucketNumber, after: FlowID?, limit: Int) async throws -> [ArchivableOrder]
+    /// Notes that Redis's ledgers hold these no longer.
+    func noteArchived(bucket: BucketNumber, _ flows: [FlowID]) async throws
+    /// What became of each order; `nil`: this store has no order under its flow.
+    func settlements(of orders: [Order]) async throws -> [OrderSettlement?]
+
+    // MARK: Cross-checks
+
+    /// What buyers hold (reserved + sold) of a SKU that is limited per buyer, in buyers' order after `after`, at most `limit`.
+    func heldUnits(sku: SKUNumber, after: BuyerID?, limit: Int) async throws -> [HeldUnits]
+    /// Whether an open bucket's movements are what its orders say; `nil` while it is not open.
+    func balance(bucket: BucketNumber) async throws -> BookBalance?
 
     // MARK: Audit
 
@@ -147,11 +171,14 @@ public struct SaleDraft: Sendable {
         public let tag: String
         /// Units given to the sale, 0 … 10^12.
         public let allocated: Int64
-        public init(sku: String, name: String, tag: String, allocated: Int64) {
+        /// Units that one buyer may hold, 1 or more; `nil`: any number.
+        public let limitPerBuyer: Int64?
+        public init(sku: String, name: String, tag: String, allocated: Int64, limitPerBuyer: Int64? = nil) {
             self.sku = sku
             self.name = name
             self.tag = tag
             self.allocated = allocated
+            self.limitPerBuyer = limitPerBuyer
         }
     }
     public let name: String
@@ -183,13 +210,18 @@ public struct BucketRecord: Sendable, Hashable {
     public let state: BucketState
     /// SQL holds every id up to this one.
     public let drainedThrough: OutboxID
+    /// Flows below it are never taken again; `nil`: none yet.
+    public let watermark: FlowID?
     /// The highest n of the present epoch that SQL surely holds: Redis below it has fallen back.
     public var drainedN: Int64 { drainedThrough.epoch == epoch ? drainedThrough.n : 0 }
-    public init(bucket: BucketNumber, epoch: Epoch, state: BucketState, drainedThrough: OutboxID) {
+    public init(
+        bucket: BucketNumber, epoch: Epoch, state: BucketState, drainedThrough: OutboxID, watermark: FlowID? = nil
+    ) {
         self.bucket = bucket
         self.epoch = epoch
         self.state = state
         self.drainedThrough = drainedThrough
+        self.watermark = watermark
     }
 }
 
@@ -289,6 +321,9 @@ public enum OrderSettlement: Sendable, Hashable {
 
 public enum EntryResult: Sendable {
     /// Settled now. `exceptions` lists the orders of a deduct entry that did not become `.committed`.
+    ///
+    /// `.committed` among them: the order stands, from an entry before this one. So Redis took it twice, because its ledger lost
+    /// the first take; the second is accounted to nobody, and the bucket must be rebuilt.
     case settled(exceptions: [FlowID: OrderSettlement])
     /// Settled before by somebody else. `exceptions` as above, looked up.
     case already(exceptions: [FlowID: OrderSettlement])
@@ -363,9 +398,12 @@ public struct Restock: Sendable, Hashable {
 public struct OpeningState: Sendable, Hashable {
     public let saleState: SaleState
     public let frozen: Set<SKUNumber>
-    public init(saleState: SaleState, frozen: Set<SKUNumber>) {
+    /// Flows below it are never taken again; `nil`: none yet.
+    public let watermark: FlowID?
+    public init(saleState: SaleState, frozen: Set<SKUNumber>, watermark: FlowID? = nil) {
         self.saleState = saleState
         self.frozen = frozen
+        self.watermark = watermark
     }
 }
 
@@ -378,21 +416,34 @@ public struct BucketFold: Sendable {
         /// sold + reserved.
         public let taken: Int64
         public let frozen: Bool
-        public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool) {
+        /// Units that one buyer may hold; `nil`: any number.
+        public let limitPerBuyer: Int64?
+        public init(
+            sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, limitPerBuyer: Int64? = nil
+        ) {
             self.sku = sku
             self.allocated = allocated
             self.version = version
             self.taken = taken
             self.frozen = frozen
+            self.limitPerBuyer = limitPerBuyer
         }
     }
     public let skus: [SKU]
-    /// Every flow of the bucket, taken, cancelled or over capacity, by SKU in flow order.
+    /// Every flow of the bucket from the watermark on, taken, cancelled or over capacity, and the open ones below it; by SKU in
+    /// flow order.
     public let ledger: [LedgerRow]
+    /// What buyers hold of SKUs that are limited, by SKU.
+    public let held: [HeldUnits]
+    public let watermark: FlowID?
     public let saleState: SaleState
-    public init(skus: [SKU], ledger: [LedgerRow], saleState: SaleState) {
+    public init(
+        skus: [SKU], ledger: [LedgerRow], held: [HeldUnits] = [], watermark: FlowID? = nil, saleState: SaleState
+    ) {
         self.skus = skus
         self.ledger = ledger
+        self.held = held
+        self.watermark = watermark
         self.saleState = saleState
     }
 }
@@ -404,7 +455,7 @@ public struct HeldSKU: Sendable, Hashable {
     public let version: Int64
     public let taken: Int64
     public let frozen: Bool
-    /// Flows in its ledger.
+    /// Fields in its ledger besides the control: flows, what buyers hold, repair marks.
     public let flows: Int64
     public init(sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, flows: Int64) {
         self.sku = sku
@@ -425,13 +476,19 @@ public struct LedgerRow: Sendable, Hashable {
     public let quantity: Int64
     public let cancelled: Bool
     public let n: Int64
-    public init(sku: SKUNumber, flow: FlowID, digest: OrderDigest, quantity: Int64, cancelled: Bool, n: Int64) {
+    /// Below the watermark and settled: Redis's ledger may hold it still, or no longer.
+    public let mayBeArchived: Bool
+    public init(
+        sku: SKUNumber, flow: FlowID, digest: OrderDigest, quantity: Int64, cancelled: Bool, n: Int64,
+        mayBeArchived: Bool = false
+    ) {
         self.sku = sku
         self.flow = flow
         self.digest = digest
         self.quantity = quantity
         self.cancelled = cancelled
         self.n = n
+        self.mayBeArchived = mayBeArchived
     }
 }
 

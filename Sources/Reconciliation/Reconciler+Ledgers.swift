@@ -21,17 +21,16 @@ extension Reconciler {
     }
 
     func compareLedgers(_ bucket: Bucket, _ keys: BucketKeys, _ counters: [Finding]) async throws -> [Finding] {
-        var findings = counters.filter { $0.kind == .inFlight || $0.kind == .unbalanced }
+        var findings = counters.filter { $0.kind == .inFlight || $0.kind.needsRecovery }
         for (position, sku) in bucket.skus.enumerated() {
             let counter = counters.first { $0.sku == sku && ($0.kind == .unpersisted || $0.kind == .lostInRedis) }
-            var (differences, marks) = try await differences(sku, keys.ledgers[position], keys)
-            if !differences.isEmpty {
+            var look = try await look(sku, keys.ledgers[position], keys)
+            if look.differs {
                 try await clock.sleep(for: .milliseconds(100))
-                let again = try await self.differences(sku, keys.ledgers[position], keys)
-                differences.formIntersection(again.differences)
-                marks = again.marks
+                look = look.confirmed(by: try await self.look(sku, keys.ledgers[position], keys))
             }
-            for var finding in explain(bucket, sku, counter, differences) {
+            let marks = look.marks
+            for var finding in explain(bucket, sku, counter, look.differences) + explain(bucket, sku, look) {
                 while marks.contains(finding.repairID) { finding.mendedBefore += 1 }
                 findings.append(finding)
             }
@@ -39,13 +38,12 @@ extension Reconciler {
         return findings
     }
 
-    private func differences(
-        _ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys
-    ) async throws -> (differences: Set<LedgerDifference>, marks: Set<String>) {
+    private func look(_ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys) async throws -> LedgerLook {
         // Before the ledger is read: what SQL had settled by then must have its rows now.
         let bucket = catalogue[sku]?.bucket
         let drained = try await store.buckets().first { $0.bucket == bucket }?.drainedN ?? 0
-        var (redis, marks) = try await scan(ledgerKey, keys)
+        let scan = try await scan(ledgerKey, keys)
+        var redis = scan.entries
         var result: Set<LedgerDifference> = []
         var after: FlowID?
         while true {
@@ -55,7 +53,7 @@ extension Reconciler {
                 let units = max(row.quantity, entry?.quantity ?? 0)
                 switch entry {
                 case nil:
-                    if !row.cancelled && row.quantity > 0 {
+                    if !row.cancelled && row.quantity > 0 && !row.mayBeArchived {
                         result.insert(LedgerDifference(flow: row.flow, side: .onlySQL, units: units))
                     }
                 case let entry? where entry.cancelled && row.cancelled:
@@ -77,15 +75,22 @@ extension Reconciler {
             let side: LedgerDifference.Side = entry.n <= drained ? .settledWithoutRow : .onlyRedis
             result.insert(LedgerDifference(flow: flow, side: side, units: entry.quantity))
         }
-        return (result, marks)
+        return LedgerLook(
+            differences: result, held: try await heldDifferences(sku, scan.held), foreign: scan.foreign, marks: scan.marks)
     }
 
-    /// A ledger's entries, and the marks of repairs.
-    private func scan(
-        _ ledgerKey: [UInt8], _ keys: BucketKeys
-    ) async throws -> (entries: [FlowID: LedgerEntry], marks: Set<String>) {
+    /// A ledger by what its fields are.
+    private struct Scan {
         var entries: [FlowID: LedgerEntry] = [:]
+        var held: [BuyerID: Int64] = [:]
+        /// Marks of repairs.
         var marks: Set<String> = []
+        /// Fields that no script writes.
+        var foreign: Set<[UInt8]> = []
+    }
+
+    private func scan(_ ledgerKey: [UInt8], _ keys: BucketKeys) async throws -> Scan {
+        var scan = Scan()
         var cursor = "0"
         repeat {
             var command = RedisCommand("HSCAN")
@@ -97,19 +102,22 @@ extension Reconciler {
             guard let parts = reply.array, parts.count == 2, let next = parts[0].string, let fields = parts[1].array
             else { throw Unreadable(description: "HSCAN answered something unreadable") }
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
-                guard let name = fields[position].bytes else { continue }
-                // Longer than any flow, so that none is taken for one.
-                if name.count > 16, name[0] == UInt8(ascii: "!") {
-                    marks.insert(String(decoding: name.dropFirst(), as: UTF8.self))
+                guard let name = fields[position].bytes, let value = fields[position + 1].bytes else { continue }
+                if name == [UInt8(ascii: "#")] { continue }
+                if let flow = FlowID(bytes: name), let entry = LedgerEntry(value) {
+                    scan.entries[flow] = entry
+                } else if let held = HeldField.read(name, value) {
+                    scan.held[held.buyer] = held.units
+                } else if name.count > 16, name[0] == UInt8(ascii: "!") {
+                    // Longer than any flow, so that none is taken for one.
+                    scan.marks.insert(String(decoding: name.dropFirst(), as: UTF8.self))
+                } else {
+                    scan.foreign.insert(name)
                 }
-                guard let flow = FlowID(bytes: name), let value = fields[position + 1].bytes,
-                    let entry = LedgerEntry(value)
-                else { continue }
-                entries[flow] = entry
             }
             cursor = next
         } while cursor != "0"
-        return (entries, marks)
+        return scan
     }
 
     /// Turns differences by flow into findings; units that no flow explains stay with the counters' finding.

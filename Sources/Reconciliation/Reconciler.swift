@@ -102,6 +102,7 @@ public struct Reconciler: Sendable {
             case .epochMovedOn: continue
             }
             var findings = compareCounters(bucket, cut, fold, inFlight)
+            findings += try await compareBalance(bucket, keys)
             if configuration.comparesLedgers || findings.contains(where: \.kind.countsAsDrift) {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
                 findings = byLedger
@@ -113,7 +114,7 @@ public struct Reconciler: Sendable {
 
     struct Unreadable: Error, CustomStringConvertible { let description: String }
 
-    private func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
+    func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
         let reply = try await cluster.evaluate(
             scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(2))
         guard let cut = BucketCut(reply, bucket: bucket) else {

@@ -159,7 +159,7 @@ public struct Recoverer: Sendable {
         var entries: Int
     }
 
-    /// Step 5. Returns what each SKU must hold, and how many entries its ledger has now.
+    /// Step 5. Returns what each SKU must hold, and how many fields its ledger has now.
     private func rebuild(
         _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ fold: BucketFold
     ) async throws -> [SKUNumber: Held] {
@@ -169,14 +169,17 @@ public struct Recoverer: Sendable {
             held[sku.sku] = Held(allocated: sku.allocated, version: sku.version, taken: sku.taken, entries: 0)
         }
         let rows = Dictionary(grouping: fold.ledger, by: \.sku)
+        let buyers = Dictionary(grouping: fold.held, by: \.sku)
         for (position, sku) in bucket.skus.enumerated() {
-            let ledger = rows[sku] ?? []
             // A multi-line order has one row in each SKU's ledger; a flow stands once in each.
-            held[sku]?.entries = ledger.count
+            let fields =
+                (rows[sku] ?? []).map { (name: $0.flow.bytes, value: LedgerEntry($0).bytes) }
+                + (buyers[sku] ?? []).map { (name: HeldField.name($0.buyer), value: HeldField.value($0.units)) }
+            held[sku]?.entries = fields.count
             var calls: [ScriptCall] = []
             var first = 0
             repeat {
-                let last = min(first + Self.fieldsMax, ledger.count)
+                let last = min(first + Self.fieldsMax, fields.count)
                 var call = ScriptCall(keyCount: 4, capacity: 64 * (last - first + 4))
                 call.append(keys.control)
                 call.append(keys.outbox)
@@ -185,13 +188,13 @@ public struct Recoverer: Sendable {
                 call.append(claim.rawValue)
                 call.append(Int64(0))
                 call.append(first == 0 ? "clear" : "fill")
-                for row in ledger[first..<last] {
-                    call.append(row.flow.bytes)
-                    call.append(LedgerEntry(row).bytes)
+                for (name, value) in fields[first..<last] {
+                    call.append(name)
+                    call.append(value)
                 }
                 calls.append(call)
                 first = last
-            } while first < ledger.count
+            } while first < fields.count
             callsBySKU.append(calls)
         }
         // SKUs side by side, the steps of one SKU in turn: child tasks start in any order, and a ledger that is cleared after a
@@ -228,6 +231,8 @@ public struct Recoverer: Sendable {
             call.append(opening.frozen.contains(sku) ? "1" : "0")
             call.append(held.entries)
         }
+        call.append(opening.watermark?.bytes ?? [])
+        for sku in bucket.skus { call.append(catalogue[sku]?.limitPerBuyer.map { "\($0)" } ?? "") }
         try await require(scripts.open, call, keys)
     }
 

@@ -56,6 +56,11 @@ public struct Repairer: Sendable {
         guard let sku = repair.sku, let bucket = catalogue[repair.bucket] else {
             throw Failure(description: "the repair names no SKU of this sale")
         }
+        // What its buyers hold moves with the units, and only SQL knows whose they are.
+        if catalogue[sku]?.limitPerBuyer != nil, repair.kind != .missingLedgerEntry {
+            try await recover(repair.bucket)
+            return .recovered
+        }
         let mark = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes
         switch repair.kind {
         case .missingLedgerEntry:

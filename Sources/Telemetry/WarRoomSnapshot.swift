@@ -118,13 +118,15 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var deadLetters: Int64
         /// What SQL last refused, in one line.
         public var storeError: String?
+        /// Orders older than the dedupe horizon that were taken out of the ledgers since start.
+        public var archivedOrders: Int64
 
         public init(
             entries: Int64 = 0, entriesPerSecond: Double = 0, history: [Float] = [], persisted: Int64 = 0,
             backlogEntries: Int64 = 0, backlogMilliseconds: Int64 = 0, lagP50Milliseconds: Double = 0,
             lagP99Milliseconds: Double = 0, redisBytes: Int64? = nil, pendingGiveBacks: Int64 = 0,
             deadLetters: Int64 = 0,
-            storeError: String? = nil
+            storeError: String? = nil, archivedOrders: Int64 = 0
         ) {
             self.entries = entries
             self.entriesPerSecond = entriesPerSecond
@@ -138,6 +140,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
             self.pendingGiveBacks = pendingGiveBacks
             self.deadLetters = deadLetters
             self.storeError = storeError
+            self.archivedOrders = archivedOrders
         }
     }
 

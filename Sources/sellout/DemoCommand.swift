@@ -44,6 +44,12 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Units of each SKU. Without it the hottest SKUs sell out and the rest never do.")
     var units: Int64?
 
+    @Option(help: "Units of each SKU that one buyer may hold. Without it: any number.")
+    var limitPerBuyer: Int64?
+
+    @Option(help: "How long a retry is answered from Redis's ledger, such as 10m; older orders are archived from it.")
+    var dedupeHorizon: TimeSpan?
+
     @Option(help: "Buyers per second, or max. On screen the dialog of F starts from it.")
     var rate: BuyerRate?
 
@@ -85,6 +91,12 @@ struct DemoCommand: ParsableCommand {
         if let units, !(1...1_000_000_000).contains(units) {
             throw ValidationError("--units \(units): use 1 to 1000000000")
         }
+        if let limitPerBuyer, !(1...1_000_000).contains(limitPerBuyer) {
+            throw ValidationError("--limit-per-buyer \(limitPerBuyer): use 1 to 1000000")
+        }
+        if let dedupeHorizon, dedupeHorizon.seconds < 1 {
+            throw ValidationError("--dedupe-horizon \(dedupeHorizon.text): use at least 1s")
+        }
         if let duration, duration.seconds < 0.5 {
             throw ValidationError("--duration \(duration.text): use at least 500ms")
         }
@@ -113,6 +125,8 @@ struct DemoCommand: ParsableCommand {
         floor.shoppers.seed = seed
         floor.outboxDelay = .milliseconds(Int64((outboxDelay?.seconds ?? 0) * 1_000))
         floor.keepFolder = keep
+        floor.limitPerBuyer = limitPerBuyer
+        floor.dedupeHorizon = dedupeHorizon.map { .milliseconds(Int64($0.seconds * 1_000)) }
         return floor
     }
 }
@@ -167,7 +181,11 @@ extension DemoCommand: ScreenCommand {
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let screen = try Screen(
-            snapshot: snapshot, permissions: Permissions(canOpenWithBuyers: true, canCrash: true), theme: theme,
+            snapshot: snapshot,
+            permissions: Permissions(
+                canOpenWithBuyers: true, canCrash: true,
+                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
+            theme: theme,
             mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)

@@ -18,11 +18,19 @@ struct BucketModel {
         var taken: Int64
         var frozen: Bool
         var ledger: [FlowID: Entry] = [:]
+        /// Units that one buyer may hold; `nil`: any number.
+        var limitPerBuyer: Int64?
+        /// What buyers hold where there is a limit.
+        var held: [BuyerID: Int64] = [:]
+        /// Fields of the ledger besides its control.
+        var fields: Int { ledger.count + held.count }
     }
 
     var skus: [SKUNumber: SKU] = [:]
     var n: Int64 = 0
     var state = SaleState.open
+    /// Flows made before this moment are not taken any more.
+    var watermark: UInt64?
 
     enum Answer: Equatable {
         case letters(String)
@@ -45,8 +53,9 @@ struct BucketModel {
             // No call leaves this behind, so the walk ends here.
             case .partly: return .fenced(.damaged)
             case .whole(let entry): letters += entry.cancelled ? "X" : "d"
+            case .absent where isOld(order.flow): letters += "O"
             case .absent:
-                if let letter = shortfall(order) {
+                if let letter = shortfall(order) ?? overLimit(order) {
                     letters += letter
                 } else {
                     letters += "D"
@@ -80,12 +89,12 @@ struct BucketModel {
                 // An over-capacity row holds no units: there is nothing to give back.
                 letters += entry.quantity > 0 ? "R" : "T"
                 if entry.quantity > 0 { move(order, by: -1) }
-                write(order, cancelled: true)
+                forbid(order)
                 inThisCall[order.flow] = order.digest
                 done = true
             case .absent:
                 letters += "T"
-                write(order, cancelled: true)
+                forbid(order)
                 inThisCall[order.flow] = order.digest
                 done = true
             }
@@ -116,6 +125,33 @@ struct BucketModel {
         state = new
         n += 1
         return "R"
+    }
+
+    /// Takes orders that SQL calls settled out of the ledgers. Returns how many fields went.
+    mutating func archive(_ orders: [ArchivableOrder], below flow: FlowID) -> Int64 {
+        watermark = max(watermark ?? 0, flow.milliseconds)
+        var removed: Int64 = 0
+        for order in orders where isOld(order.flow) {
+            for sku in order.skus where skus[sku]!.ledger.removeValue(forKey: order.flow) != nil { removed += 1 }
+        }
+        return removed
+    }
+
+    private func isOld(_ flow: FlowID) -> Bool { watermark.map { flow.milliseconds < $0 } ?? false }
+
+    /// A tombstone; below the watermark none is needed, and what was there goes.
+    private mutating func forbid(_ order: Order) {
+        guard isOld(order.flow) else { return write(order, cancelled: true) }
+        for line in order.lines { skus[line.sku]!.ledger[order.flow] = nil }
+    }
+
+    private func overLimit(_ order: Order) -> String? {
+        for line in order.lines {
+            guard let limit = skus[line.sku]!.limitPerBuyer else { continue }
+            guard let buyer = order.buyer else { return "L" }
+            if (skus[line.sku]!.held[buyer] ?? 0) + Int64(line.quantity) > limit { return "L" }
+        }
+        return nil
     }
 
     private var fence: FenceReason { state == .closed ? .closed : .halted }
@@ -153,6 +189,9 @@ struct BucketModel {
         for line in order.lines {
             skus[line.sku]!.taken += sign * Int64(line.quantity)
             skus[line.sku]!.stock -= sign * Int64(line.quantity)
+            guard skus[line.sku]!.limitPerBuyer != nil, let buyer = order.buyer else { continue }
+            let units = (skus[line.sku]!.held[buyer] ?? 0) + sign * Int64(line.quantity)
+            skus[line.sku]!.held[buyer] = units > 0 ? units : nil
         }
     }
 }

@@ -18,7 +18,14 @@ import Testing
         order(1, [(1, 1)]), order(2, [(1, 1_000_000), (2, 3), (4_000_000, 9)]), order(.max >> 17, [(3, 2)]),
     ]
 
+    static let bought = orders.enumerated().map { position, order in
+        Order(
+            trustedFlow: order.flow, bucket: bucket, sortedLines: order.lines,
+            buyer: position == 1 ? nil : BuyerID(high: UInt64(position), low: .max))
+    }
+
     static let payloads: [OutboxBlob.Payload] = [
+        .deduct(bought), .release(bought),
         .deduct(orders), .release(orders), .deduct([]), .state, .freeze(sku: SKUNumber(rawValue: 5), frozen: true),
         .freeze(sku: SKUNumber(rawValue: 5), frozen: false),
         .restock(sku: SKUNumber(rawValue: 6), fromVersion: 3, units: 1_000_000_000_000),

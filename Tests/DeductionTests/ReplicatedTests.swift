@@ -25,8 +25,7 @@ struct ReplicatedTests {
     func pair() async throws {
         try await SaleRig.with(units: [10], replicas: 1) { rig async throws in
             for _ in 0..<2 {
-                var call = ScriptCall(keyCount: 1)
-                call.append("k")
+                let call = Self.call
                 let script = try await rig.cluster.load(
                     RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
                 try await rig.redis("SCRIPT", [Array("FLUSH".utf8)])
@@ -39,8 +38,7 @@ struct ReplicatedTests {
             }
             // Others are not held up by those who wait.
             let slow = try await rig.cluster.load(RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
-            var call = ScriptCall(keyCount: 1)
-            call.append("k")
+            let call = Self.call
             async let waiting = evaluate(rig.cluster, slow, call, replicas: 2, within: .seconds(1))
             try await eventually("it ran") { try await rig.redis("GET", Array("k".utf8)).int == 5 }
             let start = ContinuousClock.now
@@ -50,6 +48,13 @@ struct ReplicatedTests {
             let broken = try await rig.cluster.load(RedisScript(name: "no", source: "return redis.error_reply('NO')"))
             await #expect(throws: RedisError.self) { try await evaluate(rig.cluster, broken, call, replicas: 1) }
         }
+    }
+
+    /// The key `k` and no arguments.
+    static var call: ScriptCall {
+        var call = ScriptCall(keyCount: 1)
+        call.append("k")
+        return call
     }
 
     func evaluate(

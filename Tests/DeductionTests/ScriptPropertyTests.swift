@@ -12,7 +12,7 @@ import Testing
         "answer, count and remember as the model does", .timeLimit(.minutes(10)),
         arguments: [1, 7, 20_260_728] as [UInt64])
     func walk(seed: UInt64) async throws {
-        try await SaleRig.with(units: [60, 200, 5, 1_000, 0]) { rig async throws in
+        try await SaleRig.with(units: [60, 200, 5, 1_000, 0], limitsPerBuyer: [2: 4, 4: 9]) { rig async throws in
             var walk = try await Walk(rig: rig, seed: seed)
             for step in 0..<10_000 {
                 do { try await walk.step(step) } catch {
@@ -22,7 +22,9 @@ import Testing
             }
             try await walk.finish()
             // A walk that never met these proved less than it says.
-            for met in ["D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "lost", "stale", "halted"] {
+            for met in [
+                "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "lost", "stale", "halted", "archived", "sold",
+            ] {
                 #expect(walk.met[met, default: 0] > 20, "met too few \(met): \(walk.met)")
             }
         }
@@ -48,6 +50,8 @@ struct Walk {
     /// Flows of which Redis took two orders, because their SKUs' ledgers do not see each other.
     var doubleFlows: Set<FlowID> = []
     var outboxIsWhole = true
+    /// Flows that were paid for: settled, so they may leave the ledgers.
+    var sold: Set<FlowID> = []
 
     init(rig: SaleRig, seed: UInt64) async throws {
         self.rig = rig
@@ -71,11 +75,43 @@ struct Walk {
         case 820..<880: try await restock()
         case 880..<900: try await setState()
         case 900..<960: try await stale()
-        case 960..<990: try await rig.drain()
+        case 960..<980: try await rig.drain()
+        case 980..<990: try await archive()
         default: try await lose()
         }
         try await checkCounters()
         if number % 400 == 399 { try await checkLedgers() }
+    }
+
+    /// Pays for some orders, then takes everything settled and older than a moment out of the ledgers.
+    mutating func archive() async throws {
+        for order in used.suffix(40) where random(0..<2) == 0 {
+            let payment = Payment(order: order, succeeded: true)
+            if try await rig.store.commit(CommitBatch(payments: [payment])).payments == [.confirmed] {
+                sold.insert(order.flow)
+                met["sold", default: 0] += 1
+            }
+        }
+        let bucket = rig.bucket.number
+        guard
+            let watermark = try await rig.store.raiseWatermark(
+                bucket: bucket, horizon: .milliseconds(random(0..<300)), ordersMax: 1_000)
+        else { return }
+        let orders = try await rig.store.archivable(bucket: bucket, after: nil, limit: random(1..<400))
+        for order in orders {
+            for sku in model.skus.values {
+                guard let entry = sku.ledger[order.flow], !entry.cancelled else { continue }
+                try require(
+                    sold.contains(order.flow) || doubleFlows.contains(order.flow), "flow \(order.flow) is open and archivable")
+            }
+        }
+        let answer = try await rig.archive(orders, below: watermark, epoch: epoch)
+        let removed = model.archive(orders, below: watermark)
+        guard case .done(let n, _, _, let counts) = answer, n == model.n, counts == [removed] else {
+            throw Mismatch(description: "archived \(SaleRig.words(answer)), the model removed \(removed) at \(model.n)")
+        }
+        try await rig.store.noteArchived(bucket: bucket, orders.map(\.flow))
+        met["archived", default: 0] += Int(removed)
     }
 
     mutating func deduct() async throws {
@@ -223,13 +259,17 @@ struct Walk {
             var sku = BucketModel.SKU(
                 stock: counters.allocated - taken, allocated: counters.allocated,
                 version: reading?.control?.version ?? -1,
-                taken: taken, frozen: counters.frozen)
+                taken: taken, frozen: counters.frozen, limitPerBuyer: rig.catalogue[counters.sku]?.limitPerBuyer)
+            for held in try await rig.store.heldUnits(sku: counters.sku, after: nil, limit: 1_000) {
+                sku.held[held.buyer] = held.units
+            }
             for row in try await rig.store.ledgerPage(sku: counters.sku, after: nil, limit: 1_000_000) {
                 sku.ledger[row.flow] = BucketModel.Entry(
                     quantity: row.quantity, cancelled: row.cancelled, n: row.n, digest: row.digest)
             }
             followed.skus[counters.sku] = sku
         }
+        followed.watermark = try await rig.record.watermark?.milliseconds
         if let survivors { try checkNothingWasLost(survivors, followed) }
         model = followed
         epoch = try await rig.record.epoch
@@ -243,6 +283,7 @@ struct Walk {
     func checkNothingWasLost(_ before: BucketModel, _ after: BucketModel) throws {
         for (sku, was) in before.skus {
             for (flow, entry) in was.ledger where !entry.cancelled && !doubleFlows.contains(flow) {
+                if sold.contains(flow), flow.milliseconds < after.watermark ?? 0 { continue }
                 let now = after.skus[sku]!.ledger[flow]
                 try require(
                     now != nil && now!.digest == entry.digest,
@@ -273,18 +314,24 @@ struct Walk {
             try require(
                 stock == sku.stock && control.taken == sku.taken && control.allocated == sku.allocated
                     && control.version == sku.version && control.frozen == sku.frozen
-                    && reading.ledgerEntries == Int64(sku.ledger.count),
+                    && reading.ledgerEntries == Int64(sku.fields),
                 "SKU \(reading.sku.rawValue) is \(reading), not \(sku.stock) \(sku.taken) \(sku.allocated) v\(sku.version) "
-                    + "\(sku.frozen) with \(sku.ledger.count) entries")
+                    + "\(sku.frozen) with \(sku.fields) fields")
         }
     }
 
     func checkLedgers() async throws {
         for (position, number) in rig.bucket.skus.enumerated() {
             var ledger = model.skus[number]!.ledger
+            var held = model.skus[number]!.held
             let fields = try await rig.redis("HGETALL", rig.keys.ledgers[position]).array ?? []
             for index in stride(from: 0, to: fields.count - 1, by: 2) {
-                guard let flow = FlowID(bytes: fields[index].bytes ?? []) else { continue }
+                let name = fields[index].bytes ?? []
+                if name.count == 17, let buyer = BuyerID(bytes: name.dropFirst()) {
+                    let units = held.removeValue(forKey: buyer)
+                    try require(fields[index + 1].int == units, "\(buyer) holds \(fields[index + 1]), not \(units ?? 0)")
+                }
+                guard let flow = FlowID(bytes: name) else { continue }
                 let entry = (fields[index + 1].bytes).flatMap(LedgerEntry.init)
                 let expected = ledger.removeValue(forKey: flow)
                 try require(
@@ -294,6 +341,7 @@ struct Walk {
                     "SKU \(number.rawValue), flow \(flow): \(String(describing: entry)), not \(String(describing: expected))"
                 )
             }
+            try require(held.isEmpty, "SKU \(number.rawValue): \(held.count) buyers are missing")
             try require(ledger.isEmpty, "SKU \(number.rawValue): \(ledger.count) ledger entries are missing")
         }
     }
@@ -336,15 +384,22 @@ struct Walk {
         return skus.sorted().map { ($0, Int32(random(0..<20) == 0 ? random(5..<2_000) : random(1..<4))) }
     }
 
+    /// Nobody, now and then.
+    mutating func buyer() -> BuyerID? {
+        random(0..<12) == 0 ? nil : BuyerID(high: 7, low: UInt64(random(0..<60)))
+    }
+
     mutating func anyOrder() -> Order {
         let order: Order
         switch random(0..<10) {
-        case 0..<6: order = rig.order(lines())
+        case 0..<6: order = rig.order(lines(), buyer: buyer())
         case 6..<9:
-            order = used.isEmpty ? rig.order(lines()) : used[max(0, used.count - 1 - random(0..<min(used.count, 60)))]
+            order = used.isEmpty ? rig.order(lines(), buyer: buyer()) : used[max(0, used.count - 1 - random(0..<min(used.count, 60)))]
         default:
             order =
-                used.isEmpty ? rig.order(lines()) : rig.order(lines(), flow: used.randomElement(using: &numbers)!.flow)
+                used.isEmpty
+                ? rig.order(lines(), buyer: buyer())
+                : rig.order(lines(), buyer: buyer(), flow: used.randomElement(using: &numbers)!.flow)
         }
         used.append(order)
         if used.count > 2_000 { used.removeFirst(1_000) }

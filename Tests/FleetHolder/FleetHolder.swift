@@ -3,14 +3,16 @@ import Lab
 
 /// Starts a fleet, says so in one line, and holds it until it is killed.
 ///
-/// `FleetHolder MASTERS [FOLDER]`: with FOLDER the fleet is kept. Prints `serving URL FOLDER PID…`, or `error: …`.
+/// `FleetHolder MASTERS[+REPLICAS] [FOLDER]`: with REPLICAS of each master the fleet is proxied too, with FOLDER it is kept. Prints `serving URL FOLDER PID…`, or `error: …`.
 @main
 enum FleetHolder {
     static func main() async {
         let arguments = CommandLine.arguments
+        let counts = arguments.count > 1 ? arguments[1].split(separator: "+").compactMap { Int($0) } : []
+        let keepFolder = arguments.count > 2 ? arguments[2] : nil
         let configuration = EmbeddedFleet.Configuration(
-            masters: arguments.count > 1 ? Int(arguments[1]) ?? 1 : 1,
-            keepFolder: arguments.count > 2 ? arguments[2] : nil)
+            masters: counts.first ?? 1, replicas: counts.count > 1 ? counts[1] : 0,
+            isProxied: counts.count > 1 && keepFolder == nil, keepFolder: keepFolder)
         do throws(FleetError) {
             let fleet = try await EmbeddedFleet.start(configuration)
             let pids = fleet.nodes.map { String($0.pid) }.joined(separator: " ")

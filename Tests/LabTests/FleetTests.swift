@@ -119,12 +119,12 @@ struct FleetTests {
 
 @Suite("A fleet whose owner is killed", .timeLimit(.minutes(1)))
 struct OrphanTests {
-    @Test("leaves no server, and its folder to the next start's sweep", arguments: [1, 3])
-    func killedOwner(masters: Int) async throws {
+    @Test("leaves no server, and its folder to the next start's sweep", arguments: [(1, 0), (3, 0), (1, 1)])
+    func killedOwner(masters: Int, replicas: Int) async throws {
         let scratch = try Scratch()
-        let holder = try await Holder.start(masters: masters, temporary: scratch.path)
+        let holder = try await Holder.start(masters: masters, replicas: replicas, temporary: scratch.path)
         try #require(holder.serves, "\(holder.line)")
-        #expect(holder.serverPIDs.count == masters)
+        #expect(holder.serverPIDs.count == masters * (1 + replicas))
         await holder.kill()
         for pid in holder.serverPIDs { #expect(OtherProcess.waitForEnd(pid: pid, timeoutMilliseconds: 5000)) }
         #expect(access(holder.folder, F_OK) == 0)

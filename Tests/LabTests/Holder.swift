@@ -14,8 +14,9 @@ struct Holder {
     var folder: String { words[2] }
     var serverPIDs: [Int32] { words.dropFirst(3).compactMap { Int32($0) } }
 
-    static func start(masters: Int, keep: String? = nil, temporary: String, path: String? = nil) async throws -> Holder
-    {
+    static func start(
+        masters: Int, replicas: Int = 0, keep: String? = nil, temporary: String, path: String? = nil
+    ) async throws -> Holder {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         defer { close(ends[0]) }
@@ -25,7 +26,8 @@ struct Holder {
             let path = path ?? String(cString: getenv("PATH"))
             process = try await ChildProcess.start(
                 .init(
-                    executable: try executable(), arguments: [String(masters)] + (keep.map { [$0] } ?? []),
+                    executable: try executable(),
+                    arguments: [replicas == 0 ? "\(masters)" : "\(masters)+\(replicas)"] + (keep.map { [$0] } ?? []),
                     environment: ["PATH=\(path)", "TMPDIR=\(temporary)"], directory: "/", output: ends[1]))
         }
         let descriptor = ends[0]

@@ -6,7 +6,6 @@ import OrderStore
 import Reconciliation
 import Redis
 import SaleRig
-import Synchronization
 import Telemetry
 import Testing
 
@@ -32,6 +31,17 @@ struct SaleMonitorTests {
 
     func set(_ rig: SaleRig, _ name: String, _ value: String) async throws {
         try await rig.redis("CONFIG", ["SET", name, value].map { Array($0.utf8) })
+    }
+
+    static func buyUntilHalted(_ engine: DeductionEngine, _ rig: SaleRig) async -> [Order] {
+        var orders: [Order] = []
+        while true {
+            let order = rig.order()
+            let outcome = await engine.deduct(order)
+            if outcome == .refused(.halted) { return orders }
+            #expect(outcome == yes)
+            orders.append(order)
+        }
     }
 
     @Test("a sale is opened only on servers that keep its promise, and the first reason is told in one line")
@@ -104,23 +114,11 @@ struct SaleMonitorTests {
         ) { rig async throws in
             try await withService(rig, headroomBytes: 1 << 20) { service, events async throws in
                 let engine = service.engine
-                let sold = Mutex<[Order]>([])
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for _ in 0..<32 {
-                        group.addTask {
-                            while true {
-                                let order = rig.order()
-                                let outcome = await engine.deduct(order)
-                                if outcome == .refused(.halted) { return }
-                                #expect(outcome == Self.yes)
-                                sold.withLock { $0.append(order) }
-                            }
-                        }
-                    }
-                    try await group.waitForAll()
+                let orders = await withTaskGroup(of: [Order].self) { group in
+                    for _ in 0..<32 { group.addTask { await Self.buyUntilHalted(engine, rig) } }
+                    return await group.reduce(into: []) { $0 += $1 }
                 }
                 try await eventually("the sale is halted") { try await rig.store.sale()?.state == .halted }
-                let orders = sold.withLock { $0 }
                 #expect(orders.count > 1_000)
                 #expect(events.events.contains { $0.text.contains("runs out of memory") })
                 // Nothing is fenced, and there is room to give back: Redis itself refuses nothing.

@@ -7,8 +7,10 @@ struct OrderStoreModel {
     struct Row {
         let order: Order
         var state: State
-        let n: Int64
+        /// The entry from which it came.
+        let id: OutboxID
         var deadline: Int64?
+        var n: Int64 { id.n }
     }
     struct PaymentRow {
         let order: Order
@@ -158,9 +160,16 @@ struct OrderStoreModel {
         switch entry.action {
         case .deduct(let orders):
             let voids = claim == nil && durability == .durable
-            let settled = orders.map { ($0, settle($0, entry.id, voids: voids)) }
+            // An order that stands from an entry before this one was taken twice: that is told too.
+            var takenTwice: [FlowID: OrderSettlement] = [:]
+            let settled = orders.map { order in
+                let before = rows[order.flow]?.id
+                let settlement = settle(order, entry.id, voids: voids)
+                if settlement == .committed, let before, before != entry.id { takenTwice[order.flow] = .committed }
+                return (order, settlement)
+            }
             for order in orders { movements += order.lines.map { move($0.sku, Int64($0.quantity)) } }
-            return .settled(exceptions: exceptions(settled))
+            return .settled(exceptions: takenTwice.merging(exceptions(settled)) { _, last in last })
         case .release(let givenBack, let tombstones):
             for order in givenBack {
                 movements += order.lines.map { move($0.sku, -Int64($0.quantity)) }
@@ -207,7 +216,7 @@ struct OrderStoreModel {
             return [.cancelled, .expired].contains(row.state) ? .cancelled : .overCapacity
         }
         if order.lines.allSatisfy({ (taken[$0.sku] ?? 0) + Int64($0.quantity) <= allocated[$0.sku]! }) {
-            rows[order.flow] = Row(order: order, state: .reserved, n: id.n, deadline: timeout.map { now + $0 })
+            rows[order.flow] = Row(order: order, state: .reserved, id: id, deadline: timeout.map { now + $0 })
             for line in order.lines { taken[line.sku, default: 0] += Int64(line.quantity) }
             if payments[key(order)]?.state == .waiting {
                 payments[key(order)] = nil
@@ -215,7 +224,7 @@ struct OrderStoreModel {
             }
             return .committed
         }
-        rows[order.flow] = Row(order: order, state: voids ? .void : .overCapacity, n: id.n)
+        rows[order.flow] = Row(order: order, state: voids ? .void : .overCapacity, id: id)
         if voids { want(order, after: id) }
         return .overCapacity
     }
@@ -262,7 +271,7 @@ struct OrderStoreModel {
 
     mutating func cancel(_ order: Order) -> CancelResult {
         guard let row = rows[order.flow] else {
-            rows[order.flow] = Row(order: order, state: .cancelled, n: 0)
+            rows[order.flow] = Row(order: order, state: .cancelled, id: OutboxID(epoch: .none, n: 0))
             want(order, after: nil)
             return .cancelled
         }

@@ -59,8 +59,8 @@ struct Fixture {
     let time = HandSetTime()
 
     init(
-        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, whileFenced: WhileFenced = .tryAgain,
-        timeout: Int64? = nil, latePayments: LatePaymentPolicy = .refund
+        _ kind: StoreKind, durability: Durability = .durable, units: Int64 = 10, limitPerBuyer: Int64? = nil,
+        whileFenced: WhileFenced = .tryAgain, timeout: Int64? = nil, latePayments: LatePaymentPolicy = .refund
     ) async throws {
         folder = try TemporaryFolder()
         store = try kind.openAt(folder, SaleClock(time))
@@ -68,7 +68,7 @@ struct Fixture {
             SaleDraft(
                 name: "test", durability: durability,
                 skus: [
-                    .init(sku: "a", name: "A", tag: "x", allocated: units),
+                    .init(sku: "a", name: "A", tag: "x", allocated: units, limitPerBuyer: limitPerBuyer),
                     .init(sku: "b", name: "B", tag: "x", allocated: units),
                     .init(sku: "c", name: "C", tag: "y", allocated: units),
                 ], whileFenced: whileFenced, reservationTimeoutMilliseconds: timeout, latePayments: latePayments))

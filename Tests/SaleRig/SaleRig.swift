@@ -39,11 +39,12 @@ public final class SaleRig: Sendable {
     /// - Parameters:
     ///   - units: allocation of SKU 1, 2, …
     ///   - buckets: SKUs are dealt out to this many buckets in turn.
+    ///   - limitsPerBuyer: by SKU number.
     ///   - replicas: of the one server; connected when `body` begins.
     ///   - isOpen: the sale is open and every bucket loaded; else it is a warmed sale whose buckets are new.
     public static func with(
-        units: [Int64], buckets: Int = 1, durability: Durability = .durable, isOpen: Bool = true,
-        replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
+        units: [Int64], buckets: Int = 1, limitsPerBuyer: [Int: Int64] = [:], durability: Durability = .durable,
+        isOpen: Bool = true, replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
         _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
@@ -59,7 +60,7 @@ public final class SaleRig: Sendable {
                     skus: units.enumerated().map { position, units in
                         .init(
                             sku: "sku\(position + 1)", name: "SKU \(position + 1)", tag: "t\(position % buckets + 1)",
-                            allocated: units)
+                            allocated: units, limitPerBuyer: limitsPerBuyer[position + 1])
                     }, whileFenced: whileFenced))
             let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
             let rig = SaleRig(
@@ -103,11 +104,12 @@ public final class SaleRig: Sendable {
     }
 
     /// An order of SKU numbers and quantities, under a new flow unless one is given.
-    public func order(_ lines: [(Int32, Int32)], flow: FlowID? = nil) -> Order {
+    public func order(_ lines: [(Int32, Int32)], buyer: BuyerID? = nil, flow: FlowID? = nil) -> Order {
         do {
             return try Order(
                 flow: flow ?? self.flow(),
-                lines: lines.map { OrderLine(sku: SKUNumber(rawValue: $0.0), quantity: $0.1) }, catalogue: catalogue)
+                lines: lines.map { OrderLine(sku: SKUNumber(rawValue: $0.0), quantity: $0.1) }, catalogue: catalogue,
+                buyer: buyer)
         } catch {
             preconditionFailure("a test's order is refused: \(error)")
         }
@@ -160,6 +162,34 @@ public final class SaleRig: Sendable {
     public func release(_ orders: [Order], epoch: Epoch? = nil) async throws -> String {
         let present = try await record.epoch
         return Self.words(try await call(scripts.release, orders, epoch: epoch ?? present))
+    }
+
+    /// Calls archive.lua with all keys of the first bucket.
+    public func archive(_ orders: [ArchivableOrder], below watermark: FlowID, epoch: Epoch) async throws -> ScriptAnswer {
+        var call = ScriptCall(keyCount: 2 + 2 * keys.stocks.count)
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in keys.stocks.indices {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(epoch.rawValue)
+        call.append(Int64(0))
+        call.append(watermark.bytes)
+        for sku in bucket.skus {
+            let flows = orders.filter { $0.skus.contains(sku) }.map(\.flow)
+            call.append(Int64(flows.count))
+            for flow in flows { call.append(flow.bytes) }
+        }
+        return ScriptAnswer(try await cluster.evaluate(scripts.archive, call, slot: keys.slot, deadline: soon))
+    }
+
+    /// An archiver over the whole sale.
+    public func archiver(_ change: (inout Archiver.Configuration) -> Void) -> Archiver {
+        var configuration = Archiver.Configuration()
+        change(&configuration)
+        return Archiver(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, configuration: configuration)
     }
 
     /// Runs close, rebuild, … on the first SKU's keys and tells `ok` or the fence's reason.

@@ -1,7 +1,9 @@
 -- Takes stock for orders, each all lines or none. Head: fence.lua, then `pass`, then orders.lua.
 --
 -- Answer: {n, results, duplicates, stock of each pair …}; results holds a letter for each order:
---   D done now · d done before · S short · F frozen · C conflict: the flow carries another order · X cancelled · O too old
+--   D done now · d done before · S short · F frozen · C conflict: the flow carries another order · X cancelled
+--   O too old: below the watermark and not in the ledger, so only SQL knows what became of it; it is not taken
+--   L the buyer would hold more than the SKU's limit, or the SKU is limited and the order names no buyer
 -- and duplicates is "i:n i:n …": which entry took the order that is answered `d`.
 --
 -- Read all, check all, then write, outbox first: Redis does not undo a script that fails half way.
@@ -14,6 +16,25 @@ local seen = {}            -- flow → its order in this call
 local writes, taken = {}, {}
 local done = false
 
+local function exceeds(i, pair, quantity)
+  local limit = skus[pair].limit
+  if not limit then return false end
+  if not buyers or not buyers[i] then return true end
+  return held[pair][buyers[i]] + quantity > limit
+end
+
+-- No SKU stands twice in an order, so the lines can be looked at one by one.
+local function exceedsLimit(i)
+  if exceeds(i, pairAt[i], quantityAt[i]) then return true end
+  local more = moreLines[i]
+  if more then
+    for k = 1, #more, 3 do
+      if exceeds(i, more[k], more[k + 1]) then return true end
+    end
+  end
+  return false
+end
+
 for i = 1, orderCount do
   local flow, digest = flows[i], digests[i]
   local earlier = seen[flow]
@@ -25,8 +46,6 @@ for i = 1, orderCount do
     else
       result = 'C'
     end
-  elseif watermark ~= '' and flow < watermark then
-    result = 'O'
   elseif otherDigest(i) then
     result = 'C'
   else
@@ -41,6 +60,8 @@ for i = 1, orderCount do
         result = 'd'
         duplicates[#duplicates + 1] = i .. ':' .. entryN
       end
+    elseif watermark and flowMilliseconds(flow) < watermark then
+      result = 'O'
     else
       local pair, quantity = pairAt[i], quantityAt[i]
       local sku = skus[pair]
@@ -62,10 +83,12 @@ for i = 1, orderCount do
           end
         end
       end
+      if isLimited and not result and exceedsLimit(i) then result = 'L' end
       if not result then
         result = 'D'
         done = true
         seen[flow] = i
+        if isLimited then hold(i, pair, quantity) end
         sku.stock = sku.stock - quantity
         taken[pair] = (taken[pair] or 0) + quantity
         local list = writes[pair]
@@ -78,6 +101,7 @@ for i = 1, orderCount do
         if more then
           for k = 1, #more, 3 do
             local otherPair, otherQuantity = more[k], more[k + 1]
+            if isLimited then hold(i, otherPair, otherQuantity) end
             skus[otherPair].stock = skus[otherPair].stock - otherQuantity
             taken[otherPair] = (taken[otherPair] or 0) + otherQuantity
             list = writes[otherPair]
@@ -105,6 +129,7 @@ if done then
     sku.taken = sku.taken + taken[pair]
     redis.call('DECRBY', KEYS[1 + 2 * pair], int(taken[pair]))
     list[2] = controlText(sku, n)
+    if isLimited then heldFields(pair, list) end
     setFields(KEYS[2 + 2 * pair], list)
   end
 elseif #duplicates > 0 then

@@ -24,7 +24,11 @@ end
 
 local function process() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
 
--- Returns n and the watermark, or nil and the answer to give. `states` are the states in which the script may write.
+-- Lua compares strings by the server's collation, not by bytes; a watermark is a moment, so its milliseconds say it all.
+local function flowMilliseconds(flow) return (struct.unpack('>I6', flow)) end
+
+-- Returns n and the watermark's milliseconds (nil: none yet), or nil and the answer to give. `states` are the states in which
+-- the script may write.
 local function pass(states)
   local isMaster, lineage = replication()
   if not isMaster then return nil, fenced('replica') end
@@ -35,17 +39,26 @@ local function pass(states)
   if control[3] ~= lineage then return nil, fenced('lineage', epoch) end
   if not states[state] then return nil, fenced(state, epoch) end
   if n < tonumber(ARGV[2]) then return nil, fenced('behind', epoch) end
-  return n, control[5] or ''
+  local watermark = control[5]
+  return n, watermark and #watermark == 16 and flowMilliseconds(watermark) or nil
 end
 
--- A SKU's control is the ledger field `#`: "allocated version taken frozen n".
+-- A SKU's control is the ledger field `#`: "allocated version taken frozen n", and for a SKU that is limited per buyer also
+-- the units that one buyer may hold.
 local function control(text)
-  local allocated, version, taken, frozen, n = string.match(text, '^(%d+) (%d+) (%d+) ([01]) (%d+)$')
+  local allocated, version, taken, frozen, limit =
+    string.match(text, '^(%d+) (%d+) (%d+) ([01]) %d+ ?(%d*)$')
   if not allocated then return nil end
-  return {allocated = tonumber(allocated), version = tonumber(version), taken = tonumber(taken), frozen = frozen}
+  return {
+    allocated = tonumber(allocated), version = tonumber(version), taken = tonumber(taken), frozen = frozen,
+    limit = tonumber(limit)
+  }
 end
 
 local function controlText(sku, n)
+  if sku.limit then
+    return string.format('%d %d %d %s %d %d', sku.allocated, sku.version, sku.taken, sku.frozen, n, sku.limit)
+  end
   return string.format('%d %d %d %s %d', sku.allocated, sku.version, sku.taken, sku.frozen, n)
 end
 
@@ -100,4 +113,10 @@ local function getFields(key, fields)
     for i = 1, #some do all[first + i - 1] = some[i] end
   end
   return all
+end
+
+local function removeFields(key, fields)
+  for first = 1, #fields, 6000 do
+    redis.call('HDEL', key, unpack(fields, first, math.min(first + 5999, #fields)))
+  end
 end

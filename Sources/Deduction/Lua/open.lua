@@ -1,9 +1,12 @@
 -- Recovery, step 6, the last write: stock and control of every SKU, the entry `<epoch>-0`, the state. Head: fence.lua.
 --
--- ARGV 1 epoch · 2 `0` · 3 state · then for each pair: allocated, version, taken, frozen, ledger entries that the rebuild
--- wrote (after a reopening, with the control). Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
+-- ARGV 1 epoch · 2 `0` · 3 state · then for each pair: allocated, version, taken, frozen, ledger fields that the rebuild
+-- wrote (after a reopening, with the control) · then SQL's watermark, `` for none (without this argument the one that is there
+-- stays) · then for each pair the units that one buyer may hold, `` for any number (without these arguments the limits that
+-- are there stay). Answer: {1} or {-1, reason, epoch}. Entries of older epochs leave the outbox: they are drained, and void.
 local n, failure = pass({recovering = true})
 if not n then return failure end
+local trailing = 4 + 5 * (#KEYS / 2 - 1)
 for i = 1, #KEYS / 2 - 1 do
   local at = 4 + 5 * (i - 1)
   if redis.call('HLEN', KEYS[2 + 2 * i]) ~= tonumber(ARGV[at + 4]) then return fenced('damaged', ARGV[1]) end
@@ -16,8 +19,16 @@ for i = 1, #KEYS / 2 - 1 do
   local at = 4 + 5 * (i - 1)
   local allocated, taken = tonumber(ARGV[at]), tonumber(ARGV[at + 2])
   redis.call('SET', KEYS[1 + 2 * i], int(allocated - taken))
-  redis.call('HSET', KEYS[2 + 2 * i], '#',
-    string.format('%d %s %d %s 0', allocated, ARGV[at + 1], taken, ARGV[at + 3]))
+  local limit = ARGV[trailing + i]
+  if not limit then
+    local before = redis.call('HGET', KEYS[2 + 2 * i], '#')
+    before = before and control(before)
+    limit = before and before.limit or ''
+  end
+  redis.call('HSET', KEYS[2 + 2 * i], '#', controlText({
+    allocated = allocated, version = tonumber(ARGV[at + 1]), taken = taken, frozen = ARGV[at + 3], limit = tonumber(limit)
+  }, 0))
 end
+if ARGV[trailing] then redis.call('HSET', KEYS[1], 'watermark', ARGV[trailing]) end
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'was', '', 'process', process())
 return {1}

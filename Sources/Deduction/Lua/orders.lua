@@ -2,7 +2,8 @@
 -- numbers in the order of the key pairs.
 --
 -- An order's line points to its pair and to the place of its flow in that pair's HMGET answer. A ledger entry reads
--- "<quantity><t|c><n>.<digest>": taken or cancelled by entry n.
+-- "<quantity><t|c><n>.<digest>": taken or cancelled by entry n. Where a SKU is limited per buyer, its ledger also says what
+-- each buyer holds of it: field `@<buyer>`, longer than any flow, value the units; a buyer who holds none has no field.
 local blob = ARGV[3]
 local pairsCount = #KEYS / 2 - 1
 local pairOf, fields = {}, {}
@@ -12,7 +13,7 @@ for i = 1, pairsCount do
 end
 
 local unpackStruct = struct.unpack
-local _, _, _, orderCount, position = unpackStruct('<BBc6I2', blob)
+local _, kindByte, _, orderCount, position = unpackStruct('<BBc6I2', blob)
 local flows, digests = {}, {}
 local pairAt, quantityAt, fieldAt = {}, {}, {} -- the first line of each order
 local moreLines = {}                           -- the others: {pair, quantity, field, pair, …}
@@ -37,14 +38,78 @@ for i = 1, orderCount do
     moreLines[i] = more
   end
 end
+local buyers -- order → its buyer's ledger field
+if kindByte % 128 >= 64 then
+  buyers = {}
+  local nobody = string.rep('\0', 16)
+  for i = 1, orderCount do
+    local buyer = string.sub(blob, position, position + 15)
+    if buyer ~= nobody then buyers[i] = '@' .. buyer end
+    position = position + 16
+  end
+end
 
 local skus, entries = {}, {}
 local damage
+local isLimited = false
 for i = 1, pairsCount do
   local answer = getFields(KEYS[2 + 2 * i], fields[i])
   local sku, reason = readSKU(i, answer[1])
   if not sku then damage = reason; break end
+  if sku.limit then isLimited = true end
   skus[i], entries[i] = sku, answer
+end
+
+-- What the buyers of this call hold of limited SKUs: pair → buyer's field → units. Read only where there is a limit.
+local held, heldChanged = {}, {}
+if isLimited and buyers and not damage then
+  local wanted = {}
+  local function want(pair, buyer)
+    if not skus[pair].limit then return end
+    local units = held[pair]
+    if not units then
+      units = {}
+      held[pair], wanted[pair], heldChanged[pair] = units, {}, {}
+    end
+    if not units[buyer] then
+      units[buyer] = 0
+      wanted[pair][#wanted[pair] + 1] = buyer
+    end
+  end
+  for i, buyer in pairs(buyers) do
+    want(pairAt[i], buyer)
+    local more = moreLines[i]
+    if more then
+      for k = 1, #more, 3 do want(more[k], buyer) end
+    end
+  end
+  for pair, list in pairs(wanted) do
+    local answer = getFields(KEYS[2 + 2 * pair], list)
+    for k = 1, #list do held[pair][list[k]] = tonumber(answer[k] or '0') or 0 end
+  end
+end
+
+-- Notes that the buyer of order i holds `quantity` units more of a pair's SKU.
+local function hold(i, pair, quantity)
+  if not skus[pair].limit or not buyers or not buyers[i] then return end
+  local buyer = buyers[i]
+  held[pair][buyer] = math.max(0, held[pair][buyer] + quantity)
+  heldChanged[pair][buyer] = true
+end
+
+-- Writes what changed of it: into `fields` of an HSET, and the fields to remove into the answer.
+local function heldFields(pair, fields)
+  local gone = {}
+  for buyer in pairs(heldChanged[pair] or {}) do
+    local units = held[pair][buyer]
+    if units > 0 then
+      fields[#fields + 1] = buyer
+      fields[#fields + 1] = int(units)
+    else
+      gone[#gone + 1] = buyer
+    end
+  end
+  return gone
 end
 
 -- The recorded entry of order i: nil if no line has one, false if only some have (the ledger is damaged).

@@ -6,25 +6,32 @@
 -- Answer: {n, results, kept, stock of each pair …}; a letter for each order:
 --   R given back · r cancelled before · T not there: a tombstone now forbids it · C the flow carries another order: untouched
 -- An order beyond capacity stands in the ledger with 0 units: it holds nothing, so it becomes a tombstone.
+-- Below the watermark no tombstone is needed, for nothing is taken there any more: the field goes, or none is made.
 if damage then return fenced(damage, ARGV[1]) end
 
 local nextN = n + 1
 local mark = 'c' .. int(nextN) .. '.'
 local results, seen, kept = {}, {}, {}
-local writes, given = {}, {}
+local writes, removals, given = {}, {}, {}
 local done = false
 
-local function write(pair, flow, quantity, digest, back)
+local function write(i, pair, quantity, back)
   local list = writes[pair]
   if not list then
     list = {'#', ''}
-    writes[pair] = list
+    writes[pair], removals[pair] = list, {}
   end
-  list[#list + 1] = flow
-  list[#list + 1] = quantity .. mark .. digest
+  if watermark and flowMilliseconds(flows[i]) < watermark then
+    list = removals[pair]
+    list[#list + 1] = flows[i]
+  else
+    list[#list + 1] = flows[i]
+    list[#list + 1] = quantity .. mark .. digests[i]
+  end
   if back then
     given[pair] = (given[pair] or 0) + quantity
     skus[pair].stock = skus[pair].stock + quantity
+    if isLimited then hold(i, pair, -quantity) end
   end
 end
 
@@ -50,10 +57,10 @@ for i = 1, orderCount do
       done = true
       seen[flow] = digest
       local back = result == 'R'
-      write(pairAt[i], flow, quantityAt[i], digest, back)
+      write(i, pairAt[i], quantityAt[i], back)
       local more = moreLines[i]
       if more then
-        for k = 1, #more, 3 do write(more[k], flow, more[k + 1], digest, back) end
+        for k = 1, #more, 3 do write(i, more[k], more[k + 1], back) end
       end
     end
   end
@@ -71,7 +78,10 @@ if done then
     sku.taken = sku.taken - back
     if back > 0 then redis.call('INCRBY', KEYS[1 + 2 * pair], int(back)) end
     list[2] = controlText(sku, n)
+    local gone = isLimited and heldFields(pair, list) or {}
     setFields(KEYS[2 + 2 * pair], list)
+    removeFields(KEYS[2 + 2 * pair], removals[pair])
+    removeFields(KEYS[2 + 2 * pair], gone)
   end
 end
 local answer = {n, results, table.concat(kept, ' ')}

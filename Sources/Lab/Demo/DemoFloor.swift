@@ -19,6 +19,10 @@ public final class DemoFloor: Sendable {
         public var skus = 1_000
         public var stock = DemoSale.Stock.story(ordersPerSecond: 4_000, seconds: 90, zipfExponent: 0.8)
         public var shoppers = Shoppers.Configuration()
+        /// Units of each SKU that one buyer may hold; `nil`: any number.
+        public var limitPerBuyer: Int64?
+        /// How long after it was made an order is answered from Redis's ledger.
+        public var dedupeHorizon: Duration?
         /// How late SQL learns what Redis did: a slow store.
         public var outboxDelay = Duration.zero
         /// Leaves fleet and books in this folder.
@@ -29,11 +33,17 @@ public final class DemoFloor: Sendable {
         public var onProgress: @Sendable (String) -> Void = { _ in }
         public init() {}
 
+        /// Whether a replica takes over from a master that is killed. Not where a single master is kept: without a proxy its
+        /// clients would not find the replica.
+        public var replicasTakeOver: Bool { replicas > 0 && (masters > 1 || keepFolder == nil) }
+
         /// The fleet that it stands on.
         public var fleet: EmbeddedFleet.Configuration {
+            // A single master's clients find a promoted replica at the address that they know.
             .init(
                 masters: masters, replicas: replicas,
-                options: ServerOptions(appendOnly: durability == .aof ? .everySecond : .off), keepFolder: keepFolder)
+                options: ServerOptions(appendOnly: durability == .aof ? .everySecond : .off),
+                isProxied: masters == 1 && replicas > 0 && keepFolder == nil, keepFolder: keepFolder)
         }
     }
 
@@ -44,9 +54,9 @@ public final class DemoFloor: Sendable {
     public let store: any OrderStore
     public let ordersURL: String
     public let topology: String
-    private let configuration: Configuration
-    private let crashCount = Atomic<Int>(0)
-    private let crashing = Mutex<Set<Int>>([])
+    let configuration: Configuration
+    let crashCount = Atomic<Int>(0)
+    let crashing = Mutex<Set<Int>>([])
     private let rounds = Atomic<UInt64>(0)
     private let loss = Mutex<(orders: Int64, units: Int64)>((0, 0))
 
@@ -88,12 +98,15 @@ public final class DemoFloor: Sendable {
         _ = try await store.createSale(
             DemoSale.draft(
                 skus: configuration.skus, durability: configuration.durability, stock: configuration.stock,
-                whileFenced: configuration.whileFenced))
+                whileFenced: configuration.whileFenced, limitPerBuyer: configuration.limitPerBuyer))
         let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
         let workerStore: any OrderStore =
             configuration.outboxDelay > .zero
             ? DelayedOrderStore(store, delay: configuration.outboxDelay, clock: ContinuousClock()) : store
-        let service = try await SaleService(cluster: cluster, store: store, workerStore: workerStore, events: events)
+        var options = SaleService.Options()
+        if let horizon = configuration.dedupeHorizon { options.archive.horizon = horizon }
+        let service = try await SaleService(
+            cluster: cluster, store: store, workerStore: workerStore, options: options, events: events)
         configuration.onProgress("loading \(configuration.skus) SKUs")
         let buckets = try await service.warm()
         let counters = try await store.skuCounters()
@@ -140,57 +153,7 @@ public final class DemoFloor: Sendable {
         return await shoppers.buy(ratePerSecond: buyersPerSecond, seconds: seconds, round: round)
     }
 
-    public var crashes: Int { crashCount.load(ordering: .relaxed) }
-
-    /// Kills a node with SIGKILL; it comes back empty after a pause.
-    public func crash(_ node: Int) async -> SaleControl.Report {
-        let nodes = fleet.nodes
-        guard nodes.indices.contains(node), nodes[node].isUp,
-            crashing.withLock({ $0.insert(node).inserted })
-        else {
-            return SaleControl.Report(
-                sentence: "node \(node + 1) is down already; nothing was crashed", succeeded: false)
-        }
-        defer { crashing.withLock { _ = $0.remove(node) } }
-        let address = nodes[node].address
-        do {
-            crashCount.add(1, ordering: .relaxed)
-            try await fleet.crash(node)
-            service.events.add(
-                .bad, "node \(node + 1) (\(address)) was killed with SIGKILL; everything it held in memory is gone")
-            await service.control.record(
-                what: "crash", subject: "node \(node + 1) \(address)", before: "up, pid \(nodes[node].pid)",
-                after: "killed")
-            try? await ContinuousClock().sleep(for: configuration.crashPause)
-            try await fleet.restart(node)
-            service.events.add(.warning, "node \(node + 1) (\(address)) is back, and empty")
-            return SaleControl.Report(
-                sentence: "node \(node + 1) was killed and came back empty", succeeded: true)
-        } catch {
-            return SaleControl.Report(sentence: "crash of node \(node + 1): \(error)", succeeded: false)
-        }
-    }
-
-    /// The node to crash so that a loss shows: the master of the most demand for SKUs that sell now and are close to their end,
-    /// so that they sell out again even after a long outage.
-    ///
-    /// - Parameter elapsed: seconds since the opening, over which units taken give a SKU's rate.
-    public func nodeForCrash(remainingSeconds: Double, elapsed: Double) async -> Int {
-        var demand = [Double](repeating: 0, count: fleet.nodes.count)
-        for (number, reading) in await readStocks() where reading.stock > 0 && reading.taken > 0 {
-            let rate = Double(reading.taken) / max(elapsed, 0.1)
-            let secondsLeft = Double(reading.stock) / rate
-            guard secondsLeft < remainingSeconds * 0.15, let entry = service.catalogue[number],
-                let bucket = service.catalogue[entry.bucket],
-                let address = service.cluster.master(ofSlot: HashSlot.of("{\(bucket.tag)}")),
-                let node = fleet.nodes.firstIndex(where: { $0.address == address })
-            else { continue }
-            demand[node] += rate
-        }
-        return demand.indices.max { demand[$0] < demand[$1] } ?? 0
-    }
-
-    private func readStocks() async -> [SKUNumber: (stock: Int64, taken: Int64)] {
+    func readStocks() async -> [SKUNumber: (stock: Int64, taken: Int64)] {
         var all: [SKUNumber: (stock: Int64, taken: Int64)] = [:]
         for cut in await cuts() {
             for sku in cut.skus {

@@ -34,7 +34,7 @@ public enum DemoSale {
     /// A sale of `skus` SKUs; SKU 1001 is the hottest.
     public static func draft(
         name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock,
-        whileFenced: WhileFenced = .tryAgain
+        whileFenced: WhileFenced = .tryAgain, limitPerBuyer: Int64? = nil
     ) -> SaleDraft {
         let buckets = max(1, min(bucketsMax, skus / 8))
         let units = allocations(skus: skus, stock: stock)
@@ -42,7 +42,8 @@ public enum DemoSale {
             name: name, durability: durability,
             skus: (0..<skus).map { rank in
                 SaleDraft.SKU(
-                    sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank])
+                    sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank],
+                    limitPerBuyer: limitPerBuyer)
             }, whileFenced: whileFenced)
     }
 

@@ -1,5 +1,5 @@
 import Host
-import Redis
+public import Redis
 import Synchronization
 
 /// A private Redis Cluster, or a single server, with or without replicas, on free loopback ports in a private folder.
@@ -97,6 +97,16 @@ public final class EmbeddedFleet: Sendable {
     private static func url(_ server: FleetServer, at address: RedisAddress) -> String {
         "redis://\(server.password.map { ":\($0)@" } ?? "")\(address)"
     }
+
+    /// The server that clients reach at an address now; `nil` for a stranger's.
+    public func index(at address: RedisAddress) -> Int? {
+        let contents = contents.withLock { $0 }
+        if let door = contents.door, door.address == address { return contents.shards[0].master }
+        return contents.servers.firstIndex { contents.clientAddress(of: $0) == address }
+    }
+
+    /// Whether clients that are connected find a promoted replica.
+    public var clientsFollowPromotions: Bool { isCluster || configuration.isProxied }
 
     /// Absolute path of the folder that holds the servers.
     public var folderPath: String { folder.path }

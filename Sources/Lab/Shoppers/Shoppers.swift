@@ -22,6 +22,8 @@ public final class Shoppers: Sendable {
         /// In the first `spikeSeconds` buyers come `spikeFactor` times as fast.
         public var spikeFactor = 3.0
         public var spikeSeconds = 2.0
+        /// People who buy where SKUs are limited per buyer; every order is then one of theirs.
+        public var peopleCount: UInt64 = 20_000
         public init() {}
     }
 
@@ -35,6 +37,7 @@ public final class Shoppers: Sendable {
     private let configuration: Configuration
     private let zipf: ZipfSampler
     private let checkout: Checkout
+    private let namesBuyers: Bool
     private let wantedRate: Mutex<Double?>
     private let underWay = Atomic<Int>(0)
     /// The crowd that buys now; an older one goes home.
@@ -49,6 +52,7 @@ public final class Shoppers: Sendable {
         catalogue = engine.catalogue
         zipf = ZipfSampler(count: max(1, engine.catalogue.entries.count), exponent: configuration.zipfExponent)
         checkout = Checkout(engine: engine, book: book)
+        namesBuyers = engine.catalogue.entries.contains { $0.limitPerBuyer != nil }
         wantedRate = Mutex(0)
     }
 
@@ -191,14 +195,20 @@ public final class Shoppers: Sendable {
             lines.sort { $0.sku < $1.sku }
         }
         let flow = person.flows.next(milliseconds: WallClock.milliseconds, random: person.random.next())
+        // Drawn only where it matters: the same seed buys the same in every other sale.
+        let buyer =
+            namesBuyers
+            ? BuyerID(high: 1, low: person.random.next() % max(1, configuration.peopleCount)) : nil
         if configuration.wideShare > 0, person.random.unit() < configuration.wideShare {
             let other = catalogue.entries[zipf.rank(at: person.random.unit())]
             if other.bucket != entry.bucket {
                 lines.append(OrderLine(sku: other.number, quantity: 1))
-                if let order = try? Order.across(flow: flow, lines: lines, catalogue: catalogue) { return order }
+                if let order = try? Order.across(flow: flow, lines: lines, catalogue: catalogue, buyer: buyer) {
+                    return order
+                }
             }
         }
-        return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines)
+        return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines, buyer: buyer)
     }
 
     private func quantity(_ random: inout SplitMix64) -> Int32 {

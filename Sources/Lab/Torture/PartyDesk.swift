@@ -84,7 +84,9 @@ struct PartyDesk: Sendable {
         case .cancelled: "ok cancelled"
         case .already(let sold):
             sold == succeeded ? (sold ? "ok confirmed" : "ok cancelled") : (sold ? "fail sold" : "fail cancelled")
-        case .absent: "info absent"
+        // Kept in SQL until its order comes, or until it cannot come any more.
+        case .waiting: "info waiting"
+        case .refunded, .reservingAgain, .reservedAgain: "fail late"
         case nil: "info unknown"
         }
     }

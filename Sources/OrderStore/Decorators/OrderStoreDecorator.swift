@@ -62,6 +62,22 @@ extension OrderStoreDecorator {
     public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
         try await base.ledgerPage(sku: sku, after: after, limit: limit)
     }
+    public func raiseWatermark(bucket: BucketNumber, horizon: Duration, ordersMax: Int) async throws -> FlowID? {
+        try await base.raiseWatermark(bucket: bucket, horizon: horizon, ordersMax: ordersMax)
+    }
+    public func archivable(bucket: BucketNumber, after: FlowID?, limit: Int) async throws -> [ArchivableOrder] {
+        try await base.archivable(bucket: bucket, after: after, limit: limit)
+    }
+    public func noteArchived(bucket: BucketNumber, _ flows: [FlowID]) async throws {
+        try await base.noteArchived(bucket: bucket, flows)
+    }
+    public func settlements(of orders: [Order]) async throws -> [OrderSettlement?] {
+        try await base.settlements(of: orders)
+    }
+    public func heldUnits(sku: SKUNumber, after: BuyerID?, limit: Int) async throws -> [HeldUnits] {
+        try await base.heldUnits(sku: sku, after: after, limit: limit)
+    }
+    public func balance(bucket: BucketNumber) async throws -> BookBalance? { try await base.balance(bucket: bucket) }
     public func audit(_ entry: AuditEntry) async throws { try await base.audit(entry) }
     public func auditTrail(limit: Int) async throws -> [AuditEntry] { try await base.auditTrail(limit: limit) }
     public func close() async { await base.close() }

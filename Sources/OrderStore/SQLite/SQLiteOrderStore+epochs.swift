@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 public import Inventory
 
@@ -44,7 +45,8 @@ extension SQLiteOrderStore {
             let skus = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT sku, allocated, version, sold + reserved, frozen FROM counters
+                    SELECT sku, allocated, version, sold + reserved, frozen,
+                        (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters
                     WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
                     """, arguments: [bucket.rawValue]
             ).map { row in
@@ -53,7 +55,8 @@ extension SQLiteOrderStore {
                 // A dead letter counts as taken until a person settles it; never beyond what there is.
                 let dead = min(max(0, dead[number] ?? 0), allocated - taken)
                 return BucketFold.SKU(
-                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4])
+                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4],
+                    limitPerBuyer: row[5])
             }
             for sku in skus {
                 try Self.writeBase(
@@ -65,8 +68,15 @@ extension SQLiteOrderStore {
                     sql: "UPDATE \(table) WHERE bucket = ? AND \(pending) IS NULL",
                     arguments: [claim.rawValue, bucket.rawValue])
             }
-            let ledger = try writer.ledger(of: bucket, skus: skus.map(\.sku))
-            return BucketFold(skus: skus, ledger: ledger, saleState: sale.state)
+            // Redis is rebuilt without what is settled below the watermark.
+            try database.execute(
+                sql: "DELETE FROM passed WHERE bucket = ? AND \(Self.isSettled)", arguments: [bucket.rawValue])
+            let ledger = try writer.ledger(of: bucket, from: record.watermark, skus: skus.map(\.sku))
+            let held = try skus.filter { $0.limitPerBuyer != nil }.flatMap {
+                try Self.held(database, $0.sku, after: nil, limit: .max)
+            }
+            return BucketFold(
+                skus: skus, ledger: ledger, held: held, watermark: record.watermark, saleState: sale.state)
         }
     }
 
@@ -98,7 +108,8 @@ extension SQLiteOrderStore {
                 sql: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
                 arguments: [bucket.rawValue])
             return OpeningState(
-                saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))))
+                saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))),
+                watermark: record.watermark)
         }
     }
 
@@ -111,13 +122,14 @@ extension SQLiteOrderStore {
 
     // MARK: Rows
 
-    private static let bucketColumns = "number, epoch, state, drainedEpoch, drainedN"
+    private static let bucketColumns = "number, epoch, state, drainedEpoch, drainedN, watermark"
 
     private static func record(_ row: Row) -> BucketRecord {
         BucketRecord(
             bucket: BucketNumber(rawValue: row[0]), epoch: Epoch(rawValue: row[1]),
             state: BucketState(rawValue: row[2]) ?? .recovering,
-            drainedThrough: OutboxID(epoch: Epoch(rawValue: row[3]), n: row[4]))
+            drainedThrough: OutboxID(epoch: Epoch(rawValue: row[3]), n: row[4]),
+            watermark: (row[5] as Data?).flatMap { FlowID(bytes: $0) })
     }
 
     static func fetchBucket(_ database: Database, _ bucket: BucketNumber) throws -> BucketRecord? {
@@ -142,8 +154,8 @@ extension SQLiteOrderStore {
 }
 
 extension SQLiteWriter {
-    /// Every flow of a bucket by SKU in flow order, from one scan.
-    func ledger(of bucket: BucketNumber, skus: [SKUNumber]) throws -> [LedgerRow] {
+    /// Every flow of a bucket from the watermark on, and what `passed` has below it, by SKU in flow order, from one scan.
+    func ledger(of bucket: BucketNumber, from watermark: FlowID?, skus: [SKUNumber]) throws -> [LedgerRow] {
         struct Line {
             let line: OrderLine
             let kind: ItemKind
@@ -152,16 +164,18 @@ extension SQLiteWriter {
         var rows: [SKUNumber: [LedgerRow]] = [:]
         var flow: FlowID?
         var lines: [Line] = []
+        var buyer: BuyerID?
         var digestsOfGroups: [FlowID: OrderDigest] = [:]
         wideStatements.partsOfBucket.bind(1, bucket.rawValue)
         while try wideStatements.partsOfBucket.next() {
             digestsOfGroups[wideStatements.partsOfBucket.flow(0)] = OrderDigest(
                 rawValue: UInt64(bitPattern: wideStatements.partsOfBucket.int64(1)))
         }
-        // Else the digest is a function of bucket and lines, so the orders' table need not be asked.
+        // Else the digest is a function of bucket, lines and buyer, so the orders' table need not be asked.
         func finishFlow() {
             guard let flow else { return }
-            let digest = digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line))
+            let digest =
+                digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line), buyer: buyer)
             for line in lines {
                 rows[line.line.sku, default: []].append(
                     LedgerRow(
@@ -171,18 +185,21 @@ extension SQLiteWriter {
             }
             lines.removeAll(keepingCapacity: true)
         }
-        ledgerOfBucket.bind(1, bucket.rawValue)
-        while try ledgerOfBucket.next() {
-            let next = ledgerOfBucket.flow(0)
-            if next != flow {
-                finishFlow()
-                flow = next
+        for items in limits.ledger(withBuyers: try hasBuyers()) {
+            items.bind(1, bucket.rawValue)
+            items.bind(2, watermark ?? FlowID(high: 0, low: 0))
+            while try items.next() {
+                let next = items.flow(0)
+                if next != flow {
+                    finishFlow()
+                    flow = next
+                    buyer = BuyerID(bytes: items.bytes(5))
+                }
+                lines.append(
+                    Line(
+                        line: OrderLine(sku: SKUNumber(rawValue: items.int32(1)), quantity: items.int32(2)),
+                        kind: ItemKind(rawValue: items.int32(3)) ?? .cancelled, n: items.int64(4)))
             }
-            lines.append(
-                Line(
-                    line: OrderLine(
-                        sku: SKUNumber(rawValue: ledgerOfBucket.int32(1)), quantity: ledgerOfBucket.int32(2)),
-                    kind: ItemKind(rawValue: ledgerOfBucket.int32(3)) ?? .cancelled, n: ledgerOfBucket.int64(4)))
         }
         finishFlow()
         return skus.flatMap { rows[$0] ?? [] }

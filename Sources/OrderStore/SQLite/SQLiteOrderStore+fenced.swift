@@ -47,10 +47,12 @@ extension SQLiteWriter {
         case .another: return .refused(.conflict)
         case .absent: break
         }
+        if let watermark = bucket.watermark, order.flow < watermark { return .refused(.tooOld) }
         for line in order.lines {
             if try isFrozen(line.sku) { return .refused(.frozen) }
             let sku = books.skus[try self.place(of: line.sku)!]
             if sku.sold + sku.reserved + Int64(line.quantity) > sku.allocated { return .refused(.soldOut) }
+            if sku.limitPerBuyer > 0, try exceeds(sku.limitPerBuyer, order.buyer, line) { return .refused(.limit) }
         }
         guard try insert(order, state: .reserved, id: id) else { return .refused(.conflict) }
         return .reserved(duplicate: false)

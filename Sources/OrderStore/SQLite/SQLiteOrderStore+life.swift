@@ -60,20 +60,23 @@ extension SQLiteOrderStore {
     static func order(_ database: Database, _ flow: FlowID, _ bucket: BucketNumber) throws -> Order {
         let groups = try database.cachedStatement(
             sql: """
-                SELECT wideOrders.groups FROM orders JOIN wideOrders USING (flow, digest)
+                SELECT wideOrders.groups, \(buyer) FROM orders JOIN wideOrders USING (flow, digest)
                 WHERE orders.flow = ?
                 """)
-        if let packed = try Data.fetchOne(groups, arguments: [Data(flow.bytes)]),
-            let order = wide(flow: Data(flow.bytes), groups: packed)?.order(in: bucket)
+        if let row = try Row.fetchOne(groups, arguments: [Data(flow.bytes)]),
+            let order = wide(flow: Data(flow.bytes), groups: row[0], buyer: row[1])?.order(in: bucket)
         {
             return order
         }
+        let buyers = try database.cachedStatement(
+            sql: "SELECT buyer FROM orders JOIN buyers USING (flow, digest) WHERE orders.flow = ?")
+        let buyer = try Data.fetchOne(buyers, arguments: [Data(flow.bytes)]).flatMap { BuyerID(bytes: $0) }
         let items = try database.cachedStatement(
             sql: "SELECT sku, quantity FROM items WHERE bucket = ? AND flow = ? ORDER BY sku")
         let lines = try Row.fetchAll(items, arguments: [bucket.rawValue, Data(flow.bytes)]).map {
             OrderLine(sku: SKUNumber(rawValue: $0[0]), quantity: $0[1])
         }
-        return Order(trustedFlow: flow, bucket: bucket, sortedLines: lines)
+        return Order(trustedFlow: flow, bucket: bucket, sortedLines: lines, buyer: buyer)
     }
 
     // MARK: Late payments
@@ -84,7 +87,7 @@ extension SQLiteOrderStore {
         if let group = try group(database, flow: flow, bucket: row["bucket"], digest: row["digest"]) { return group }
         return Order(
             trustedFlow: FlowID(bytes: flow) ?? FlowID(high: 0, low: 0), bucket: BucketNumber(rawValue: row["bucket"]),
-            sortedLines: PackedLines.unpack(Array(lines)))
+            sortedLines: PackedLines.unpack(Array(lines)), buyer: try Self.buyerOf(database, flow, row["digest"]))
     }
 
     public func settleWaitingPayments(

@@ -47,7 +47,11 @@ extension SQLiteOrderStore {
         _ database: Database, where condition: String, arguments: StatementArguments
     ) throws -> [GiveBack] {
         // Named, because without statistics SQLite would rather walk all that were ever done.
-        let sql = "SELECT flow, bucket, lines, digest FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)"
+        let sql = """
+            SELECT flow, bucket, lines, digest,
+                (SELECT buyer FROM buyers WHERE buyers.flow = giveBacks.flow AND buyers.digest = giveBacks.digest)
+            FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)
+            """
         return try Row.fetchAll(database, sql: sql, arguments: arguments).map { row in
             let lines: Data = row[2]
             if let group = try group(database, flow: row[0], bucket: row[1], key: row[3]) {
@@ -56,11 +60,12 @@ extension SQLiteOrderStore {
             return GiveBack(
                 order: Order(
                     trustedFlow: flow(row[0]), bucket: BucketNumber(rawValue: row[1]),
-                    sortedLines: PackedLines.unpack(Array(lines))))
+                    sortedLines: PackedLines.unpack(Array(lines)),
+                    buyer: (row[4] as Data?).flatMap { BuyerID(bytes: $0) }))
         }
     }
 
-    private static func flow(_ data: Data) -> FlowID { FlowID(bytes: data) ?? FlowID(high: 0, low: 0) }
+    static func flow(_ data: Data) -> FlowID { FlowID(bytes: data) ?? FlowID(high: 0, low: 0) }
 
     public func pendingRestocks() async throws -> [Restock] {
         try await read { database in
@@ -139,35 +144,6 @@ extension SQLiteOrderStore {
                 taken: taken + (moved[number] ?? 0), frozen: row[4])
         }
         return fold
-    }
-
-    public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
-        try await read { database in
-            let bucket = try Int32.fetchOne(
-                database, sql: "SELECT bucket FROM counters WHERE sku = ?", arguments: [sku.rawValue])
-            guard let bucket else { throw Self.unknown(sku) }
-            let rows = try SQLiteStatement(
-                database,
-                """
-                SELECT items.flow, orders.digest, items.quantity, items.kind, items.n
-                FROM items CROSS JOIN orders ON orders.flow = items.flow
-                WHERE items.bucket = ?1 AND items.flow > ?2 AND items.sku = ?3 ORDER BY items.flow LIMIT ?4
-                """)
-            rows.bind(1, bucket)
-            rows.bind(2, after ?? FlowID(high: 0, low: 0))
-            rows.bind(3, sku.rawValue)
-            rows.bind(4, Int64(max(0, limit)))
-            var page: [LedgerRow] = []
-            while try rows.next() {
-                let kind = ItemKind(rawValue: rows.int32(3)) ?? .cancelled
-                page.append(
-                    LedgerRow(
-                        sku: sku, flow: rows.flow(0), digest: OrderDigest(rawValue: UInt64(bitPattern: rows.int64(1))),
-                        quantity: kind == .overCapacity ? 0 : rows.int64(2), cancelled: kind == .cancelled,
-                        n: rows.int64(4)))
-            }
-            return page
-        }
     }
 
     // MARK: Counters

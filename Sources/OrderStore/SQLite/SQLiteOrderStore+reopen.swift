@@ -13,13 +13,13 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             guard record.drainedThrough == id, try !Self.knowsBeyond(database, bucket, id) else { return false }
             let fold = try Self.fold(database, bucket: bucket, through: id, from: known)
-            let flows = try Self.flows(database, bucket)
+            let fields = try Self.fields(database, bucket, from: record.watermark)
             guard fold.count == holding.count,
                 holding.allSatisfy({ held in
                     guard let books = fold[held.sku] else { return false }
                     return books.allocated == held.allocated && books.version == held.version
                         && books.taken == held.taken && books.frozen == held.frozen
-                        && flows[held.sku, default: 0] == held.flows
+                        && fields[held.sku, default: 0...0].contains(held.flows)
                 })
             else { return false }
             for held in holding {
@@ -38,13 +38,38 @@ extension SQLiteOrderStore {
             arguments: [bucket.rawValue, id.epoch.rawValue]) ?? true
     }
 
-    /// How many flows each SKU's ledger must have.
-    private static func flows(_ database: Database, _ bucket: BucketNumber) throws -> [SKUNumber: Int64] {
-        let rows = try SQLiteStatement(database, "SELECT sku, COUNT(*) FROM items WHERE bucket = ?1 GROUP BY sku")
-        rows.bind(1, bucket.rawValue)
-        var flows: [SKUNumber: Int64] = [:]
-        while try rows.next() { flows[SKUNumber(rawValue: rows.int32(0))] = rows.int64(1) }
-        return flows
+    /// How many fields each SKU's ledger must have: flows and buyers. What is settled below the watermark may be there still.
+    private static func fields(
+        _ database: Database, _ bucket: BucketNumber, from watermark: FlowID?
+    ) throws -> [SKUNumber: ClosedRange<Int64>] {
+        var least: [SKUNumber: Int64] = [:]
+        var most: [SKUNumber: Int64] = [:]
+        func count(_ sql: String, surely: Bool, _ flow: FlowID? = nil) throws {
+            let rows = try SQLiteStatement(database, sql)
+            rows.bind(1, bucket.rawValue)
+            if let flow { rows.bind(2, flow) }
+            while try rows.next() {
+                let sku = SKUNumber(rawValue: rows.int32(0))
+                most[sku, default: 0] += rows.int64(1)
+                least[sku, default: 0] += surely ? rows.int64(1) : 0
+            }
+        }
+        try count(
+            "SELECT sku, COUNT(*) FROM items WHERE bucket = ?1 AND flow >= ?2 GROUP BY sku", surely: true,
+            watermark ?? FlowID(high: 0, low: 0))
+        let passed = """
+            SELECT items.sku, COUNT(*) FROM passed CROSS JOIN items
+            ON items.bucket = passed.bucket AND items.flow = passed.flow
+            WHERE passed.bucket = ?1 AND
+            """
+        try count("\(passed) NOT (\(isSettled)) GROUP BY items.sku", surely: true)
+        try count("\(passed) \(isSettled) GROUP BY items.sku", surely: false)
+        try count(
+            """
+            SELECT held.sku, COUNT(*) FROM held JOIN skus ON skus.number = held.sku
+            WHERE skus.bucket = ?1 AND units > 0 GROUP BY held.sku
+            """, surely: true)
+        return most.reduce(into: [:]) { $0[$1.key] = least[$1.key, default: 0]...$1.value }
     }
 
     /// Notes what Redis holds of a SKU at `<claim>-0`.

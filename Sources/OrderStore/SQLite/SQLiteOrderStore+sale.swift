@@ -27,7 +27,7 @@ extension SQLiteOrderStore {
             var numbers: [String: Int64] = [:]
             let bucketStatement = try database.makeStatement(
                 sql: "INSERT INTO buckets (number, sale, tag) VALUES (?, 1, ?)")
-            let skuStatement = try database.makeStatement(sql: "INSERT INTO skus VALUES (?, 1, ?, ?, ?)")
+            let skuStatement = try database.makeStatement(sql: "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?, 1, ?, ?, ?, ?)")
             let counterStatement = try database.makeStatement(
                 sql: "INSERT INTO counters (sku, bucket, allocated) VALUES (?, ?, ?)")
             for (position, sku) in draft.skus.enumerated() {
@@ -36,7 +36,7 @@ extension SQLiteOrderStore {
                     numbers[sku.tag] = bucket
                     try bucketStatement.execute(arguments: [bucket, sku.tag])
                 }
-                try skuStatement.execute(arguments: [position + 1, bucket, sku.sku, sku.name])
+                try skuStatement.execute(arguments: [position + 1, bucket, sku.sku, sku.name, sku.limitPerBuyer])
                 try counterStatement.execute(arguments: [position + 1, bucket, sku.allocated])
             }
             return try Self.requireSale(database)
@@ -68,6 +68,9 @@ extension SQLiteOrderStore {
             }
             guard (0...unitsMax).contains(sku.allocated) else {
                 throw refuse("SKU '\(shown)' has \(sku.allocated) units; give it 0 to \(unitsMax)")
+            }
+            guard (1...unitsMax).contains(sku.limitPerBuyer ?? 1) else {
+                throw refuse("a buyer of SKU '\(shown)' may hold \(sku.limitPerBuyer!) units; give 1 to \(unitsMax), or no limit")
             }
             // By bytes: Redis and SQL know nothing of canonically equal texts.
             guard seen.insert(Array(sku.sku.utf8)).inserted else {
@@ -108,11 +111,11 @@ extension SQLiteOrderStore {
             for row in try Row.fetchAll(database, sql: "SELECT number, tag FROM buckets") {
                 tags[BucketNumber(rawValue: row[0])] = row[1]
             }
-            let entries = try Row.fetchAll(database, sql: "SELECT number, sku, name, bucket FROM skus ORDER BY number")
+            let entries = try Row.fetchAll(database, sql: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number")
                 .map {
                     CatalogueEntry(
                         number: SKUNumber(rawValue: $0[0]), sku: $0[1], name: $0[2],
-                        bucket: BucketNumber(rawValue: $0[3]))
+                        bucket: BucketNumber(rawValue: $0[3]), limitPerBuyer: $0[4])
                 }
             return Catalogue(entries: entries, tags: tags)
         }

@@ -22,11 +22,11 @@ extension SQLiteOrderStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT flow, groups, since FROM wideOrders INDEXED BY halfDoneOrders
+                    SELECT flow, groups, since, \(Self.buyer) FROM wideOrders INDEXED BY halfDoneOrders
                     WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
                     """, arguments: [latest, max(0, limit)]
             ).compactMap { row in
-                guard let wide = Self.wide(flow: row[0], groups: row[1]) else { return nil }
+                guard let wide = Self.wide(flow: row[0], groups: row[1], buyer: row[3]) else { return nil }
                 var arrived: Set<BucketNumber> = []
                 for group in wide.groups {
                     let flow: Data = row[0]
@@ -55,15 +55,23 @@ extension SQLiteOrderStore {
 
     /// The group of a wide order in `bucket`; `nil` if flow and digest are none's.
     static func group(_ database: Database, flow: Data, bucket: Int32, digest: Int64) throws -> Order? {
-        let groups = try Data.fetchOne(
-            database, sql: "SELECT groups FROM wideOrders WHERE flow = ? AND digest = ?",
+        let row = try Row.fetchOne(
+            database, sql: "SELECT groups, \(buyer) FROM wideOrders WHERE flow = ? AND digest = ?",
             arguments: [flow, digest])
-        return groups.flatMap { wide(flow: flow, groups: $0)?.order(in: BucketNumber(rawValue: bucket)) }
+        return row.flatMap {
+            wide(flow: flow, groups: $0[0], buyer: $0[1])?.order(in: BucketNumber(rawValue: bucket))
+        }
     }
 
-    static func wide(flow: Data, groups: Data) -> WideOrder? {
+    /// Of a row of `wideOrders`.
+    static let buyer = """
+        (SELECT buyer FROM buyers WHERE buyers.flow = wideOrders.flow AND buyers.digest = wideOrders.digest)
+        """
+
+    static func wide(flow: Data, groups: Data, buyer: Data?) -> WideOrder? {
         var position = 0
         guard let flow = FlowID(bytes: flow) else { return nil }
-        return WideOrder.read(flow: flow, Array(groups), at: &position)
+        return WideOrder.read(
+            flow: flow, Array(groups), at: &position, buyer: buyer.flatMap { BuyerID(bytes: $0) })
     }
 }

@@ -15,6 +15,7 @@ enum SQLiteSchema {
         }
         migrator.registerMigration("2 order life") { try $0.execute(sql: orderLife) }
         migrator.registerMigration("wide orders") { try $0.execute(sql: WideSchema.tables) }
+        migrator.registerMigration("ledger growth and limits") { try $0.execute(sql: ledgerGrowth) }
         return migrator
     }
 
@@ -83,6 +84,26 @@ enum SQLiteSchema {
         """
 }
 
+extension SQLiteSchema {
+    /// - `passed` holds the flows below a bucket's watermark that Redis's ledgers may still name: what is archived next, and what
+    ///   stays because it is open. So neither an archiving nor a rebuild ever looks at older flows again.
+    /// - `buyers` stands beside orders and give-backs, not in them: most sales have no limits and pay nothing for it. The digest
+    ///   covers the buyer, so flow and digest name one.
+    /// - `held` is kept only for SKUs that are limited: units reserved or sold.
+    fileprivate static let ledgerGrowth = """
+        ALTER TABLE buckets ADD COLUMN watermark BLOB;
+        ALTER TABLE skus ADD COLUMN limitPerBuyer INTEGER;
+        CREATE TABLE passed(
+            bucket INTEGER NOT NULL, flow BLOB NOT NULL, PRIMARY KEY (bucket, flow)) STRICT, WITHOUT ROWID;
+        CREATE TABLE buyers(
+            flow BLOB NOT NULL, digest INTEGER NOT NULL, buyer BLOB NOT NULL,
+            PRIMARY KEY (flow, digest)) STRICT, WITHOUT ROWID;
+        CREATE TABLE held(
+            sku INTEGER NOT NULL, buyer BLOB NOT NULL, units INTEGER NOT NULL,
+            PRIMARY KEY (sku, buyer)) STRICT, WITHOUT ROWID;
+        """
+}
+
 /// `orders.state`. One byte each, so that a payment overwrites a row in place.
 enum OrderState: Int64 {
     case reserved = 2
@@ -94,6 +115,9 @@ enum OrderState: Int64 {
     case expired = 7
     /// An order over several buckets of which only some groups have come.
     case partial = 8
+
+    /// States in which Redis's ledgers need an order no longer, once its give-back is done: sold, cancelled, void, expired.
+    static let settledInSQL = "(3, 4, 5, 7)"
 
     /// `items.kind` of its lines.
     var kind: ItemKind {

@@ -9,6 +9,8 @@ struct TransactionBooks {
         var sold: Int64
         var reserved: Int64
         var overCapacity: Int64
+        /// Units that one buyer may hold; 0: any number.
+        let limitPerBuyer: Int64
         var isChanged = false
         /// Units that the entry under way moved in Redis, and which entry that is.
         var moved: Int64 = 0
@@ -25,6 +27,8 @@ struct TransactionBooks {
         var hasGap: Bool
         /// Whether it is recovering and the present epoch's fold was made.
         let isFolded: Bool
+        /// Flows below it are known to `passed` when they are inserted.
+        let watermark: FlowID?
         var isChanged = false
     }
 
@@ -39,6 +43,8 @@ struct TransactionBooks {
     /// Places of the SKUs that the entry under way moved.
     var movedPlaces: [Int] = []
     var entrySerial = 0
+    /// Whether the order settled last stands from an earlier entry.
+    var wasTakenBefore = false
     /// How many orders each state gained, by raw value of `OrderState`.
     var gained: [Int64] = Array(repeating: 0, count: 9)
     var isDurable = true
@@ -104,7 +110,7 @@ extension SQLiteWriter {
         books.skus.append(
             TransactionBooks.SKU(
                 number: sku.rawValue, bucket: findSKU.int32(0), allocated: findSKU.int64(1), sold: findSKU.int64(2),
-                reserved: findSKU.int64(3), overCapacity: findSKU.int64(4)))
+                reserved: findSKU.int64(3), overCapacity: findSKU.int64(4), limitPerBuyer: findSKU.int64(5)))
         books.skuPlaces[number] = Int32(books.skus.count)
         return books.skus.count - 1
     }
@@ -119,13 +125,14 @@ extension SQLiteWriter {
         let drainedEpoch = findBucket.int64(2)
         let drainedN = findBucket.int64(3)
         let hasGap = findBucket.int64(4) != 0
+        let watermark = findBucket.isNull(5) ? nil : findBucket.flow(5)
         findBucket.reset()
         books.buckets.append(
             TransactionBooks.Bucket(
                 number: bucket, epoch: Epoch(rawValue: epoch), state: state,
                 drainedEpoch: Epoch(rawValue: drainedEpoch),
                 drainedN: drainedN, hasGap: hasGap,
-                isFolded: try state == .recovering && exists(findBase, bucket, epoch)))
+                isFolded: try state == .recovering && exists(findBase, bucket, epoch), watermark: watermark))
         books.bucketPlaces[bucket] = books.buckets.count - 1
         return books.buckets.count - 1
     }

@@ -70,13 +70,14 @@ extension SQLiteWriter {
         switch entry.action {
         case .deduct(let orders):
             for order in orders {
+                books.wasTakenBefore = false
                 let settlement = try guarded {
                     try settle(order, bucket: entry.bucket, id: entry.id, policy: policy)
                 } refused: { error in
                     try writeDeadLetter(order, bucket: entry.bucket, id: entry.id, reason: "SQL refuses it: \(error)")
                     return .conflict
                 }
-                if settlement != .committed { exceptions[order.flow] = settlement }
+                if settlement != .committed || books.wasTakenBefore { exceptions[order.flow] = settlement }
                 // Whatever SQL made of it: Redis took it.
                 for line in order.lines {
                     try move(line.sku, by: Int64(line.quantity))

@@ -202,6 +202,7 @@ extension SQLiteWriter {
         let statement = life.insertPayment
         let place = try place(of: order.bucket)
         if let wide = order.wide { try wideStatements.note(wide) }
+        try noteBuyer(order)
         statement.bind(1, order.flow)
         statement.bind(2, Int64(order.digest.rawValue))
         statement.bind(3, order.bucket.rawValue)

@@ -49,6 +49,7 @@ extension SQLiteWriter {
         for line in order.lines {
             let sku = books.skus[try place(of: line.sku)!]
             if sku.sold + sku.reserved + Int64(line.quantity) > sku.allocated { fits = false }
+            if sku.limitPerBuyer > 0, try exceeds(sku.limitPerBuyer, order.buyer, line) { fits = false }
         }
         let state: OrderState = fits ? .reserved : policy == .void ? .void : .overCapacity
         guard try insert(order, state: state, id: id) else {
@@ -73,6 +74,7 @@ extension SQLiteWriter {
         }
         switch state {
         case .reserved, .sold:
+            books.wasTakenBefore = try rowID(of: order) != id
             return .committed
         case .cancelled, .expired:
             try want(order, after: id)
@@ -149,6 +151,14 @@ extension SQLiteWriter {
         return state
     }
 
+    /// The entry from which an order's row came.
+    private func rowID(of order: Order) throws -> OutboxID? {
+        findOrder.bind(1, order.flow)
+        guard try findOrder.next() else { return nil }
+        defer { findOrder.reset() }
+        return OutboxID(epoch: Epoch(rawValue: findOrder.int64(3)), n: findOrder.int64(4))
+    }
+
     /// Inserts an order with its items and moves the counters; false if its flow is there already.
     @inline(__always)
     func insert(_ order: Order, state: OrderState, id: OutboxID) throws -> Bool {
@@ -165,6 +175,9 @@ extension SQLiteWriter {
             insertOrder.bindNull(8)
         }
         guard try insertOrder.run() == 1 else { return false }
+        try noteBuyer(order)
+        try notePassed(order)
+        if state.kind == .taken { try hold(order, 1) }
         for line in order.lines {
             insertItem.bind(1, order.bucket.rawValue)
             insertItem.bind(2, order.flow)
@@ -192,6 +205,8 @@ extension SQLiteWriter {
         changeOrder.bind(5, old.rawValue)
         guard try changeOrder.run() == 1 else { return false }
         if old.kind != new.kind {
+            if old.kind == .taken { try hold(order, -1) }
+            if new.kind == .taken { try hold(order, 1) }
             for line in order.lines {
                 changeItem.bind(1, order.bucket.rawValue)
                 changeItem.bind(2, order.flow)
@@ -234,6 +249,7 @@ extension SQLiteWriter {
         wantGiveBack.bind(5, id?.epoch.rawValue ?? .max)
         wantGiveBack.bind(6, id?.n ?? .max)
         try wantGiveBack.run()
+        try noteBuyer(order)
     }
 
     /// What ended a give-back.
@@ -261,6 +277,7 @@ extension SQLiteWriter {
         statement.bind(5, id.epoch.rawValue)
         statement.bind(6, id.n)
         try statement.run()
+        try noteBuyer(order)
     }
 
     /// Keeps an order that cannot be one; its units count as taken until a person settles it.

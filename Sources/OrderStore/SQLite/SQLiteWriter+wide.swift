@@ -23,12 +23,18 @@ extension SQLiteWriter {
         switch standing {
         case .absent, .another:
             try wideStatements.note(wide)
+            try noteBuyer(order)
             try want(order, after: id)
             return .conflict
         case .same(.partial):
-            guard try kind(of: order) == nil else { return .partial }
+            guard try kind(of: order) == nil else {
+                books.wasTakenBefore = try wideStatements.partID(order) != id
+                return .partial
+            }
             return try arrive(order, of: wide, id: id, policy: policy)
-        case .same(.reserved), .same(.sold): return .committed
+        case .same(.reserved), .same(.sold):
+            books.wasTakenBefore = try wideStatements.partID(order) != id
+            return .committed
         case .same(.overCapacity):
             if policy == .void {
                 try want(order, after: id)
@@ -86,6 +92,7 @@ extension SQLiteWriter {
             try count(line, .taken, in: .overCapacity, 1)
             try wideStatements.setKind(order, line, .taken)
         }
+        try hold(order, 1)
         _ = try makeWhole(order, of: wide, from: .overCapacity)
         return true
     }
@@ -95,6 +102,7 @@ extension SQLiteWriter {
             guard let place = try place(of: line.sku) else { return false }
             let sku = books.skus[place]
             if sku.sold + sku.reserved + Int64(line.quantity) > sku.allocated { return false }
+            if sku.limitPerBuyer > 0, try exceeds(sku.limitPerBuyer, order.buyer, line) { return false }
         }
         return true
     }
@@ -163,6 +171,7 @@ extension SQLiteWriter {
         insertOrder.bindNull(8)
         try insertOrder.run()
         try wideStatements.note(wide)
+        try noteBuyer(wide.orders[0])
         books.gained[Int(state.rawValue)] += 1
     }
 
@@ -185,6 +194,8 @@ extension SQLiteWriter {
                 continue
             }
             guard kind != .cancelled else { continue }
+            if kind == .taken, new.kind != .taken { try hold(order, -1) }
+            if kind != .taken, new.kind == .taken { try hold(order, 1) }
             for line in order.lines {
                 try count(line, kind, in: old, -1)
                 try count(line, new.kind, in: new, 1)
@@ -212,7 +223,9 @@ extension SQLiteWriter {
             try insertItem.run()
             try count(line, kind, in: .partial, 1)
         }
+        if kind == .taken { try hold(order, 1) }
         try wideStatements.addPart(order, id: id)
+        try notePassed(order)
     }
 
     private func count(_ line: OrderLine, _ kind: ItemKind, in state: OrderState, _ sign: Int64) throws {
@@ -238,6 +251,7 @@ final class WideStatements {
     private let noteWide: SQLiteStatement
     private let setSince: SQLiteStatement
     private let insertPart: SQLiteStatement
+    private let findPart: SQLiteStatement
     private let findKind: SQLiteStatement
     private let changeKind: SQLiteStatement
     let partsOfBucket: SQLiteStatement
@@ -247,6 +261,7 @@ final class WideStatements {
         noteWide = try prepare("INSERT OR IGNORE INTO wideOrders VALUES (?1, ?2, ?3, NULL)")
         setSince = try prepare("UPDATE wideOrders SET since = ?3 WHERE flow = ?1 AND digest = ?2")
         insertPart = try prepare("INSERT INTO parts VALUES (?1, ?2, ?3, ?4, ?5)")
+        findPart = try prepare("SELECT epoch, n FROM parts WHERE bucket = ?1 AND flow = ?2")
         findKind = try prepare("SELECT kind FROM items WHERE bucket = ?1 AND flow = ?2 AND sku = ?3")
         changeKind = try prepare("UPDATE items SET kind = ?4 WHERE bucket = ?1 AND flow = ?2 AND sku = ?3")
         partsOfBucket = try prepare("SELECT flow, digest FROM parts WHERE bucket = ?1")
@@ -282,6 +297,16 @@ final class WideStatements {
             insertPart.bindNull(5)
         }
         try insertPart.run()
+    }
+
+    /// The entry that took a group; `nil`: none did.
+    func partID(_ order: Order) throws -> OutboxID? {
+        findPart.bind(1, order.bucket.rawValue)
+        findPart.bind(2, order.flow)
+        guard try findPart.next() else { return nil }
+        defer { findPart.reset() }
+        return findPart.isNull(0)
+            ? nil : OutboxID(epoch: Epoch(rawValue: findPart.int64(0)), n: findPart.int64(1))
     }
 
     func kind(of order: Order, _ line: OrderLine) throws -> ItemKind? {

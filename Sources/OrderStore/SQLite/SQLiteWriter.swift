@@ -39,7 +39,7 @@ final class SQLiteWriter {
     let deleteSettled: SQLiteStatement
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
-    let ledgerOfBucket: SQLiteStatement
+    let limits: LimitStatements
     let life: OrderLifeStatements
 
     let wideStatements: WideStatements
@@ -62,7 +62,7 @@ final class SQLiteWriter {
             INSERT OR IGNORE INTO orders (flow, bucket, epoch, n, state, digest, at, deadline)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """)
-        findOrder = try prepare("SELECT bucket, state, digest FROM orders WHERE flow = ?1")
+        findOrder = try prepare("SELECT bucket, state, digest, epoch, n FROM orders WHERE flow = ?1")
         changeOrder = try prepare(
             "UPDATE orders SET state = ?4 WHERE flow = ?1 AND bucket = ?2 AND digest = ?3 AND state = ?5")
         insertItem = try prepare("INSERT INTO items VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
@@ -98,13 +98,16 @@ final class SQLiteWriter {
             """)
 
         findSKU = try prepare(
-            "SELECT bucket, allocated, sold, reserved, overCapacity FROM counters WHERE sku = ?1")
+            """
+            SELECT bucket, allocated, sold, reserved, overCapacity,
+                (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters WHERE sku = ?1
+            """)
         findFrozen = try prepare("SELECT frozen FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
         findBucket = try prepare(
             """
             SELECT epoch, state, drainedEpoch, drainedN,
-                EXISTS (SELECT 1 FROM settled WHERE bucket = number AND epoch = drainedEpoch)
+                EXISTS (SELECT 1 FROM settled WHERE bucket = number AND epoch = drainedEpoch), watermark
             FROM buckets WHERE number = ?1
             """)
         writeBucket = try prepare("UPDATE buckets SET drainedN = ?2 WHERE number = ?1")
@@ -121,9 +124,8 @@ final class SQLiteWriter {
             UPDATE restocks SET epoch = ?4, n = ?5
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
+        limits = try LimitStatements(database)
         wideStatements = try WideStatements(database)
-        ledgerOfBucket = try prepare(
-            "SELECT flow, sku, quantity, kind, n FROM items WHERE bucket = ?1 ORDER BY flow, sku")
         life = try OrderLifeStatements(database)
     }
 

@@ -66,8 +66,7 @@ final class ActInterpreter: Sendable {
             // The screen's order is that of the slots; the fleet has its own.
             let addresses = service.cluster.status.map(\.address)
             let index =
-                addresses.indices.contains(node)
-                ? floor.fleet.nodes.firstIndex { $0.address == addresses[node] } : nil
+                addresses.indices.contains(node) ? floor.fleet.index(at: addresses[node]) : nil
             done(await floor.crash(index ?? node))
         case .compare: await compare(service, floor)
         case .applyPlan(let id): await apply(id, service)
