@@ -30,7 +30,9 @@ struct FinalStateReader {
     }
 
     private func readBuckets(_ database: Database, _ final: inout FinalState) throws {
-        for row in try Row.fetchAll(database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets") {
+        for row in try Row.fetchAll(
+            database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets")
+        {
             let tag: String = row["tag"]
             let epoch: Int64 = row["epoch"]
             let control = Array("sc_{\(tag)}".utf8)

@@ -38,7 +38,8 @@ struct Scenario: Sendable {
         default: self.durability = durability ?? .aof
         }
         let fencedRate = random.pick(20...300)
-        whileFenced = self.durability == .durable && random.chance(0.3) ? .sellInSQL(ordersPerSecond: fencedRate) : .tryAgain
+        whileFenced =
+            self.durability == .durable && random.chance(0.3) ? .sellInSQL(ordersPerSecond: fencedRate) : .tryAgain
         nodes = random.pick(1...3)
         buckets = random.pick(2...3)
         let skus = random.pick(buckets...6)

@@ -108,7 +108,9 @@ final class SimulatedWorld: Sendable {
             await probe(crowd)
             await settle()
             state.withLock { $0.isOver = true }
-            for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) { process.value.life.kill() }
+            for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) {
+                process.value.life.kill()
+            }
         }
         await books.close()
     }
@@ -199,7 +201,9 @@ final class SimulatedWorld: Sendable {
         let giveUpAt = executor.now + Self.patienceMax
         while state.withLock({ $0.buyersLeft > 0 }) {
             guard executor.now < giveUpAt else {
-                return fail("\(state.withLock { $0.buyersLeft }) buyers still had no final answer \(Self.patienceMax) after healing")
+                return fail(
+                    "\(state.withLock { $0.buyersLeft }) buyers still had no final answer \(Self.patienceMax) after healing"
+                )
             }
             await sleep(.milliseconds(100))
         }
