@@ -129,6 +129,8 @@ let package = Package(
                 "SaleRig",
             ],
             swiftSettings: strict),
+        // The program itself, to see a seed replayed in another process.
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "sellout"], swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [

@@ -8,6 +8,7 @@ extension Checker {
             checkAcknowledged(flow, story)
             checkRefused(flow, story)
             checkEnding(flow, story)
+            checkConflict(flow, story)
         }
         checkAttempted()
     }
@@ -72,6 +73,12 @@ extension Checker {
             verdict.violate(
                 .repliesDiffer, flow,
                 "heard that its payment came too late; \(row?.state == .sold ? "SQL says sold" : "and that it is confirmed")"
+            )
+        }
+        if let cancelledAt = story.cancelledAt, let late = story.done.first(where: { $0.askedAt > cancelledAt }) {
+            verdict.violate(
+                .repliesDiffer, flow,
+                "heard at \(cancelledAt) us that it is cancelled, asked again, and heard at \(late.answeredAt) us that it is done"
             )
         }
         guard let undoneAt = story.undoneAt else { return }
@@ -157,6 +164,17 @@ extension Checker {
             }
             checkEndingReplies(flow, story)
         }
+    }
+
+    /// Who hears `conflict` shares the flow with another order: somebody asked for that one.
+    private mutating func checkConflict(_ flow: FlowID, _ story: Story) {
+        let all = story.deductions + story.endings
+        guard let told = all.first(where: { $0.kind == .fail && $0.answer == HistoryEvent.Answer.conflict }),
+            all.allSatisfy({ $0.lines.isEmpty || Story.same($0.lines, told.lines) })
+        else { return }
+        verdict.violate(
+            .repliesDiffer, flow,
+            "heard at \(told.answeredAt) us that its flow carries another order; nobody asked for another")
     }
 
     /// A payment's or cancellation's answer stays the same.

@@ -43,6 +43,12 @@ struct Story {
                 && ($0.answer == HistoryEvent.Answer.refunded || $0.answer == HistoryEvent.Answer.reservedAgain)
         }
     }
+    /// When a cancellation was first answered.
+    var cancelledAt: Int64? {
+        endings.filter {
+            $0.operation == .cancel && $0.kind == .ok && $0.answer == HistoryEvent.Answer.cancelled
+        }.map(\.answeredAt).min()
+    }
     /// When somebody first heard that the order is undone.
     var undoneAt: Int64? {
         endings.filter { $0.kind == .ok && $0.answer == HistoryEvent.Answer.cancelled }.map(\.answeredAt).min()
