@@ -130,7 +130,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         // The program itself, to see a seed replayed in another process.
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "sellout"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Checker", "Inventory", "sellout"], swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [

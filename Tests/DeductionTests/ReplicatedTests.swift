@@ -58,7 +58,7 @@ struct ReplicatedTests {
     }
 
     func evaluate(
-        _ cluster: RedisCluster, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
+        _ cluster: any RedisPort, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
         within: Duration = .seconds(1)
     ) async throws -> ReplicatedReply {
         try await withCheckedContinuation { continuation in
@@ -180,7 +180,7 @@ struct ReplicatedTests {
                 // The same nap, and a recovery meanwhile that did not find the order.
                 let lost = rig.order()
                 sleep.set(beforeNextAnswer: .seconds(3)) {
-                    try? await rig.redis("FLUSHALL", [])
+                    _ = try? await rig.redis("FLUSHALL", [])
                     _ = try? await rig.recover()
                 }
                 #expect(await engine.deduct(lost) == Self.yes)

@@ -42,7 +42,7 @@ final class Sleep: SaleClock.Source {
 
 /// Redis, whose answers to deductions may find the program asleep.
 struct SleepyPort: RedisPort {
-    let base: RedisCluster
+    let base: any RedisPort
     let sleep: Sleep
     let deduct: String
 
