@@ -6,13 +6,16 @@ import Redis
 import SaleRig
 import Testing
 
-/// The scripts on a real server beside a plain model, at random, with keys lost and recovered in between.
+/// The scripts on a real server beside a plain model, at random, with keys lost and recovered in between; and beside the model of
+/// a Redis server, which must answer every call alike.
 @Suite("The scripts beside a model") struct ScriptPropertyTests {
     @Test(
         "answer, count and remember as the model does", .timeLimit(.minutes(10)),
         arguments: [1, 7, 20_260_728] as [UInt64])
     func walk(seed: UInt64) async throws {
-        try await SaleRig.with(units: [60, 200, 5, 1_000, 0], limitsPerBuyer: [2: 4, 4: 9]) { rig async throws in
+        try await SaleRig.with(
+            units: [60, 200, 5, 1_000, 0], limitsPerBuyer: [2: 4, 4: 9], port: TwinPort.beside
+        ) { rig async throws in
             var walk = try await Walk(rig: rig, seed: seed)
             for step in 0..<10_000 {
                 do { try await walk.step(step) } catch {
@@ -21,6 +24,7 @@ import Testing
                 }
             }
             try await walk.finish()
+            try await (rig.cluster as? TwinPort)?.compareContents()
             // A walk that never met these proved less than it says.
             for met in [
                 "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "lost", "stale", "halted", "archived", "sold",
