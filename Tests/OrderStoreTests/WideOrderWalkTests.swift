@@ -97,8 +97,9 @@ private struct WideWalk {
             let entry = EntrySettlement(bucket: group.bucket, id: id, action: .deduct([group]))
             let result = try await store.commit(CommitBatch(entries: [entry])).entries[0].words
             let settlement = settle(group, of: order, voids: isDurable)
-            let words = settlement == "committed" ? "settled" : "settled \(order.flow.milliseconds):\(settlement)"
-            expect(result, words, "\(settlement) of \(group)")
+            // Taken by another entry before, it is told as committed, too.
+            let words = "settled \(order.flow.milliseconds):\(settlement)"
+            if settlement != "committed" || result != "settled" { expect(result, words, "\(group)") }
         case 9, 10:
             let id = OutboxID(epoch: epochs[group.bucket]!, n: nextN[group.bucket]!)
             let result = try await store.commit(CommitBatch(duplicates: [.init(order: group, id: id)]))
