@@ -288,7 +288,8 @@ private final class Floor: Sendable {
             let control = String(decoding: keys.control, as: UTF8.self)
             let connection = try RedisConnection(address: fleet.nodes[fleet.replicas(ofShard: shard)[0]].address)
             defer { connection.close() }
-            let there = try await connection.call(RedisCommand("HMGET", control, "epoch", "n"), deadline: .now + .seconds(2))
+            let there = try await connection.call(
+                RedisCommand("HMGET", control, "epoch", "n"), deadline: .now + .seconds(2))
             let here = try await redis(RedisCommand("HMGET", control, "epoch", "n"))
             return there == here
         }
