@@ -551,6 +551,8 @@ public struct OrderTotals: Sendable, Hashable {
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }
+    /// Orders in whatever state.
+    public var orders: Int64 { reserved + sold + cancelled + void + overCapacity + partial + expired }
 }
 
 /// One act and its result: who, when, where, what, before, after.

@@ -20,7 +20,7 @@ struct OrderStoreModel {
         var reason: LateReason?
         var again: FlowID?
     }
-    enum Late { case waiting, reservingAgain, reservedAgain }
+    enum Late { case waiting, reservingAgain, reservedAgain, refunded }
     struct RefundRow: Hashable {
         let units: Int64
         let reason: LateReason
