@@ -58,7 +58,7 @@ struct ReplicatedTests {
     }
 
     func evaluate(
-        _ cluster: RedisCluster, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
+        _ cluster: any RedisPort, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
         within: Duration = .seconds(1)
     ) async throws -> ReplicatedReply {
         try await withCheckedContinuation { continuation in
