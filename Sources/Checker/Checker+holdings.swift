@@ -75,11 +75,12 @@ extension Checker {
             // A failed payment gives back behind its answer, in the time in which books settle after a heal.
             possibleTo = max(failed, stories.healedAt ?? failed) + promise.driftSettlesWithinMicroseconds
         }
-        // Who expired, or was lost as the promise allows, was not surely there.
-        let stands = orders[flow]?.state.holdsUnits == true || !undoing.isEmpty
+        // Who expired did so at a moment that no buyer saw; who was lost as the promise allows was not surely there.
+        let state = orders[flow]?.state
+        let isSure = state != .expired && (state?.holdsUnits == true || !undoing.isEmpty || !mayLose)
         return (
             attempts.map(\.askedAt).min(), possibleTo,
-            stands || !mayLose && orders[flow]?.state != .expired ? yes : nil,
+            isSure ? yes : nil,
             undoing.map(\.askedAt).min()
         )
     }

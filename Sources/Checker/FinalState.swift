@@ -188,6 +188,16 @@ public struct FinalState: Codable, Sendable {
         }
     }
 
+    /// A late payment whose lines were asked for once more, and the flow under which they were.
+    public struct StandIn: Codable, Sendable, Hashable {
+        public var flow: FlowID
+        public var again: FlowID
+        public init(flow: FlowID, again: FlowID) {
+            self.flow = flow
+            self.again = again
+        }
+    }
+
     public var skus: [SKU] = []
     public var buckets: [Bucket] = []
     /// In any order; a flow twice is told as doubled.
@@ -197,6 +207,7 @@ public struct FinalState: Codable, Sendable {
     public var bases: [Base] = []
     public var restocks: [Restock] = []
     public var giveBacks: [GiveBack] = []
+    public var standIns: [StandIn] = []
     public var comparisons: [Comparison] = []
     public var deadLetters: Int64 = 0
     /// What could not be read, one line each: what depends on it stays unknown.

@@ -11,7 +11,7 @@ struct Crowd: Sendable {
     /// After how many unheard or unknown answers a buyer gives up and cancels.
     static let attemptsMax = 6
     /// A payment for an order that SQL does not know yet is tried this often.
-    static let paymentsMax = 60
+    static let paymentsMax = 20
 
     let executor: SimulationExecutor
     let recorder: Recorder
@@ -136,7 +136,7 @@ struct Crowd: Sendable {
         let party: SimulatedProcess
         if let wanted { party = wanted } else { party = await somebody(&random) }
         let patience = random.chance(0.3) ? random.duration(.milliseconds(100), .seconds(2)) : .seconds(8)
-        recorder.add(.asking(order.flow, order.lines, at: recorder.at, process: asker, isRetry: isRetry))
+        recorder.add(.asking(order.flow, order.allLines, at: recorder.at, process: asker, isRetry: isRetry))
         let outcome = await party.ask(patience: patience) { service in
             await service.engine.deduct(order, isRetry: isRetry)
         }
@@ -151,7 +151,7 @@ struct Crowd: Sendable {
     private func pay(_ order: Order, succeeds: Bool, _ asker: Int, _ random: inout SeededRandom) async {
         for attempt in 1... {
             let party = await somebody(&random)
-            recorder.add(asker, .pay, .invoke, flow: order.flow, lines: order.lines, flag: succeeds)
+            recorder.add(asker, .pay, .invoke, flow: order.flow, lines: order.allLines, flag: succeeds)
             let results = await party.ask(patience: .seconds(8)) { service in
                 await service.engine.record([Payment(order: order, succeeded: succeeds)])
             }
@@ -161,18 +161,25 @@ struct Crowd: Sendable {
                 continue
             }
             switch result {
-            case .confirmed, .already(sold: true):
+            case .confirmed:
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.confirmed)
                 return
-            case .cancelled, .already(sold: false):
+            case .cancelled:
                 recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.cancelled)
                 return
+            case .already(let sold):
+                recorder.add(
+                    asker, .pay, sold == succeeds ? .ok : .fail, flow: order.flow,
+                    answer: sold == succeeds
+                        ? (sold ? HistoryEvent.Answer.confirmed : HistoryEvent.Answer.cancelled)
+                        : (sold ? HistoryEvent.Answer.sold : HistoryEvent.Answer.cancelled))
+                return
             case .waiting:
-                // Kept in SQL until its order comes, or until it cannot come any more.
+                // SQL keeps it until its order comes, or cannot come any more.
                 recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
-            case .refunded, .reservingAgain, .reservedAgain:
+            case .reservingAgain, .reservedAgain, .refunded:
                 recorder.add(asker, .pay, .fail, flow: order.flow, answer: "late")
                 return
             }
@@ -183,7 +190,7 @@ struct Crowd: Sendable {
     private func cancel(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
         while true {
             let party = await somebody(&random)
-            recorder.add(asker, .cancel, .invoke, flow: order.flow, lines: order.lines)
+            recorder.add(asker, .cancel, .invoke, flow: order.flow, lines: order.allLines)
             let outcome = await party.ask(patience: .seconds(8)) { await $0.engine.cancel(order) }
             switch outcome {
             case .cancelled?:
@@ -240,6 +247,12 @@ struct Crowd: Sendable {
         let flow = FlowID(
             high: executor.unixMilliseconds << 16 | 0x7000 | UInt64(number & 0xfff),
             low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
+        // Now and then from another bucket too: all or nothing across buckets.
+        let other = random.element(entries)
+        if random.chance(0.15), other.bucket != entry.bucket {
+            lines.append(OrderLine(sku: other.number, quantity: quantity(&random)))
+            if let wide = try? Order.across(flow: flow, lines: lines, catalogue: catalogue) { return wide }
+        }
         return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines)
     }
 

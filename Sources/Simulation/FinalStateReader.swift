@@ -30,18 +30,21 @@ struct FinalStateReader {
     }
 
     private func readBuckets(_ database: Database, _ final: inout FinalState) throws {
-        for row in try Row.fetchAll(database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets") {
+        for row in try Row.fetchAll(
+            database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets")
+        {
             let tag: String = row["tag"]
             let epoch: Int64 = row["epoch"]
             let control = Array("sc_{\(tag)}".utf8)
             let node = node(HashSlot.of(control))
             let redisEpoch = node.read(Array("HGET".utf8), control, Array("epoch".utf8)).int
+            let state = node.read(Array("HGET".utf8), control, Array("state".utf8)).string
             let n = node.read(Array("HGET".utf8), control, Array("n".utf8)).int ?? 0
             let drained: Int64 = row["drainedEpoch"] == epoch ? row["drainedN"] : 0
             final.buckets.append(
                 .init(
                     bucket: BucketNumber(rawValue: row["number"]), tag: tag, epoch: epoch,
-                    isOpen: row["state"] == "open" && redisEpoch == epoch, redisEpoch: redisEpoch,
+                    isOpen: row["state"] == "open" && redisEpoch == epoch && state == "open", redisEpoch: redisEpoch,
                     backlog: max(0, n - drained)))
         }
     }
@@ -104,7 +107,7 @@ struct FinalStateReader {
 
     /// `orders.state` in the file.
     private static let states: [Int64: FinalState.OrderState] = [
-        2: .reserved, 3: .sold, 4: .cancelled, 5: .void, 6: .overCapacity,
+        2: .reserved, 3: .sold, 4: .cancelled, 5: .void, 6: .overCapacity, 7: .expired, 8: .partial, 9: .refunded,
     ]
 
     private func readBooks(_ database: Database, _ final: inout FinalState) throws {

@@ -74,7 +74,14 @@ struct Nemesis: Sendable {
             }
         case .sql: await troubleSQL(&random, asker)
         case .lineage:
-            if random.chance(0.4) {
+            if random.chance(0.3) {
+                let time = random.duration(.milliseconds(50), .seconds(2))
+                await fault("replicationStuck", asker, "\(node.address) for \(time)") {
+                    node.replicationIsStuck = true
+                    await sleep(time)
+                    node.replicationIsStuck = false
+                }
+            } else if random.chance(0.4) {
                 await fault("scriptFlush", asker, "\(node.address)") { node.forgetScripts() }
             } else {
                 await fault("replicaAttached", asker, "\(node.address)") { node.changeLineage() }
@@ -143,7 +150,13 @@ struct Nemesis: Sendable {
         guard node.isUp else { return }
         let away = random.duration(.milliseconds(1), random.chance(0.3) ? .seconds(3) : .milliseconds(300))
         let name = "\(node.address)"
-        switch random.pick(0...4) {
+        switch random.pick(0...5) {
+        case 5:
+            await fault("masterRestart", asker, "\(name) comes back whole") {
+                node.goDown()
+                await sleep(away)
+                node.comeBackWhole()
+            }
         case 0:
             await fault(Promise.Fault.masterKill, asker, "\(name) comes back empty") {
                 node.goDown()

@@ -13,6 +13,7 @@ struct Scenario: Sendable {
 
     let seed: UInt64
     var durability: Durability
+    var whileFenced: WhileFenced
     var nodes: Int
     var buckets: Int
     /// Units allocated to each SKU; SKUs are dealt out to the buckets in turn.
@@ -30,7 +31,15 @@ struct Scenario: Sendable {
     init(seed: UInt64, durability: Durability? = nil) {
         var random = SeededRandom(seed: seed, stream: 1)
         self.seed = seed
-        self.durability = durability ?? .durable
+        switch random.unit() {
+        case ..<0.6: self.durability = durability ?? .durable
+        case ..<0.85: self.durability = durability ?? .memory
+        case ..<0.95: self.durability = durability ?? .replicated(1)
+        default: self.durability = durability ?? .aof
+        }
+        let fencedRate = random.pick(20...300)
+        whileFenced =
+            self.durability == .durable && random.chance(0.3) ? .sellInSQL(ordersPerSecond: fencedRate) : .tryAgain
         nodes = random.pick(1...3)
         buckets = random.pick(2...3)
         let skus = random.pick(buckets...6)

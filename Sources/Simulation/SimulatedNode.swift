@@ -1,3 +1,4 @@
+import Inventory
 import Redis
 import RedisModel
 
@@ -15,11 +16,13 @@ final class SimulatedNode: @unchecked Sendable {
     private(set) var isUp = true
     private var lineages: SeededRandom
 
-    init(number: Int, random: SeededRandom) {
+    init(number: Int, random: SeededRandom, durability: Durability, machine: ScriptMachine) {
         self.number = number
         lineages = random
         address = RedisAddress(host: "node\(number + 1)", port: 6379)
-        server = RedisModelServer(identity: .init(replicationID: Self.lineage(&lineages)))
+        server = RedisModelServer(identity: .init(replicationID: Self.lineage(&lineages)), machine: machine)
+        if case .aof = durability { server.settings["appendonly"] = "yes" }
+        server.identity.connectedReplicas = durability.replicas
         replica = server.data
         onDisk = server.data
     }
@@ -37,8 +40,17 @@ final class SimulatedNode: @unchecked Sendable {
     func execute(_ words: [[UInt8]], atMilliseconds now: UInt64) -> Result<RedisReply, RedisError>? {
         guard isUp else { return nil }
         server.timeMicroseconds = Int64(now) * 1_000
+        // WAIT counts what has everything: here the replica catches up, or is too slow.
+        if words.first == Self.wait {
+            if replicationIsStuck { return .success(.integer(0)) }
+            replica = server.data
+        }
         return server.answer(words, as: address)
     }
+
+    private static let wait = Array("WAIT".utf8)
+    /// The replica hears nothing.
+    var replicationIsStuck = false
 
     /// The same, asked of the replica by mistake.
     func executeOnReplica(_ words: [[UInt8]], atMilliseconds now: UInt64) -> Result<RedisReply, RedisError>? {
@@ -55,8 +67,8 @@ final class SimulatedNode: @unchecked Sendable {
 
     // MARK: What happens to it
 
-    /// The replica catches up.
-    func replicate() { replica = server.data }
+    /// The replica catches up, unless it hears nothing.
+    func replicate() { if !replicationIsStuck { replica = server.data } }
 
     /// What is there now is what a later restart brings back.
     func persist() { onDisk = server.data }
@@ -70,6 +82,9 @@ final class SimulatedNode: @unchecked Sendable {
         server.data = RedisData()
         restart()
     }
+
+    /// It restarts, and its disk holds everything.
+    func comeBackWhole() { restart() }
 
     /// Its disk holds less than it had acknowledged.
     func comeBackOlder() {

@@ -271,7 +271,8 @@ final class SimulatedRedis: RedisPort {
         guard state.withLock({ $0.connections[node].generation == generation }) else { return }
         let fate: Fate =
             sky.coin(0.5)
-            ? .lost : sky.coin(0.5) ? .late(sky.duration(.zero, .milliseconds(50))) : .late(sky.duration(.zero, .seconds(3)))
+            ? .lost
+            : sky.coin(0.5) ? .late(sky.duration(.zero, .milliseconds(50))) : .late(sky.duration(.zero, .seconds(3)))
         let broken = state.withLock { state in
             state.connections[node].fates[generation] = fate
             state.connections[node].generation += 1

@@ -75,6 +75,51 @@ struct SimulatedStore: OrderStoreDecorator {
     func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
         try await call(.writes) { try await base.undo(orders) }
     }
+    func raiseWatermark(bucket: BucketNumber, horizon: Duration, ordersMax: Int) async throws -> FlowID? {
+        try await call(.writes) {
+            try await base.raiseWatermark(bucket: bucket, horizon: horizon, ordersMax: ordersMax)
+        }
+    }
+    func archivable(bucket: BucketNumber, after: FlowID?, limit: Int) async throws -> [ArchivableOrder] {
+        try await call(.reads) { try await base.archivable(bucket: bucket, after: after, limit: limit) }
+    }
+    func noteArchived(bucket: BucketNumber, _ flows: [FlowID]) async throws {
+        try await call(.writes) { try await base.noteArchived(bucket: bucket, flows) }
+    }
+    func settlements(of orders: [Order]) async throws -> [OrderSettlement?] {
+        try await call(.reads) { try await base.settlements(of: orders) }
+    }
+    func heldUnits(sku: SKUNumber, after: BuyerID?, limit: Int) async throws -> [HeldUnits] {
+        try await call(.reads) { try await base.heldUnits(sku: sku, after: after, limit: limit) }
+    }
+    func balance(bucket: BucketNumber) async throws -> BookBalance? {
+        try await call(.reads) { try await base.balance(bucket: bucket) }
+    }
+    func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
+        try await call(.writes) { try await base.expire(now: now, limit: limit) }
+    }
+    func settleWaitingPayments(
+        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+    ) async throws -> WaitingPaymentSweep {
+        try await call(.writes) {
+            try await base.settleWaitingPayments(arrivedBefore: arrivedBefore, after: position, limit: limit)
+        }
+    }
+    func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {
+        try await call(.reads) { try await base.paymentsToReserveAgain(limit: limit) }
+    }
+    func linkReservation(of order: Order, again flow: FlowID) async throws -> FlowID? {
+        try await call(.writes) { try await base.linkReservation(of: order, again: flow) }
+    }
+    func endReservingAgain(_ order: Order, reserved: Bool) async throws {
+        try await call(.writes) { try await base.endReservingAgain(order, reserved: reserved) }
+    }
+    func oversold(policy: OversoldPolicy) async throws -> OversoldBooks {
+        try await call(.reads) { try await base.oversold(policy: policy) }
+    }
+    func settleOversold(_ choice: OversoldChoice, claim: Epoch?) async throws {
+        try await call(.writes) { try await base.settleOversold(choice, claim: claim) }
+    }
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
         try await call(.writes) { try await base.markOpened(bucket: bucket, claim: claim) }
     }

@@ -2,6 +2,7 @@ import Checker
 import Foundation
 import Host
 public import Inventory
+import RedisModel
 import Synchronization
 
 /// Runs many seeds, each a world of its own, on one thread a core, and keeps what was found.
@@ -45,11 +46,14 @@ public struct SimulatedTorture: Sendable {
     }
 
     /// Runs one seed. Blocks the calling thread.
-    public func run(seed: UInt64) throws -> WorldReport {
+    public func run(seed: UInt64) throws -> WorldReport { try run(seed: seed, on: ScriptMachine()) }
+
+    private func run(seed: UInt64, on machine: ScriptMachine) throws -> WorldReport {
         let folder = try Self.makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         return try SimulatedWorld(
-            scenario: Scenario(seed: seed, durability: durability), plant: plant, path: folder + "/orders.db"
+            scenario: Scenario(seed: seed, durability: durability), plant: plant, path: folder + "/orders.db",
+            machine: machine
         ).run()
     }
 
@@ -66,11 +70,13 @@ public struct SimulatedTorture: Sendable {
         let summary = Mutex(Summary())
         let failure = Mutex<(any Error)?>(nil)
         let work = { @Sendable in
+            // Scripts are compiled once a thread.
+            let machine = ScriptMachine()
             while !isEnded() {
                 let position = next.add(1, ordering: .relaxed).oldValue
                 guard position < count else { return }
                 do {
-                    let report = try run(seed: first &+ UInt64(position))
+                    let report = try run(seed: first &+ UInt64(position), on: machine)
                     summary.withLock { $0.add(report) }
                     onReport(report)
                 } catch {

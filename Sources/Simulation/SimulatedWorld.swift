@@ -6,6 +6,7 @@ import Operations
 import OrderStore
 import Reconciliation
 import Redis
+import RedisModel
 import Synchronization
 
 /// One seed's world from its beginning to its judgement: servers, processes, buyers, an operator, faults, healing, the end.
@@ -35,8 +36,10 @@ final class SimulatedWorld: Sendable {
     }
     private let state = Mutex(State())
 
-    /// - Parameter path: where the order store's file is made; nothing stands there.
-    init(scenario: Scenario, plant: Plant?, path: String) throws {
+    /// - Parameters:
+    ///   - path: where the order store's file is made; nothing stands there.
+    ///   - machine: runs the scripts; of the thread that calls.
+    init(scenario: Scenario, plant: Plant?, path: String, machine: ScriptMachine) throws {
         var scenario = scenario
         let plant = plant ?? .nothing
         plant.scenario(&scenario)
@@ -48,7 +51,9 @@ final class SimulatedWorld: Sendable {
         recorder = Recorder(executor: executor)
         sky = Sky(random: SeededRandom(seed: scenario.seed, stream: 3))
         nodes = (0..<scenario.nodes).map {
-            SimulatedNode(number: $0, random: SeededRandom(seed: scenario.seed, stream: 10 + UInt64($0)))
+            SimulatedNode(
+                number: $0, random: SeededRandom(seed: scenario.seed, stream: 10 + UInt64($0)),
+                durability: scenario.durability, machine: machine)
         }
         let clock = ProcessLife(name: "books", executor: executor).clock
         books = try SQLiteOrderStore.open(path: path, clock: clock, blocksCaller: true)
@@ -95,12 +100,17 @@ final class SimulatedWorld: Sendable {
             heal()
             await theOperator.end()
             if scenario.troubles.contains(.meddling) { await theOperator.repairAll() }
-            await buyersLeave()
+            await withDiscardingTaskGroup { end in
+                end.addTask { [self] in await agree() }
+                end.addTask { [self] in await buyersLeave() }
+            }
             await settle()
             await probe(crowd)
             await settle()
             state.withLock { $0.isOver = true }
-            for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) { process.value.life.kill() }
+            for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) {
+                process.value.life.kill()
+            }
         }
         await books.close()
     }
@@ -113,7 +123,7 @@ final class SimulatedWorld: Sendable {
                     .init(
                         sku: "sku\(position + 1)", name: "SKU \(position + 1)",
                         tag: "t\(position % scenario.buckets + 1)", allocated: units)
-                }))
+                }, whileFenced: scenario.durability == .durable ? scenario.whileFenced : .tryAgain))
         _ = try await books.setSaleState(from: [.warmed], to: .open)
         return try await books.catalogue()
     }
@@ -191,9 +201,20 @@ final class SimulatedWorld: Sendable {
         let giveUpAt = executor.now + Self.patienceMax
         while state.withLock({ $0.buyersLeft > 0 }) {
             guard executor.now < giveUpAt else {
-                return fail("\(state.withLock { $0.buyersLeft }) buyers still had no final answer \(Self.patienceMax) after healing")
+                return fail(
+                    "\(state.withLock { $0.buyersLeft }) buyers still had no final answer \(Self.patienceMax) after healing"
+                )
             }
             await sleep(.milliseconds(100))
+        }
+    }
+
+    /// Compares until the books agree for the first time, while the last buyers are still there.
+    private func agree() async {
+        let giveUpAt = executor.now + Self.settleMax
+        while executor.now < giveUpAt {
+            if let (comparison, isWhole) = await compare(), isWhole, comparison.driftUnits == 0 { return }
+            await sleep(.milliseconds(250))
         }
     }
 
@@ -201,20 +222,24 @@ final class SimulatedWorld: Sendable {
     private func settle() async {
         let giveUpAt = executor.now + Self.settleMax
         while executor.now < giveUpAt {
-            if let party = parties.first, let comparison = await party.ask(patience: .seconds(10), {
-                await $0.compare(ledgers: true)
-            }) {
-                let isWhole = comparison.unread.isEmpty && comparison.cuts == scenario.buckets
-                state.withLock {
-                    $0.comparisons.append(
-                        .init(
-                            at: recorder.at, driftUnits: comparison.driftUnits, isWhole: isWhole,
-                            detail: comparison.drifts.first?.sentence))
-                }
-                if isWhole, comparison.findings.isEmpty, await nothingPends() { return }
+            if let (comparison, isWhole) = await compare(), isWhole, comparison.findings.isEmpty, await nothingPends() {
+                return
             }
             await sleep(.milliseconds(150))
         }
+    }
+
+    private func compare() async -> (Comparison, isWhole: Bool)? {
+        guard let party = parties.first,
+            let comparison = await party.ask(patience: .seconds(10), { await $0.compare(ledgers: true) })
+        else { return nil }
+        let isWhole = comparison.unread.isEmpty && comparison.cuts == scenario.buckets
+        let detail = comparison.drifts.first?.sentence ?? comparison.unread.min { $0.key < $1.key }?.value
+        state.withLock {
+            $0.comparisons.append(
+                .init(at: recorder.at, driftUnits: comparison.driftUnits, isWhole: isWhole, detail: detail))
+        }
+        return (comparison, isWhole)
     }
 
     private func nothingPends() async -> Bool {
@@ -250,6 +275,8 @@ final class SimulatedWorld: Sendable {
         }
         var promise = Promise(scenario.durability)
         promise.acknowledgedPerSecondMin = nil
+        // The one replica that WAIT counts is the one that is promoted here.
+        if scenario.durability.replicas > 0 { promise.losesAfter.remove(Promise.Fault.promotion) }
         let history = History(events: recorder.events)
         return WorldReport(
             seed: scenario.seed, verdict: Checker.check(history: history, final: final, promise: promise),

@@ -171,8 +171,12 @@ struct OrderStoreModel {
             for order in orders { movements += order.lines.map { move($0.sku, Int64($0.quantity)) } }
             return .settled(exceptions: takenTwice.merging(exceptions(settled)) { _, last in last })
         case .release(let givenBack, let tombstones):
-            for order in givenBack { movements += order.lines.map { move($0.sku, -Int64($0.quantity)) } }
-            for order in givenBack + tombstones {
+            for order in givenBack {
+                movements += order.lines.map { move($0.sku, -Int64($0.quantity)) }
+                giveBacks[GiveBackKey(flow: order.flow, digest: order.digest)] =
+                    PendingOrDone(order: order, done: entry.id)
+            }
+            for order in tombstones {
                 let key = GiveBackKey(flow: order.flow, digest: order.digest)
                 let done = giveBacks[key]?.done.map { max($0, entry.id) } ?? entry.id
                 giveBacks[key] = PendingOrDone(order: order, done: done)

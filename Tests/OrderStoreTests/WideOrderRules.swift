@@ -367,6 +367,20 @@ import Testing
         #expect(Set(try await floor.pending()) == [cancelled, wide.orders[0]])
     }
 
+    @Test("a give-back keeps the id of the entry that did it, whatever Redis says later", arguments: StoreKind.all)
+    func giveBackKeepsItsEntry(kind: StoreKind) async throws {
+        let floor = try await Floor(kind)
+        let order = try floor.fixture.order(1)
+        let epoch = floor.epochs[order.bucket]!
+        _ = try await floor.fixture.settle(epoch, 1, .deduct([order]))
+        _ = try await floor.store.cancel([order])
+        _ = try await floor.fixture.settle(epoch, 2, .release(givenBack: [order], tombstones: []))
+        try await floor.store.endGiveBacks([GiveBackEnd(order: order, id: OutboxID(epoch: epoch, n: 5))])
+        // What was taken after the entry that gave back is asked for, though Redis's later word came before it.
+        _ = try await floor.fixture.settle(epoch, 3, .deduct([order]))
+        #expect(try await floor.pending() == [order])
+    }
+
     @Test("a group of SKUs that a bucket does not have is a dead letter, and blocks nothing", arguments: StoreKind.all)
     func flaws(kind: StoreKind) async throws {
         let floor = try await Floor(kind)

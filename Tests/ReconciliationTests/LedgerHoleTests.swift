@@ -6,6 +6,7 @@ import Reconciliation
 import Redis
 import SaleRig
 import Synchronization
+import Telemetry
 import Testing
 
 /// Ledgers that somebody writes into: what Redis and SQL's movements agree about may still be wrong.

@@ -11,7 +11,7 @@ import Testing
 struct SaleTests {
     @Test(
         "answers an engine, its worker, its give-backs and recoveries as the server does",
-        arguments: [Durability.memory, .durable])
+        arguments: Durability.anywhere)
     func sale(durability: Durability) async throws {
         try await SaleRig.with(
             units: [300, 40, 5, 1_000], buckets: 2, durability: durability, port: TwinPort.beside

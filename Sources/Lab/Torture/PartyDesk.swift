@@ -50,7 +50,7 @@ struct PartyDesk: Sendable {
         let isFlagged = words[1] == "1"
         let order: Order
         do {
-            order = try Order(flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue)
+            order = try Order.across(flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue)
         } catch { return "fail \(PartyWire.plain("\(error)"))" }
         switch verb {
         case "deduct": return Self.text(await service.engine.deduct(order, isRetry: isFlagged))
@@ -84,9 +84,10 @@ struct PartyDesk: Sendable {
         case .cancelled: "ok cancelled"
         case .already(let sold):
             sold == succeeded ? (sold ? "ok confirmed" : "ok cancelled") : (sold ? "fail sold" : "fail cancelled")
-        // Kept in SQL until its order comes, or until it cannot come any more.
-        case .waiting: "info waiting"
-        case .refunded, .reservingAgain, .reservedAgain: "fail late"
+        // SQL keeps it: whoever asks again hears how it ended.
+        case .waiting, .reservingAgain: "info waiting"
+        case .reservedAgain(let flow): "ok reservedAgain \(flow)"
+        case .refunded: "ok refunded"
         case nil: "info unknown"
         }
     }

@@ -80,7 +80,13 @@ struct TortureBuyer {
         let bucket = sale.buckets.randomElement(using: &random)!
         var skus = bucket.skus.shuffled(using: &random)
         if random.unit() < 0.3 { skus.sort { $0.isHot && !$1.isHot } }
-        return skus.prefix(random.unit() < 0.8 ? 1 : 2).map {
+        var wanted = Array(skus.prefix(random.unit() < 0.8 ? 1 : 2))
+        // Some want something of another bucket as well.
+        if random.unit() < 0.15 {
+            let other = sale.buckets.randomElement(using: &random)!
+            if other.tag != bucket.tag { wanted.append(other.skus.randomElement(using: &random)!) }
+        }
+        return wanted.map {
             OrderLine(sku: $0.number, quantity: Int32(1 + random.next() % 3))
         }.sorted { $0.sku < $1.sku }
     }
@@ -134,6 +140,7 @@ struct TortureBuyer {
         var event = HistoryEvent(at: 0, process: process, operation, answer?.kind ?? .info, flow: flow)
         event.answer = answer?.word ?? "noAnswer"
         if answer?.words.last == "duplicate" { event.isDuplicate = true }
+        if operation == .pay, let words = answer?.words, words.count > 1 { event.detail = String(words[1]) }
         record.add(event)
         return answer
     }

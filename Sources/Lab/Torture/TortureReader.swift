@@ -18,10 +18,12 @@ struct TortureReader {
         var giveBacks: Int64 = 0
         var restocks: Int64 = 0
         var closedBuckets: Int64 = 0
+        /// Orders over several buckets that are not whole, and payments that wait.
+        var halfDone: Int64 = 0
         var backlog: Int64 = 0
-        var isNothing: Bool { giveBacks == 0 && restocks == 0 && closedBuckets == 0 && backlog == 0 }
+        var isNothing: Bool { giveBacks + restocks + closedBuckets + halfDone + backlog == 0 }
         var description: String {
-            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(backlog) entries"
+            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(halfDone) half-done orders and payments, \(backlog) entries"
         }
     }
 
@@ -31,6 +33,8 @@ struct TortureReader {
             pending.giveBacks = try Self.count(database, "giveBacks WHERE doneEpoch IS NULL")
             pending.restocks = try Self.count(database, "restocks WHERE epoch IS NULL")
             pending.closedBuckets = try Self.count(database, "buckets WHERE state <> 'open'")
+            pending.halfDone = try Self.count(database, "wideOrders WHERE since IS NOT NULL")
+            pending.halfDone += try Self.count(database, "payments WHERE state IN (1, 2)")
             return pending
         }
         var final = FinalState()
@@ -213,7 +217,11 @@ struct TortureReader {
                 .init(
                     flow: flow, lines: lines([UInt8](row["lines"] as Data)), id: id(row["doneEpoch"], row["doneN"])))
         }
-        final.deadLetters = try count(database, "deadLetters")
+        for row in try Row.fetchAll(database, sql: "SELECT flow, again FROM payments WHERE again IS NOT NULL") {
+            guard let flow = flow(row), let again = FlowID(bytes: [UInt8](row["again"] as Data)) else { continue }
+            final.standIns.append(.init(flow: flow, again: again))
+        }
+        final.deadLetters = try count(database, "deadLetters WHERE settledAt IS NULL")
     }
 
     private static func id(_ epoch: Int64?, _ n: Int64?) -> OutboxID? {

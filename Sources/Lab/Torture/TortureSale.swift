@@ -21,10 +21,17 @@ struct TortureSale: Sendable {
 
     let buckets: [Bucket]
     let durability: Durability
+    /// How long a reservation waits for its payment; `nil`: for ever.
+    let reservationTimeoutMilliseconds: Int64?
+    let latePayments: LatePaymentPolicy
 
     /// SKU numbers as a new order store deals them out: in the order of the draft, from 1.
-    init(durability: Durability) {
+    ///
+    /// - Parameter seed: decides how long reservations wait, and what becomes of a payment that comes too late.
+    init(durability: Durability, seed: UInt64) {
         self.durability = durability
+        reservationTimeoutMilliseconds = seed % 2 == 0 ? 4_000 : nil
+        latePayments = seed % 4 < 2 ? .refund : .reserveAgain
         var next: Int32 = 0
         buckets = (0..<Self.bucketCount).map { bucket in
             Bucket(
@@ -46,6 +53,6 @@ struct TortureSale: Sendable {
                 bucket.skus.map {
                     SaleDraft.SKU(sku: $0.text, name: "SKU \($0.text)", tag: bucket.tag, allocated: $0.allocated)
                 }
-            })
+            }, reservationTimeoutMilliseconds: reservationTimeoutMilliseconds, latePayments: latePayments)
     }
 }

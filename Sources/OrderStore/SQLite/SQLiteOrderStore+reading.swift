@@ -52,7 +52,7 @@ extension SQLiteOrderStore {
                 (SELECT buyer FROM buyers WHERE buyers.flow = giveBacks.flow AND buyers.digest = giveBacks.digest)
             FROM giveBacks INDEXED BY pendingGiveBacks WHERE \(condition)
             """
-        return try Row.fetchAll(database, sql: sql, arguments: arguments).map { row in
+        return try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments).map { row in
             let lines: Data = row[2]
             if let group = try group(database, flow: row[0], bucket: row[1], key: row[3]) {
                 return GiveBack(order: group)
@@ -70,8 +70,8 @@ extension SQLiteOrderStore {
     public func pendingRestocks() async throws -> [Restock] {
         try await read { database in
             try Row.fetchAll(
-                database,
-                sql: "SELECT sku, fromVersion, units FROM restocks WHERE epoch IS NULL ORDER BY sku, fromVersion"
+                database.cachedStatement(
+                    sql: "SELECT sku, fromVersion, units FROM restocks WHERE epoch IS NULL ORDER BY sku, fromVersion")
             ).map { Restock(sku: SKUNumber(rawValue: $0[0]), fromVersion: $0[1], units: $0[2]) }
         }
     }

@@ -43,7 +43,7 @@ extension SQLiteOrderStore {
     public func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
         if ends.isEmpty { return }
         try await write { _, writer in
-            for end in ends { try writer.end(end.order, at: end.id) }
+            for end in ends { try writer.end(end.order, at: end.id, .told) }
         }
     }
 

@@ -85,12 +85,12 @@ extension SQLiteWriter {
             }
         case .release(let givenBack, let tombstones):
             for order in givenBack {
-                try end(order, at: entry.id)
+                try end(order, at: entry.id, .givenBack)
                 for line in order.lines {
                     try move(line.sku, by: -Int64(line.quantity))
                 }
             }
-            for order in tombstones { try end(order, at: entry.id) }
+            for order in tombstones { try end(order, at: entry.id, .tombstone) }
         case .restock(let sku, let version, let units):
             try applyRestock(sku: sku, version: version, units: units, entry: entry)
         case .mark:

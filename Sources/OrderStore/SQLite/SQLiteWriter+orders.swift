@@ -252,15 +252,31 @@ extension SQLiteWriter {
         try noteBuyer(order)
     }
 
-    /// Notes that Redis gave an order back, or forbade it, at `id`.
-    func end(_ order: Order, at id: OutboxID) throws {
-        endGiveBack.bind(1, order.flow)
-        endGiveBack.bind(2, Self.giveBackKey(order))
-        endGiveBack.bind(3, order.bucket.rawValue)
-        endGiveBack.bind(copying: PackedLines.pack(order.lines), at: 4)
-        endGiveBack.bind(5, id.epoch.rawValue)
-        endGiveBack.bind(6, id.n)
-        try endGiveBack.run()
+    /// What ended a give-back.
+    enum GiveBackEnding {
+        /// The entry gave the units back.
+        case givenBack
+        /// The entry forbade the flow: there was nothing to give back.
+        case tombstone
+        /// Redis said, at that entry, that it holds nothing of it.
+        case told
+    }
+
+    /// Notes that a give-back ended at `id`.
+    func end(_ order: Order, at id: OutboxID, _ ending: GiveBackEnding) throws {
+        let statement =
+            switch ending {
+            case .givenBack: noteGiveBack
+            case .tombstone: endGiveBack
+            case .told: forgetGiveBack
+            }
+        statement.bind(1, order.flow)
+        statement.bind(2, Self.giveBackKey(order))
+        statement.bind(3, order.bucket.rawValue)
+        statement.bind(copying: PackedLines.pack(order.lines), at: 4)
+        statement.bind(5, id.epoch.rawValue)
+        statement.bind(6, id.n)
+        try statement.run()
         try noteBuyer(order)
     }
 

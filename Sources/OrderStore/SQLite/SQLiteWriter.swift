@@ -20,6 +20,8 @@ final class SQLiteWriter {
     let changeItem: SQLiteStatement
     let wantGiveBack: SQLiteStatement
     let endGiveBack: SQLiteStatement
+    let noteGiveBack: SQLiteStatement
+    let forgetGiveBack: SQLiteStatement
     let insertMovement: SQLiteStatement
     let insertDeadLetter: SQLiteStatement
 
@@ -76,6 +78,17 @@ final class SQLiteWriter {
             """
             INSERT INTO giveBacks VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (flow, digest) DO UPDATE
             SET doneEpoch = ?5, doneN = ?6 WHERE doneEpoch IS NULL OR (doneEpoch, doneN) < (?5, ?6)
+            """)
+        // The entry that moved the units is the one that did it, whatever Redis was asked and answered since.
+        noteGiveBack = try prepare(
+            """
+            INSERT INTO giveBacks VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (flow, digest) DO UPDATE
+            SET doneEpoch = ?5, doneN = ?6
+            """)
+        forgetGiveBack = try prepare(
+            """
+            INSERT INTO giveBacks VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (flow, digest) DO UPDATE
+            SET doneEpoch = ?5, doneN = ?6 WHERE doneEpoch IS NULL
             """)
         insertMovement = try prepare("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)")
         insertDeadLetter = try prepare(
