@@ -191,7 +191,10 @@ extension Checker {
     // MARK: Limits
 
     private mutating func checkLimits() {
-        guard let most = promise.unitsPerBuyerMax else { return }
+        let limits = Dictionary(
+            final.skus.compactMap { sku in (sku.limitPerBuyer ?? promise.unitsPerBuyerMax).map { (sku.sku, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        guard !limits.isEmpty else { return }
         struct Place: Hashable {
             let buyer: Int64
             let sku: SKUNumber
@@ -201,8 +204,8 @@ extension Checker {
             guard let buyer = stories.byFlow[row.flow]?.buyer else { continue }
             for line in row.lines { held[Place(buyer: buyer, sku: line.sku), default: 0] += Int64(line.quantity) }
         }
-        for (place, units) in held.sorted(by: { ($0.key.buyer, $0.key.sku) < ($1.key.buyer, $1.key.sku) })
-        where units > most {
+        for (place, units) in held.sorted(by: { ($0.key.buyer, $0.key.sku) < ($1.key.buyer, $1.key.sku) }) {
+            guard let most = limits[place.sku], units > most else { continue }
             verdict.violate(
                 .buyerLimit, nil, "buyer \(place.buyer) holds \(units) of SKU \(place.sku.rawValue); at most \(most)")
         }

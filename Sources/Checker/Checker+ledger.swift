@@ -126,8 +126,10 @@ extension Checker {
         guard isWhole, final.deadLetters == 0 else { return }
         var reserved: [SKUNumber: Int64] = [:]
         var sold: [SKUNumber: Int64] = [:]
+        var holders: [SKUNumber: [FlowID: Int64]] = [:]
         for row in final.orders where row.state.holdsUnits || row.state == .partial {
             for line in row.lines {
+                holders[line.sku, default: [:]][row.flow] = Int64(line.quantity)
                 if row.state == .sold {
                     sold[line.sku, default: 0] += Int64(line.quantity)
                 } else {
@@ -166,11 +168,15 @@ extension Checker {
             guard !pending.contains(sku.sku), let bucket = epochs[sku.bucket], bucket.isOpen, bucket.backlog == 0 else {
                 continue
             }
-            checkRedis(sku, taken: taken, moved: moved[sku.sku])
+            checkRedis(
+                sku, taken: taken, moved: moved[sku.sku], holders: holders[sku.sku] ?? [:],
+                watermark: bucket.watermarkMilliseconds ?? 0)
         }
     }
 
-    private mutating func checkRedis(_ sku: FinalState.SKU, taken: Int64, moved: Int64?) {
+    private mutating func checkRedis(
+        _ sku: FinalState.SKU, taken: Int64, moved: Int64?, holders: [FlowID: Int64], watermark: UInt64
+    ) {
         func differ(_ flow: FlowID? = nil, _ what: String) {
             verdict.violate(.booksDisagree, flow, "SKU \(sku.sku.rawValue): \(what)")
         }
@@ -183,7 +189,14 @@ extension Checker {
         if allocated != sku.allocated { differ(nil, "Redis has \(allocated) allocated; SQL \(sku.allocated)") }
         if let moved, moved != taken { differ(nil, "SQL's movements say \(moved) taken; its counters \(taken)") }
         let held = sku.redisLedger.filter { !$0.isCancelled && $0.quantity > 0 }
-        let inLedger = held.reduce(0) { $0 + $1.quantity }
+        // Settled orders of old flows were taken out of Redis's ledger; they hold their units all the same.
+        let present = Set(held.map(\.flow))
+        let absent = holders.filter { !present.contains($0.key) }
+        let archived = absent.filter { $0.key.milliseconds < watermark }
+        for flow in absent.keys.sorted() where archived[flow] == nil {
+            differ(flow, "SQL has it; Redis's ledger does not")
+        }
+        let inLedger = held.reduce(archived.values.reduce(0, +)) { $0 + $1.quantity }
         if inLedger != taken { differ(nil, "Redis's ledger says \(inLedger) taken; SQL \(taken)") }
         for entry in held {
             let state = orders[entry.flow]?.state

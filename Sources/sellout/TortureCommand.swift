@@ -136,12 +136,15 @@ struct TorturePartyCommand: WorkerCommand {
     @Option var seed: UInt64
     /// Milliseconds.
     @Option var outboxDelay: Int64 = 0
+    /// Seconds.
+    @Option var horizon: Int64 = 3_600
     @Option var plant: String?
 
     func work() async throws -> Int32 {
         var configuration = PartyServer.Configuration(
             redis: redis, orders: orders, socket: socket, role: role, seed: seed)
         configuration.outboxDelay = .milliseconds(outboxDelay)
+        configuration.horizon = .seconds(horizon)
         if let plant {
             let bug = try Plant.named(plant)
             configuration.alterations.ports = { bug.planted(redis: $0.redis, store: $0.store) }

@@ -37,7 +37,8 @@ struct ReplicatedTests {
                 #expect(short.replicas == 1 && ContinuousClock.now - start >= .milliseconds(50))
             }
             // Others are not held up by those who wait.
-            let slow = try await rig.cluster.load(RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
+            let slow = try await rig.cluster.load(
+                RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
             let call = Self.call
             async let waiting = evaluate(rig.cluster, slow, call, replicas: 2, within: .seconds(1))
             try await eventually("it ran") { try await rig.redis("GET", Array("k".utf8)).int == 5 }

@@ -65,7 +65,8 @@ final class EngineFloor: Sendable {
         let run = try await EngineRun.start([fleet.url, books, historyPath, String(seed), String(orders), "run"])
         let deadline = ContinuousClock.now + .seconds(20)
         while EngineHistory.read(historyPath).entries.count < placed {
-            try #require(ContinuousClock.now < deadline, "it placed \(EngineHistory.read(historyPath).entries.count) orders")
+            try #require(
+                ContinuousClock.now < deadline, "it placed \(EngineHistory.read(historyPath).entries.count) orders")
             try await ContinuousClock().sleep(for: .milliseconds(1))
         }
         return run

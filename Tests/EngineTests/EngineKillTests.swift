@@ -128,6 +128,7 @@ struct EngineKillTests {
 
     static let recoveringCases = [
         "before claim", "after claim", "asked close", "answered close", "before drain", "after drain", "before fold",
-        "after fold", "answered rebuild", "before reopen", "after reopen", "before mark opened", "after mark opened", "sent open", "answered open",
+        "after fold", "answered rebuild", "before reopen", "after reopen", "before mark opened", "after mark opened",
+        "sent open", "answered open",
     ].flatMap { step in Durability.anywhere.map { Scenario(step: "\(step):1", durability: $0) } }
 }

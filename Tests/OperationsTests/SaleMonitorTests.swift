@@ -109,7 +109,9 @@ struct SaleMonitorTests {
         }
     }
 
-    @Test("before memory runs out the sale halts, give-backs pass, and a person opens it with more", arguments: Durability.anywhere)
+    @Test(
+        "before memory runs out the sale halts, give-backs pass, and a person opens it with more",
+        arguments: Durability.anywhere)
     func memory(durability: Durability) async throws {
         try await SaleRig.with(
             units: [1_000_000], durability: durability, serverLines: ["maxmemory 6mb"]
@@ -173,7 +175,9 @@ struct SaleMonitorTests {
                 #expect(await service.engine.deduct(rig.order()) == Self.yes)
                 store.setSilent(true)
                 try await set(rig, "maxmemory-policy", "allkeys-lru")
-                try await eventually("the engine stops") { await service.engine.deduct(rig.order()) == .refused(.halted) }
+                try await eventually("the engine stops") {
+                    await service.engine.deduct(rig.order()) == .refused(.halted)
+                }
                 #expect(try await rig.store.sale()?.state == .open)
                 store.setSilent(false)
                 try await eventually("the sale is halted") { try await rig.store.sale()?.state == .halted }

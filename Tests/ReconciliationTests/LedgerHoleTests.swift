@@ -20,7 +20,9 @@ struct LedgerHoleTests {
         #expect(await rig.compare(ledgers: true).findings.isEmpty)
     }
 
-    @Test("a flow that lost its field and was asked again took its units twice: found, rebuilt", arguments: Durability.anywhere)
+    @Test(
+        "a flow that lost its field and was asked again took its units twice: found, rebuilt",
+        arguments: Durability.anywhere)
     func takenTwice(durability: Durability) async throws {
         try await SaleRig.with(units: [10, 10], durability: durability) { rig async throws in
             let order = rig.order([(1, 2), (2, 1)])

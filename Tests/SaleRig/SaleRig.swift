@@ -166,7 +166,8 @@ public final class SaleRig: Sendable {
     }
 
     /// Calls archive.lua with all keys of the first bucket.
-    public func archive(_ orders: [ArchivableOrder], below watermark: FlowID, epoch: Epoch) async throws -> ScriptAnswer {
+    public func archive(_ orders: [ArchivableOrder], below watermark: FlowID, epoch: Epoch) async throws -> ScriptAnswer
+    {
         var call = ScriptCall(keyCount: 2 + 2 * keys.stocks.count)
         call.append(keys.control)
         call.append(keys.outbox)

@@ -19,6 +19,8 @@ public enum PartyServer {
         public var seed: UInt64
         /// How late a worker settles what the outbox says: a slow SQL.
         public var outboxDelay = Duration.zero
+        /// After which settled flows leave Redis's ledgers.
+        public var horizon = Duration.seconds(3_600)
         /// What a planted bug alters; nothing, usually.
         public var alterations = Alterations()
 
@@ -76,6 +78,7 @@ public enum PartyServer {
                         : ports.store
                     var options = SaleService.Options()
                     options.comparePeriod = .seconds(1)
+                    options.archive.horizon = configuration.horizon
                     configuration.alterations.options(&options)
                     return try await SaleService(
                         cluster: ports.redis, store: ports.store, workerStore: late, options: options,

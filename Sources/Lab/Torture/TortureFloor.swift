@@ -71,6 +71,7 @@ final class TortureFloor: Sendable {
                             "--redis", "redis://\(address)", "--orders", books, "--role", role.rawValue,
                             "--seed", String(seed &+ number),
                             "--outbox-delay", String(configuration.outboxDelayMilliseconds),
+                            "--horizon", String(sale.horizonSeconds ?? 3_600),
                         ], folder: folder))
             }
             let engines = try (1...engineCount).map { try party("engine\($0)", .engine, UInt64($0)) }

@@ -104,10 +104,14 @@ struct TortureReader {
             }
         }
         for row in rows {
-            let (epoch, state, n) = try await withServer(ofTag: row.tag) { connection in
-                let fields = try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n").array ?? []
+            let (epoch, state, n, watermark) = try await withServer(ofTag: row.tag) { connection in
+                let fields =
+                    try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n", "watermark").array
+                    ?? []
                 return (
-                    fields.first?.int, fields.count > 1 ? fields[1].string : nil, fields.count > 2 ? fields[2].int : nil
+                    fields.first?.int, fields.count > 1 ? fields[1].string : nil,
+                    fields.count > 2 ? fields[2].int : nil,
+                    fields.count > 3 ? fields[3].bytes.flatMap { FlowID(bytes: $0) }?.milliseconds : nil
                 )
             }
             let drained = row.drainedEpoch == row.epoch ? row.drainedN : 0
@@ -115,7 +119,7 @@ struct TortureReader {
                 .init(
                     bucket: BucketNumber(rawValue: row.number), tag: row.tag, epoch: row.epoch,
                     isOpen: row.state == "open" && epoch == row.epoch && state == "open", redisEpoch: epoch,
-                    backlog: max(0, (n ?? 0) - drained)))
+                    backlog: max(0, (n ?? 0) - drained), watermarkMilliseconds: watermark))
         }
     }
 
@@ -137,10 +141,11 @@ struct TortureReader {
                 )
             }
         }
-        let start = Dictionary(uniqueKeysWithValues: sale.skus.map { ($0.number, $0.allocated) })
+        let start = Dictionary(uniqueKeysWithValues: sale.skus.map { ($0.number, $0) })
         for row in rows {
             var sku = row.sku
-            sku.allocatedAtStart = start[sku.sku]
+            sku.allocatedAtStart = start[sku.sku]?.allocated
+            sku.limitPerBuyer = start[sku.sku]?.limitPerBuyer
             let (stock, fields) = try await withServer(ofTag: row.tag) { connection in
                 let stock = try await ask(connection, "GET", "ss_{\(row.tag)}\(row.name)").int
                 let fields = try await ask(connection, "HGETALL", "sx_{\(row.tag)}\(row.name)").array ?? []
