@@ -77,7 +77,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation", "Operations",
+                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation",
+                "Operations",
                 "Telemetry", "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
@@ -102,10 +103,12 @@ let package = Package(
             swiftSettings: strict),
         // Owns a fleet until it is killed: what LabTests kills.
         .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
+        .testTarget(
+            name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
-            name: "SaleRig", dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab"],
+            name: "SaleRig",
+            dependencies: ["Reconciliation", "Deduction", "OrderStore", "Redis", "RedisModel", "Inventory", "Lab"],
             path: "Tests/SaleRig", swiftSettings: strict),
         .testTarget(
             name: "DeductionTests",
@@ -115,7 +118,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RedisModelTests",
-            dependencies: ["RedisModel", "Redis", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig"],
+            dependencies: [
+                "RedisModel", "Redis", "Reconciliation", "Deduction", "OrderStore", "Inventory", "Lab", "SaleRig",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "OperationsTests",
@@ -125,11 +130,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         // The program itself, to see a seed replayed in another process.
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "sellout"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Checker", "Inventory", "sellout"], swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
-                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
+                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig", "Telemetry",
             ],
             swiftSettings: strict),
         // An engine with a process of its own, which EngineTests kill, and the history in which its buyers survive it.
@@ -152,6 +157,9 @@ let package = Package(
             name: "DashboardTests", dependencies: ["Dashboard", "Inventory", "TerminalUI", "Telemetry"],
             exclude: ["Golden"],
             swiftSettings: strict),
+        // Tortures a sale with parties that are processes of the built program.
+        .testTarget(
+            name: "TortureTests", dependencies: ["sellout", "Lab", "Checker", "Inventory"], swiftSettings: strict),
         // Runs the built program in a terminal: depends on it so that it is built.
         .testTarget(
             name: "ProgramTests",

@@ -75,11 +75,12 @@ extension Checker {
             // A failed payment gives back behind its answer, in the time in which books settle after a heal.
             possibleTo = max(failed, stories.healedAt ?? failed) + promise.driftSettlesWithinMicroseconds
         }
-        // Who expired, or was lost as the promise allows, was not surely there.
-        let stands = orders[flow]?.state.holdsUnits == true || !undoing.isEmpty
+        // Who expired did so at a moment that no buyer saw; who was lost as the promise allows was not surely there.
+        let state = orders[flow]?.state
+        let isSure = state != .expired && (state?.holdsUnits == true || !undoing.isEmpty || !mayLose)
         return (
             attempts.map(\.askedAt).min(), possibleTo,
-            stands || !mayLose && orders[flow]?.state != .expired ? yes : nil,
+            isSure ? yes : nil,
             undoing.map(\.askedAt).min()
         )
     }
@@ -190,7 +191,10 @@ extension Checker {
     // MARK: Limits
 
     private mutating func checkLimits() {
-        guard let most = promise.unitsPerBuyerMax else { return }
+        let limits = Dictionary(
+            final.skus.compactMap { sku in (sku.limitPerBuyer ?? promise.unitsPerBuyerMax).map { (sku.sku, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        guard !limits.isEmpty else { return }
         struct Place: Hashable {
             let buyer: Int64
             let sku: SKUNumber
@@ -200,8 +204,8 @@ extension Checker {
             guard let buyer = stories.byFlow[row.flow]?.buyer else { continue }
             for line in row.lines { held[Place(buyer: buyer, sku: line.sku), default: 0] += Int64(line.quantity) }
         }
-        for (place, units) in held.sorted(by: { ($0.key.buyer, $0.key.sku) < ($1.key.buyer, $1.key.sku) })
-        where units > most {
+        for (place, units) in held.sorted(by: { ($0.key.buyer, $0.key.sku) < ($1.key.buyer, $1.key.sku) }) {
+            guard let most = limits[place.sku], units > most else { continue }
             verdict.violate(
                 .buyerLimit, nil, "buyer \(place.buyer) holds \(units) of SKU \(place.sku.rawValue); at most \(most)")
         }

@@ -71,13 +71,12 @@ extension Checker {
         "SKU \(base.sku.rawValue) at entry \(base.epoch)-\(n): sold + reserved = \(taken), allocated \(allocated)"
     }
 
-    /// Each unit given back in Redis belongs to a reservation that SQL undid, and to that entry alone.
+    /// Each unit given back in Redis belongs to a reservation that SQL undid, and to that one alone.
+    ///
+    /// SQL notes a give-back as done at the entry that did it, or at a later one that found it done; never at an earlier one. So
+    /// from any entry on, no more can have been given back than ended there or later.
     mutating func checkGiveBacks() {
-        struct Place: Hashable {
-            let id: OutboxID
-            let sku: SKUNumber
-        }
-        var decided: [Place: Int64] = [:]
+        var ended: [SKUNumber: [(id: OutboxID, units: Int64)]] = [:]
         for giveBack in final.giveBacks {
             if let row = orders[giveBack.flow], row.state == .sold, Story.same(row.lines, giveBack.lines) {
                 verdict.violate(
@@ -85,15 +84,28 @@ extension Checker {
                     "sold, and given back \(giveBack.id.map { "at entry \($0)" } ?? "as soon as Redis answers")")
             }
             guard let id = giveBack.id else { continue }
-            for line in giveBack.lines { decided[Place(id: id, sku: line.sku), default: 0] += Int64(line.quantity) }
+            for line in giveBack.lines { ended[line.sku, default: []].append((id, Int64(line.quantity))) }
         }
+        var given: [SKUNumber: [FinalState.Movement]] = [:]
         for movement in final.movements where movement.quantity < 0 && !movement.isRepair {
-            let units = decided[Place(id: movement.id, sku: movement.sku)] ?? 0
-            guard units < -movement.quantity else { continue }
-            verdict.violate(
-                .releasedTwice, nil,
-                "entry \(movement.id) gave back \(-movement.quantity) of SKU \(movement.sku.rawValue); reservations that ended there held \(units)"
-            )
+            given[movement.sku, default: []].append(movement)
+        }
+        for sku in given.keys.sorted() {
+            var waiting = (ended[sku] ?? []).sorted { $0.id > $1.id }[...]
+            var (units, back): (Int64, Int64) = (0, 0)
+            for movement in given[sku]!.sorted(by: { $0.id > $1.id }) {
+                while let first = waiting.first, first.id >= movement.id {
+                    units += first.units
+                    waiting.removeFirst()
+                }
+                back -= movement.quantity
+                guard back > units else { continue }
+                verdict.violate(
+                    .releasedTwice, nil,
+                    "SKU \(sku.rawValue): from entry \(movement.id) on \(back) were given back; reservations that ended there or later held \(units)"
+                )
+                break
+            }
         }
         for flow in stories.flows {
             guard let story = stories.byFlow[flow] else { continue }
@@ -114,8 +126,10 @@ extension Checker {
         guard isWhole, final.deadLetters == 0 else { return }
         var reserved: [SKUNumber: Int64] = [:]
         var sold: [SKUNumber: Int64] = [:]
-        for row in final.orders where row.state.holdsUnits {
+        var holders: [SKUNumber: [FlowID: Int64]] = [:]
+        for row in final.orders where row.state.holdsUnits || row.state == .partial {
             for line in row.lines {
+                holders[line.sku, default: [:]][row.flow] = Int64(line.quantity)
                 if row.state == .sold {
                     sold[line.sku, default: 0] += Int64(line.quantity)
                 } else {
@@ -154,11 +168,15 @@ extension Checker {
             guard !pending.contains(sku.sku), let bucket = epochs[sku.bucket], bucket.isOpen, bucket.backlog == 0 else {
                 continue
             }
-            checkRedis(sku, taken: taken, moved: moved[sku.sku])
+            checkRedis(
+                sku, taken: taken, moved: moved[sku.sku], holders: holders[sku.sku] ?? [:],
+                watermark: bucket.watermarkMilliseconds ?? 0)
         }
     }
 
-    private mutating func checkRedis(_ sku: FinalState.SKU, taken: Int64, moved: Int64?) {
+    private mutating func checkRedis(
+        _ sku: FinalState.SKU, taken: Int64, moved: Int64?, holders: [FlowID: Int64], watermark: UInt64
+    ) {
         func differ(_ flow: FlowID? = nil, _ what: String) {
             verdict.violate(.booksDisagree, flow, "SKU \(sku.sku.rawValue): \(what)")
         }
@@ -171,9 +189,18 @@ extension Checker {
         if allocated != sku.allocated { differ(nil, "Redis has \(allocated) allocated; SQL \(sku.allocated)") }
         if let moved, moved != taken { differ(nil, "SQL's movements say \(moved) taken; its counters \(taken)") }
         let held = sku.redisLedger.filter { !$0.isCancelled && $0.quantity > 0 }
-        let inLedger = held.reduce(0) { $0 + $1.quantity }
+        // Settled orders of old flows were taken out of Redis's ledger; they hold their units all the same.
+        let present = Set(held.map(\.flow))
+        let absent = holders.filter { !present.contains($0.key) }
+        let archived = absent.filter { $0.key.milliseconds < watermark }
+        for flow in absent.keys.sorted() where archived[flow] == nil {
+            differ(flow, "SQL has it; Redis's ledger does not")
+        }
+        let inLedger = held.reduce(archived.values.reduce(0, +)) { $0 + $1.quantity }
         if inLedger != taken { differ(nil, "Redis's ledger says \(inLedger) taken; SQL \(taken)") }
-        for entry in held where orders[entry.flow]?.state.holdsUnits != true {
+        for entry in held {
+            let state = orders[entry.flow]?.state
+            guard state?.holdsUnits != true, state != .partial else { continue }
             differ(
                 entry.flow,
                 "Redis's ledger has it taken; SQL \(orders[entry.flow].map { "says \($0.state.rawValue)" } ?? "has no row")"

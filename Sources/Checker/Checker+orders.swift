@@ -37,7 +37,7 @@ extension Checker {
         case .cancelled, .void, .partial:
             guard !story.isUndone else { break }
             verdict.lose(
-                .acknowledgedOrderLost, flow, isAllowed: mayLose && row.state == .void,
+                .acknowledgedOrderLost, flow, isAllowed: mayLose,
                 "told yes at \(yes.answeredAt) us, undone by nobody; SQL says \(row.state.rawValue)")
         case .expired: break
         case .overCapacity, .refunded:
@@ -69,6 +69,12 @@ extension Checker {
     /// What buyers heard of payments and cancellations.
     private mutating func checkEnding(_ flow: FlowID, _ story: Story) {
         let row = orders[flow]
+        if story.isLate, story.isConfirmed || row?.state == .sold {
+            verdict.violate(
+                .repliesDiffer, flow,
+                "heard that its payment came too late; \(row?.state == .sold ? "SQL says sold" : "and that it is confirmed")"
+            )
+        }
         if let cancelledAt = story.cancelledAt, let late = story.done.first(where: { $0.askedAt > cancelledAt }) {
             verdict.violate(
                 .repliesDiffer, flow,
@@ -96,7 +102,7 @@ extension Checker {
             }
         }
         for row in final.orders {
-            if let story = stories.byFlow[row.flow], story.named(row.lines) { continue }
+            if let story = story(of: row.flow), story.named(row.lines) { continue }
             let asked = stories.byFlow[row.flow]?.deductions.first.map { "asked for was \(Self.text($0.lines))" }
             verdict.violate(
                 .neverAttempted, row.flow,
@@ -108,7 +114,7 @@ extension Checker {
                 if !seen.insert(entry.flow).inserted {
                     verdict.violate(.doubled, entry.flow, "stands twice in the ledger of SKU \(sku.sku.rawValue)")
                 }
-                guard let story = stories.byFlow[entry.flow] else {
+                guard let story = story(of: entry.flow) else {
                     verdict.violate(
                         .neverAttempted, entry.flow,
                         "the ledger of SKU \(sku.sku.rawValue) has \(entry.quantity); nobody asked for it")
@@ -125,6 +131,15 @@ extension Checker {
                 }
             }
         }
+    }
+
+    /// What was asked about a flow, or about the one that it stands for.
+    private func story(of flow: FlowID) -> Story? {
+        if let story = stories.byFlow[flow] { return story }
+        guard let original = standsFor[flow], let story = stories.byFlow[original],
+            story.endings.contains(where: { $0.operation == .pay && $0.flag == true })
+        else { return nil }
+        return story
     }
 
     // MARK: Replies

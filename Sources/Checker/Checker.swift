@@ -12,6 +12,8 @@ public struct Checker: Sendable {
     let mayLose: Bool
     let orders: [FlowID: FinalState.Order]
     let positions: [SKUNumber: Int]
+    /// The flow for which another was asked: once more, for a payment that came too late.
+    let standsFor: [FlowID: FlowID]
     /// Whether both stores were read whole.
     let isWhole: Bool
     var verdict = Verdict()
@@ -39,6 +41,7 @@ public struct Checker: Sendable {
         orders = Dictionary(final.orders.map { ($0.flow, $0) }, uniquingKeysWith: { first, _ in first })
         positions = Dictionary(
             final.skus.enumerated().map { ($1.sku, $0) }, uniquingKeysWith: { first, _ in first })
+        standsFor = Dictionary(final.standIns.map { ($0.again, $0.flow) }, uniquingKeysWith: { first, _ in first })
         isWhole = final.unread.isEmpty
         verdict.operations = stories.questions.count
         verdict.faults = stories.faults.count
@@ -66,6 +69,10 @@ public struct Checker: Sendable {
         let restocks = final.restocks.count { $0.id == nil }
         if restocks > 0 {
             verdict.leaveUnknown(.unfinished, nil, "the drain did not end: \(restocks) restocks are pending")
+        }
+        let partial = final.orders.count { $0.state == .partial }
+        if partial > 0 {
+            verdict.leaveUnknown(.unfinished, nil, "the drain did not end: \(partial) orders are half done")
         }
         for bucket in final.buckets where !bucket.isOpen || bucket.backlog > 0 {
             verdict.leaveUnknown(

@@ -43,6 +43,8 @@ public struct FinalState: Codable, Sendable {
         public var redisLedger: [LedgerEntry]
         /// Units when the history began; `nil`: `allocated` less the restocks.
         public var allocatedAtStart: Int64?
+        /// Units that one buyer may hold; `nil`: what the promise says.
+        public var limitPerBuyer: Int64?
 
         public init(
             sku: SKUNumber, bucket: BucketNumber, allocated: Int64, sold: Int64, reserved: Int64,
@@ -87,8 +89,11 @@ public struct FinalState: Codable, Sendable {
         public var redisEpoch: Int64?
         /// Entries of the outbox that SQL does not hold.
         public var backlog: Int64
+        /// Unix milliseconds: Redis's ledgers may lack orders of older flows.
+        public var watermarkMilliseconds: UInt64?
         public init(
-            bucket: BucketNumber, tag: String, epoch: Int64, isOpen: Bool, redisEpoch: Int64?, backlog: Int64
+            bucket: BucketNumber, tag: String, epoch: Int64, isOpen: Bool, redisEpoch: Int64?, backlog: Int64,
+            watermarkMilliseconds: UInt64? = nil
         ) {
             self.bucket = bucket
             self.tag = tag
@@ -96,6 +101,7 @@ public struct FinalState: Codable, Sendable {
             self.isOpen = isOpen
             self.redisEpoch = redisEpoch
             self.backlog = backlog
+            self.watermarkMilliseconds = watermarkMilliseconds
         }
     }
 
@@ -188,6 +194,16 @@ public struct FinalState: Codable, Sendable {
         }
     }
 
+    /// A late payment whose lines were asked for once more, and the flow under which they were.
+    public struct StandIn: Codable, Sendable, Hashable {
+        public var flow: FlowID
+        public var again: FlowID
+        public init(flow: FlowID, again: FlowID) {
+            self.flow = flow
+            self.again = again
+        }
+    }
+
     public var skus: [SKU] = []
     public var buckets: [Bucket] = []
     /// In any order; a flow twice is told as doubled.
@@ -197,6 +213,7 @@ public struct FinalState: Codable, Sendable {
     public var bases: [Base] = []
     public var restocks: [Restock] = []
     public var giveBacks: [GiveBack] = []
+    public var standIns: [StandIn] = []
     public var comparisons: [Comparison] = []
     public var deadLetters: Int64 = 0
     /// What could not be read, one line each: what depends on it stays unknown.

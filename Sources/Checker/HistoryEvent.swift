@@ -21,7 +21,8 @@ public struct HistoryEvent: Hashable, Sendable {
         case deduct
         /// End an order. `ok cancelled`; `fail` with `sold` or `conflict`.
         case cancel
-        /// A payment that arrived (`succeeded`) or failed. `ok confirmed` or `ok cancelled`; `fail` where neither can be.
+        /// A payment that arrived (`succeeded`) or failed. `ok confirmed`, `ok cancelled`, or for a late one `ok refunded`
+        /// or `ok reservedAgain`; `fail` where neither can be.
         case pay
         /// Units of a reservation given back in Redis, where a history can see it. `ok givenBack`, `ok tombstone`, `ok already`.
         case release
@@ -114,6 +115,10 @@ extension HistoryEvent {
         public static let done = "done"
         public static let cancelled = "cancelled"
         public static let confirmed = "confirmed"
+        /// Of a payment that came too late: the money goes back.
+        public static let refunded = "refunded"
+        /// Of a payment that came too late: its lines were taken under another flow.
+        public static let reservedAgain = "reservedAgain"
         public static let sold = "sold"
         public static let conflict = "conflict"
         public static let soldOut = "soldOut"

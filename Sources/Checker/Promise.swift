@@ -27,12 +27,17 @@ public struct Promise: Sendable {
         self.losesAfter = losesAfter
     }
 
-    /// The promise of a durability: `durable` loses nothing; every other loses what a master lost.
+    /// The promise of a durability: `durable` loses nothing. Every other loses what was taken out of its servers' memory and files
+    /// on purpose; `memory` also what a killed master had, and what a promoted replica had not. A yes that rests on every replica
+    /// of a fleet outlives its master, whichever is promoted: for fewer, add `promotion`.
     public init(_ durability: Durability) {
-        let losses: Set<String> =
-            durability == .durable
-            ? []
-            : [Fault.masterKill, Fault.flushAll, Fault.keyLoss, Fault.aofCut, Fault.promotion, Fault.rollback]
+        var losses: Set<String> = [Fault.flushAll, Fault.keyLoss, Fault.aofCut, Fault.rollback]
+        switch durability {
+        case .durable: losses = []
+        case .memory: losses.formUnion([Fault.masterKill, Fault.promotion])
+        case .aof: losses.insert(Fault.promotion)
+        case .replicated: break
+        }
         self.init(durability: durability, losesAfter: losses)
     }
 }

@@ -36,6 +36,13 @@ struct Story {
     var isConfirmed: Bool {
         endings.contains { $0.operation == .pay && $0.kind == .ok && $0.answer == HistoryEvent.Answer.confirmed }
     }
+    /// A payment came too late, and its buyer heard so.
+    var isLate: Bool {
+        endings.contains {
+            $0.operation == .pay && $0.kind == .ok
+                && ($0.answer == HistoryEvent.Answer.refunded || $0.answer == HistoryEvent.Answer.reservedAgain)
+        }
+    }
     /// When a cancellation was first answered.
     var cancelledAt: Int64? {
         endings.filter {

@@ -119,7 +119,8 @@ public final class Archiver: Sendable {
             }
         }
         let positions = flows.keys.sorted()
-        var call = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: 64 * (4 + positions.count + 2 * orders.count))
+        var call = ScriptCall(
+            keyCount: 2 + 2 * positions.count, capacity: 64 * (4 + positions.count + 2 * orders.count))
         call.append(keys.control)
         call.append(keys.outbox)
         for position in positions {

@@ -58,6 +58,24 @@ extension DeductionEngine {
         refuseQueued(lane, .unreachable)
     }
 
+    /// The epochs under which an order's buckets are sold now.
+    func epochs(of wide: WideOrder) -> [BucketNumber: Epoch] {
+        guard isBelowDurable else { return [:] }
+        var epochs: [BucketNumber: Epoch] = [:]
+        for order in wide.orders {
+            guard let position = catalogue.position(of: order.bucket) else { continue }
+            epochs[order.bucket] = lanes[position].state.withLock { $0.epoch }
+        }
+        return epochs
+    }
+
+    /// Whether yes may be said now for what was taken under these epochs.
+    func mayStillPromise(_ epochs: [BucketNumber: Epoch]) -> Bool {
+        guard isBelowDurable else { return true }
+        let now = clock.now
+        return lease.withLock { lease in epochs.allSatisfy { lease.covers($0.key, $0.value, now: now) } }
+    }
+
     // MARK: The lease
 
     /// Whether a sale that needs SQL to go on has not reached it for too long, and for how long; `nil`: all is well.

@@ -12,10 +12,13 @@ import Telemetry
 extension DeductionEngine {
     func deductWide(_ wide: WideOrder, isRetry: Bool) async -> DeductionOutcome {
         let askedAt = clock.now
+        let epochs = self.epochs(of: wide)
         let answers = await askAll(wide.orders, purpose: .deduct, isRetry: isRetry)
         let outcome: DeductionOutcome
         switch WideVerdict(answers, storeDecides: durability == .durable) {
-        case .done(let duplicate): outcome = .done(duplicate: duplicate)
+        case .done(let duplicate):
+            // The first group was answered a while ago: the whole is promised now.
+            outcome = mayStillPromise(epochs) ? .done(duplicate: duplicate) : .unknown(.leaseEnded)
         case .refused(let refusal): outcome = .refused(refusal)
         case .unknown(let uncertainty): outcome = .unknown(uncertainty)
         case .undo(let refusal): outcome = await undo(wide, refusal)

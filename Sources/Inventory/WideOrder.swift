@@ -86,8 +86,8 @@ extension Order {
 
     /// The same lines under another flow.
     public func again(under flow: FlowID) -> Order {
-        wide.flatMap { WideOrder(trustedFlow: flow, sortedGroups: $0.groups)?.order(in: bucket) }
-            ?? Order(trustedFlow: flow, bucket: bucket, sortedLines: lines)
+        wide.flatMap { WideOrder(trustedFlow: flow, sortedGroups: $0.groups, buyer: buyer)?.order(in: bucket) }
+            ?? Order(trustedFlow: flow, bucket: bucket, sortedLines: lines, buyer: buyer)
     }
 
     /// The lines of every bucket.

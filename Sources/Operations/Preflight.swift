@@ -136,7 +136,8 @@ public struct Preflight: Sendable {
             if node.replicasInTouch < durability.replicas {
                 add(
                     .tooFewReplicas, node.address, false,
-                    "has \(node.replicasInTouch) of \(durability.replicas.counted("replica")) that this sale waits for; attach more")
+                    "has \(node.replicasInTouch) of \(durability.replicas.counted("replica")) that this sale waits for; attach more"
+                )
             }
             memory(node, growth[node.address] ?? 0, add)
         }
@@ -170,6 +171,7 @@ public struct Preflight: Sendable {
         add(
             .memoryLow, node.address, true,
             "runs out of memory: \(megabytes(node.usedMemory)) of \(megabytes(node.memoryLimit)) used, "
-                + "the last \(megabytes(headroom(of: node.memoryLimit))) are kept for give-backs; raise its maxmemory, then open")
+                + "the last \(megabytes(headroom(of: node.memoryLimit))) are kept for give-backs; raise its maxmemory, then open"
+        )
     }
 }

@@ -51,7 +51,8 @@ public struct SaleControl: Sendable {
         await setState(.halted, from: [.open], done: "the sale halts itself: \(reason)", reason: reason)
     }
 
-    private func setState(_ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil) async -> Report {
+    private func setState(_ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil) async -> Report
+    {
         await report(what: state == .open ? "open" : "halt", subject: "sale") {
             guard let before = try await store.sale() else {
                 throw ActError("there is no sale in these books; create one first")

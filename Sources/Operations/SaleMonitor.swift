@@ -23,6 +23,8 @@ public final class SaleMonitor: Sendable {
         var expiring: [String: [String]] = [:]
         var keysReadAt: SaleClock.Instant?
         var leaseIsOverdue = false
+        /// Why the sale must be halted, until SQL has heard of it.
+        var haltReason: String?
     }
 
     private let catalogue: Catalogue
@@ -67,7 +69,14 @@ public final class SaleMonitor: Sendable {
         while !Task.isCancelled {
             let found = await look(atKeys: false)
             tell(found)
-            if let halt, let first = found.first(where: \.haltsSale) { await stop(first, halt) }
+            if let halt {
+                let reason = state.withLock { state in
+                    // Kept until SQL has it, also when its cause has passed.
+                    state.haltReason = state.haltReason ?? found.first(where: \.haltsSale)?.sentence
+                    return state.haltReason
+                }
+                if let reason { await stop(because: reason, halt) }
+            }
             tellLease()
             try? await clock.sleep(for: configuration.interval)
         }
@@ -75,10 +84,12 @@ public final class SaleMonitor: Sendable {
 
     /// Stops orders here at once, then everywhere. Without SQL nobody else hears of it, and this engine stays stopped until SQL
     /// has: then the sale's state holds, which a person changes.
-    private func stop(_ finding: Preflight.Finding, _ halt: @Sendable (String) async -> Bool) async {
-        if let sale = try? await store.sale(), sale.state != .open { return engine.setBrake(false) }
+    private func stop(because reason: String, _ halt: @Sendable (String) async -> Bool) async {
         engine.setBrake(true)
-        if await halt(finding.sentence) { engine.setBrake(false) }
+        guard let sale = try? await store.sale() else { return }
+        if sale.state == .open, await !halt(reason) { return }
+        state.withLock { $0.haltReason = nil }
+        engine.setBrake(false)
     }
 
     // MARK: Looking

@@ -76,7 +76,8 @@ extension Reconciler {
             result.insert(LedgerDifference(flow: flow, side: side, units: entry.quantity))
         }
         return LedgerLook(
-            differences: result, held: try await heldDifferences(sku, scan.held), foreign: scan.foreign, marks: scan.marks)
+            differences: result, held: try await heldDifferences(sku, scan.held), foreign: scan.foreign,
+            marks: scan.marks)
     }
 
     /// A ledger by what its fields are.

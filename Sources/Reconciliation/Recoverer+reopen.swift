@@ -35,7 +35,9 @@ extension Recoverer {
         if let known, known.epoch == was.epoch, known.n > was.n { return nil }
         let reply = try await cluster.evaluate(
             scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + callTimeout)
-        guard let cut = BucketCut(reply, bucket: bucket), cut.id?.epoch == claim, cut.outboxEnd == was else { return nil }
+        guard let cut = BucketCut(reply, bucket: bucket), cut.id?.epoch == claim, cut.outboxEnd == was else {
+            return nil
+        }
         var holding: [HeldSKU] = []
         var held: [SKUNumber: Held] = [:]
         for sku in cut.skus {

@@ -89,7 +89,13 @@ public final class RecoverySupervisor: Sendable {
     /// - Parameter built: called once, when the bucket's books are written or its recovery is given up.
     private func recover(_ bucket: BucketNumber, built: @escaping @Sendable () -> Void) async {
         let isBuilt = Mutex(false)
-        let buildOnce = { if isBuilt.withLock({ was in defer { was = true }; return !was }) { built() } }
+        let buildOnce = {
+            let wasBuilt = isBuilt.withLock { isBuilt in
+                defer { isBuilt = true }
+                return isBuilt
+            }
+            if !wasBuilt { built() }
+        }
         defer { buildOnce() }
         var pause = Duration.milliseconds(20)
         var told: String?

@@ -2,7 +2,10 @@ import Redis
 
 extension Command {
     static let serverCommands: [Command] = [
-        .serving("ping", -1, []) { _, argv throws(CommandError) in argv.count == 1 ? .status("PONG") : .bulk(argv[1]) },
+        .serving("ping", -1, []) { _, argv throws(CommandError) in
+            guard argv.count < 3 else { throw .argumentCount("ping") }
+            return argv.count == 1 ? .status("PONG") : .bulk(argv[1])
+        },
         .serving("echo", 2, []) { _, argv throws(CommandError) in .bulk(argv[1]) },
         .serving("time", 1, []) { server, _ throws(CommandError) in
             .array([

@@ -3,7 +3,8 @@ import Redis
 extension Command {
     static let streamCommands: [Command] = [
         .growing("xadd", -5) { data, argv throws(CommandError) in try data.xadd(argv) },
-        .reading("xlen", 2) { data, argv throws(CommandError) in .integer(try data.stream(argv[1])?.entries.count ?? 0) },
+        .reading("xlen", 2) { data, argv throws(CommandError) in .integer(try data.stream(argv[1])?.entries.count ?? 0)
+        },
         .reading("xrange", -4) { data, argv throws(CommandError) in
             try data.xrange(argv, start: argv[2], end: argv[3], isReversed: false)
         },
@@ -31,7 +32,8 @@ extension Command {
 
 /// `MAXLEN|MINID [=|~] threshold [LIMIT n]`.
 ///
-/// `~` lets Redis keep entries that share a node with one that stays; here, as nodes hold up to 100 entries, it removes nothing.
+/// `~` lets Redis keep entries that share a node of its storage with one that stays. Here a stream is one node: it removes all
+/// entries or none.
 struct StreamTrimming {
     private enum Threshold {
         case count(Int)
@@ -39,12 +41,13 @@ struct StreamTrimming {
     }
 
     private let threshold: Threshold
+    let isCount: Bool
     private let isExact: Bool
     /// The position after the last word.
     let end: Int
 
     init(_ argv: [[UInt8]], at start: Int) throws(CommandError) {
-        let isCount = argv[start].isWord("maxlen")
+        isCount = argv[start].isWord("maxlen")
         guard isCount || argv[start].isWord("minid"), start + 1 < argv.count else { throw .syntax }
         var position = start + 1
         var isExact = true
@@ -73,10 +76,9 @@ struct StreamTrimming {
 
     /// Returns how many entries were removed.
     func apply(to stream: inout StreamValue) -> Int {
-        guard isExact else { return 0 }
         switch threshold {
-        case .count(let count): return stream.trim(toCount: count)
-        case .id(let id): return stream.trim(below: id)
+        case .count(let count): return isExact || count == 0 ? stream.trim(toCount: count) : 0
+        case .id(let id): return isExact || stream.lastID < id ? stream.trim(below: id) : 0
         }
     }
 }
@@ -93,6 +95,10 @@ extension RedisData {
             } else if argv[position].isWord("maxlen") || argv[position].isWord("minid") {
                 let read = try StreamTrimming(argv, at: position)
                 position = read.end
+                if let trimming, trimming.isCount != read.isCount {
+                    throw CommandError(
+                        "ERR syntax error, MAXLEN and MINID options at the same time are not compatible")
+                }
                 trimming = read
             } else {
                 break
@@ -109,6 +115,9 @@ extension RedisData {
         }
         let milliseconds = milliseconds
         let added = try changeStream(argv[1]) { stream throws(CommandError) -> StreamID in
+            if stream.lastID == .max {
+                throw CommandError("ERR The stream has exhausted the last possible ID, unable to add more items")
+            }
             let id = try wanted.id(after: stream.lastID, milliseconds: milliseconds)
             stream.append(id, fields)
             if let trimming { _ = trimming.apply(to: &stream) }
@@ -138,7 +147,8 @@ extension RedisData {
         }
 
         func id(after last: StreamID, milliseconds: UInt64) throws(CommandError) -> StreamID {
-            let smaller = CommandError("ERR The ID specified in XADD is equal or smaller than the target stream top item")
+            let smaller = CommandError(
+                "ERR The ID specified in XADD is equal or smaller than the target stream top item")
             switch self {
             case .exactly(let id):
                 guard id > last else { throw smaller }
@@ -217,12 +227,10 @@ extension RedisData {
         var position = 1
         var count = Int.max
         while position + 1 < argv.count, !argv[position].isWord("streams") {
+            let isCount = argv[position].isWord("count")
+            guard isCount || argv[position].isWord("block") else { throw .syntax }
             guard let number = argv[position + 1].decimal else { throw .notAnInteger }
-            if argv[position].isWord("count") {
-                count = number > 0 ? Int(number) : .max
-            } else if !argv[position].isWord("block") {
-                throw .syntax
-            }
+            if isCount { count = number > 0 ? Int(number) : .max }
             position += 2
         }
         guard position < argv.count, argv[position].isWord("streams") else { throw .syntax }

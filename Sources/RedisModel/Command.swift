@@ -65,12 +65,17 @@ extension RedisModelServer {
             throw CommandError("ERR unknown command '\(word.text)', with args beginning with: \(some)")
         }
         guard command.takes(argv.count) else { throw .argumentCount(command.name) }
-        if isOutOfMemory, command.flags.contains(.deniedWithoutMemory) { throw .outOfMemory }
-        if command.flags.contains(.write) {
+        try admit(command.flags)
+        return try perform(command, argv)
+    }
+
+    /// Throws what forbids a command of this kind now.
+    func admit(_ flags: Command.Flags) throws(CommandError) {
+        if isOutOfMemory, flags.contains(.deniedWithoutMemory) { throw .outOfMemory }
+        if flags.contains(.write) {
             if lacksReplicas { throw .noReplicas }
             if identity.role == .replica { throw .readOnly }
         }
-        return try perform(command, argv)
     }
 
     /// Runs a command that is known to be allowed, and tells of its write.
@@ -95,7 +100,10 @@ extension RedisModelServer {
         return argv
     }
 
-    var isOutOfMemory: Bool { memory.maxBytes > 0 && memory.usedBytes > memory.maxBytes }
+    /// Replicas take no notice: their master decides.
+    var isOutOfMemory: Bool {
+        identity.role == .master && memory.maxBytes > 0 && memory.usedBytes > memory.maxBytes
+    }
     var lacksReplicas: Bool {
         identity.role == .master && minReplicasToWrite > 0 && identity.connectedReplicas < minReplicasToWrite
     }

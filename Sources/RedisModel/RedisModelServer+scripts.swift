@@ -32,7 +32,7 @@ struct ScriptFlags: OptionSet {
         }
         let words = source[..<end].split(separator: UInt8(ascii: " ")).map { Array($0).text }
         guard words[0] == "#!lua" else {
-            throw CommandError("ERR Unexpected engine in script shebang: \(words[0].dropFirst(2))")
+            throw CommandError("ERR Unexpected engine in script shebang: \(words[0])")
         }
         for word in words.dropFirst() {
             guard word.hasPrefix("flags=") else { throw CommandError("ERR Unknown lua shebang option: \(word)") }
@@ -74,6 +74,8 @@ extension RedisModelServer {
 
     /// EVAL and EVALSHA.
     func evaluate(_ argv: [[UInt8]], isSource: Bool, isReadOnly: Bool) throws(CommandError) -> RedisReply {
+        let noScript = CommandError("NOSCRIPT No matching script. Please use EVAL.")
+        if !isSource, argv[1].count != 40 { throw noScript }
         guard let count = argv[2].decimal else { throw .notAnInteger }
         guard count <= argv.count - 3 else {
             throw CommandError("ERR Number of keys can't be greater than number of args")
@@ -85,35 +87,19 @@ extension RedisModelServer {
             knownScripts.insert(script.sha)
         } else {
             let sha = argv[1].lowercased
-            guard knownScripts.contains(sha), let known = machine.scripts[sha] else {
-                throw CommandError("NOSCRIPT No matching script. Please use EVAL.")
-            }
+            guard knownScripts.contains(sha), let known = machine.scripts[sha] else { throw noScript }
             script = known
         }
-        try admit(script.flags, isReadOnly: isReadOnly)
+        if !script.flags.contains(.undeclared), !script.flags.contains(.noWrites) {
+            // A script that declares what it does is judged before it begins, as a command of that kind.
+            try admit(script.flags.contains(.allowsOutOfMemory) ? .write : [.write, .deniedWithoutMemory])
+            if isReadOnly { throw CommandError("ERR Can not execute a script with write flag using *_ro command.") }
+        }
         running = RunningScript(
             flags: script.flags, isReadOnly: isReadOnly || script.flags.contains(.noWrites),
             isOutOfMemory: isOutOfMemory)
         defer { running = nil }
         return try machine.run(script, keys: argv[3..<3 + Int(count)], arguments: argv[(3 + Int(count))...], on: self)
-    }
-
-    /// A script that declares what it does is judged before it begins.
-    private func admit(_ flags: ScriptFlags, isReadOnly: Bool) throws(CommandError) {
-        guard !flags.contains(.undeclared) else { return }
-        if !flags.contains(.noWrites) {
-            if identity.role == .replica {
-                throw CommandError("READONLY You can not run script with write flag on readonly replica.")
-            }
-            if isReadOnly {
-                throw CommandError("ERR Can not execute a script with write flag using *_ro command.")
-            }
-            if lacksReplicas { throw .noReplicas }
-            if isOutOfMemory, !flags.contains(.allowsOutOfMemory) {
-                throw CommandError(
-                    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'")
-            }
-        }
     }
 
     /// A command that the running script calls.

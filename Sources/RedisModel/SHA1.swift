@@ -15,7 +15,8 @@ enum SHA1 {
                         bigEndian: bytes.loadUnaligned(fromByteOffset: block + 4 * index, as: UInt32.self))
                 }
                 for index in 16..<80 {
-                    words[index] = rotated(words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1)
+                    words[index] = rotated(
+                        words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1)
                 }
                 mix(words, into: &state)
             }

@@ -44,12 +44,14 @@ extension ScriptMachine {
     }
 }
 
-/// The generator behind `math.random`: the 48 bits of POSIX `lrand48`, begun anew for each script so that a script is a function
-/// of its arguments.
+/// The generator behind `math.random`: the 48 bits of POSIX `lrand48`.
+///
+/// Redis goes on from script to script; here each begins anew, so that a script is a function of its arguments.
 struct ScriptRandom {
-    private var state: UInt64
+    private var state: UInt64 = 0x1234_abcd_330e
 
-    init(seed: UInt32 = 0) { state = UInt64(seed) << 16 | 0x330e }
+    init() {}
+    init(seed: UInt32) { state = UInt64(seed) << 16 | 0x330e }
 
     /// 0 ..< 2³¹.
     mutating func next() -> UInt32 {

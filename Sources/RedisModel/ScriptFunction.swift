@@ -10,7 +10,8 @@ enum ScriptFunction: Int32, CaseIterable {
 
     var library: String {
         switch self {
-        case .call, .pcall, .errorReply, .statusReply, .sha1hex, .log, .setresp, .setRepl, .replicateCommands, .breakpoint,
+        case .call, .pcall, .errorReply, .statusReply, .sha1hex, .log, .setresp, .setRepl, .replicateCommands,
+            .breakpoint,
             .debug:
             "redis"
         case .pack, .unpack, .size: "struct"

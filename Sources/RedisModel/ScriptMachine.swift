@@ -110,7 +110,8 @@ public final class ScriptMachine {
     /// What Redis leaves of Lua's own names, but for `cjson` and `cmsgpack`, which nothing here uses.
     private static let luaNames: Set<String> = [
         "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "error", "gcinfo", "getmetatable", "ipairs", "load",
-        "loadstring", "math", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select", "setmetatable", "string",
+        "loadstring", "math", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select", "setmetatable",
+        "string",
         "table", "tonumber", "tostring", "type", "unpack", "xpcall",
     ]
 
@@ -163,7 +164,8 @@ public final class ScriptMachine {
     private func installConstants() {
         lua_getfield(lua, sellout_lua_globals_index(), "redis")
         let numbers: [(String, Int)] = [
-            ("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3), ("REPL_NONE", 0), ("REPL_AOF", 1),
+            ("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3), ("REPL_NONE", 0),
+            ("REPL_AOF", 1),
             ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", 3), ("REDIS_VERSION_NUM", 0x07000f),
         ]
         for (name, number) in numbers {

@@ -35,7 +35,7 @@ private struct StructFormat {
             case UInt8(ascii: "!"):
                 alignment = number() ?? 8
                 if alignment == 0 || alignment & (alignment - 1) != 0 {
-                    throw StructError(text: "alignment is not a power of 2")
+                    throw StructError(text: "alignment \(alignment) is not a power of 2")
                 }
             case UInt8(ascii: "b"): return .integer(size: 1, isSigned: true)
             case UInt8(ascii: "B"): return .integer(size: 1, isSigned: false)
@@ -160,6 +160,7 @@ extension ScriptMachine {
 
     func structPack() -> ScriptOutcome {
         guard let formatBytes = bytes(at: 1) else { return .badArgument(1, expected("string", 1)) }
+        lua_pushnil(lua)  // as Redis has it: what is missing reads as nil
         var format = StructFormat(formatBytes)
         var packed: [UInt8] = []
         var argument: Int32 = 2
@@ -181,9 +182,8 @@ extension ScriptMachine {
                     case .integer(let width, _): (size, bits) = (width, Self.bits(number))
                     default: (size, bits) = (0, 0)
                     }
-                    let isNegative = if case .integer = item { number < 0 } else { false }
                     let little = (0..<size).map { index in
-                        index < 8 ? UInt8(truncatingIfNeeded: bits >> UInt64(8 * index)) : isNegative ? 0xff : 0
+                        index < 8 ? UInt8(truncatingIfNeeded: bits >> UInt64(8 * index)) : 0
                     }
                     packed.append(contentsOf: format.isLittle ? little : little.reversed())
                     argument += 1
@@ -192,7 +192,9 @@ extension ScriptMachine {
                         return .badArgument(argument, expected("string", argument))
                     }
                     if case .characters(let size) = item, size > 0 {
-                        guard text.count >= size else { return .badArgument(argument, "string too short") }
+                        guard text.count >= size else {
+                            return .badArgument(argument + 1, "string too short")  // counted on before, in Redis
+                        }
                         packed.append(contentsOf: text.prefix(size))
                     } else {
                         packed.append(contentsOf: text)
@@ -220,9 +222,9 @@ extension ScriptMachine {
                 case .float: size += 4
                 case .double: size += 8
                 case .padding: size += 1
-                case .terminated: return .badArgument(1, "variable-size format in struct.size")
+                case .terminated: return .badArgument(1, "option 's' has no fixed size")
                 case .characters(let count):
-                    if count == 0 { return .badArgument(1, "variable-length format") }
+                    if count == 0 { return .badArgument(1, "option 'c0' has no fixed size") }
                     size += count
                 }
             }

@@ -2,6 +2,7 @@ public import ArgumentParser
 import Foundation
 import Inventory
 public import Lab
+import Simulation
 
 struct TortureCommand: WorkerCommand {
     static let configuration = CommandConfiguration(
@@ -56,14 +57,20 @@ struct TortureCommand: WorkerCommand {
     @Flag(help: "Print one JSON object before the last line.")
     var json = false
 
+    /// How late SQL is in a control that must show losses.
+    private static let lateMilliseconds = 500
+
     func validate() throws {
         guard (1...100_000_000).contains(seeds) else { throw ValidationError("--seeds \(seeds): use 1 to 100000000") }
         guard (1...256).contains(threads) else { throw ValidationError("--threads \(threads): use 1 to 256") }
+        if !sim, durability?.replicas ?? 0 > 0, topology != .replicated {
+            throw ValidationError("--durability \(durability!.rawValue) needs --topology replicated")
+        }
         guard seconds.seconds >= 5 else { throw ValidationError("--seconds \(seconds.text): use at least 5") }
     }
 
     func work() async throws -> Int32 {
-        if sim { return try await SimulatedTortureRun(command: self).run() }
+        if sim || plant == "list" { return try await SimulatedTortureRun(command: self).run() }
         let report = try await runProcesses()
         return Self.tell(report, json: json)
     }
@@ -71,6 +78,12 @@ struct TortureCommand: WorkerCommand {
     private func runProcesses() async throws -> ProcessTorture.Report {
         var configuration = ProcessTorture.Configuration(
             executable: try Self.ownPath(), partyArguments: ["torture-party"])
+        if let plant {
+            _ = try Plant.named(plant)
+            configuration.partyArguments += ["--plant", plant]
+        }
+        // What a dead master takes along is what SQL had not heard of yet.
+        configuration.outboxDelayMilliseconds = durability == .memory ? Self.lateMilliseconds : 0
         configuration.seconds = seconds.seconds
         configuration.seed = seed
         configuration.topology = topology
@@ -121,10 +134,22 @@ struct TorturePartyCommand: WorkerCommand {
     @Option var socket: String
     @Option var role: PartyRole
     @Option var seed: UInt64
+    /// Milliseconds.
+    @Option var outboxDelay: Int64 = 0
+    /// Seconds.
+    @Option var horizon: Int64 = 3_600
+    @Option var plant: String?
 
     func work() async throws -> Int32 {
-        await PartyServer.run(
-            PartyServer.Configuration(redis: redis, orders: orders, socket: socket, role: role, seed: seed))
+        var configuration = PartyServer.Configuration(
+            redis: redis, orders: orders, socket: socket, role: role, seed: seed)
+        configuration.outboxDelay = .milliseconds(outboxDelay)
+        configuration.horizon = .seconds(horizon)
+        if let plant {
+            let bug = try Plant.named(plant)
+            configuration.alterations.ports = { bug.planted(redis: $0.redis, store: $0.store) }
+        }
+        return await PartyServer.run(configuration)
     }
 }
 

@@ -37,7 +37,8 @@ struct CheckerTests {
         #expect(verdict.unknown.isEmpty, "\(verdict.unknown)", sourceLocation: sourceLocation)
     }
 
-    @Test("finds nothing in a run that keeps the promise", arguments: [Durability.memory, .aof, .replicated(1), .durable])
+    @Test(
+        "finds nothing in a run that keeps the promise", arguments: [Durability.memory, .aof, .replicated(1), .durable])
     func good(durability: Durability) {
         let verdict = Self.goodRun(durability).check()
         #expect(verdict.isGood, "\(verdict.violations) \(verdict.unknown)")
@@ -226,7 +227,51 @@ struct CheckerTests {
         expect(run, breaks: [.booksDisagree])
     }
 
+    @Test("takes a give-back that was found done later for one give-back")
+    func releaseFoundLater() {
+        var run = Self.goodRun()
+        let position = run.final.giveBacks.firstIndex { $0.flow == TinyRun.flow(2) }!
+        run.final.giveBacks[position].id = OutboxID(epoch: TinyRun.epoch, n: 90)
+        expect(run, breaks: [])
+        // Earlier than Redis did it, it cannot have been.
+        run.final.giveBacks[position].id = OutboxID(epoch: Epoch(rawValue: 3), n: 1)
+        expect(run, breaks: [.releasedTwice])
+    }
+
+    @Test("lets old orders leave Redis's ledger, and no others")
+    func archived() {
+        var run = Self.goodRun()
+        run.final.buckets[0].watermarkMilliseconds = TinyRun.flow(3).milliseconds
+        run.final.skus[0].redisLedger.removeAll { $0.flow == TinyRun.flow(1) }
+        expect(run, breaks: [])
+        run.final.skus[1].redisLedger.removeAll { $0.flow == TinyRun.flow(5) }
+        expect(run, breaks: [.booksDisagree])
+    }
+
+    @Test("knows an order that stands in for one whose payment came too late")
+    func standIn() {
+        var run = Self.goodRun()
+        run.ask(6, 2)
+        run.hear(.unknown(.replyLost), 6)
+        run.end(6, .pay, flag: true, says: "reservedAgain")
+        run.take(7, 2)
+        run.confirm(7)
+        expect(run, breaks: [.neverAttempted])
+        run.final.standIns = [.init(flow: TinyRun.flow(6), again: TinyRun.flow(7))]
+        expect(run, breaks: [])
+        // Not for one that nobody paid for.
+        run.final.standIns = [.init(flow: TinyRun.flow(4), again: TinyRun.flow(7))]
+        expect(run, breaks: [.neverAttempted])
+    }
+
     // MARK: Replies
+
+    @Test("finds a payment that was too late, and yet counts")
+    func latePayment() {
+        var run = Self.goodRun()
+        run.end(1, .pay, flag: true, says: "refunded")
+        expect(run, breaks: [.repliesDiffer])
+    }
 
     @Test("finds a retry that hears another answer than its first")
     func repliesDiffer() {
@@ -310,6 +355,9 @@ struct CheckerTests {
         run.promise.unitsPerBuyerMax = 2
         expect(run, breaks: [])
         run.promise.unitsPerBuyerMax = 1
+        expect(run, breaks: [.buyerLimit])
+        run.promise.unitsPerBuyerMax = nil
+        run.final.skus[0].limitPerBuyer = 1
         expect(run, breaks: [.buyerLimit])
     }
 

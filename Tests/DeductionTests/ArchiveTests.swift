@@ -38,7 +38,9 @@ struct ArchiveTests {
         try await rig.redis("HLEN", rig.keys.ledgers[position]).int! - 1
     }
 
-    @Test("retries hear their own old answer from SQL; what is open stays and can be given back", arguments: Durability.anywhere)
+    @Test(
+        "retries hear their own old answer from SQL; what is open stays and can be given back",
+        arguments: Durability.anywhere)
     func answers(durability: Durability) async throws {
         try await SaleRig.with(units: [20, 20], durability: durability) { rig async throws in
             let engine = try await rig.makeEngine()
@@ -69,7 +71,8 @@ struct ArchiveTests {
                 #expect(await engine.deduct(cancelled) == .refused(.cancelled))
                 #expect(await engine.deduct(forbidden, isRetry: true) == .refused(.cancelled))
                 #expect(await engine.deduct(rig.order([(1, 9)], flow: Self.old(1))) == .refused(.conflict))
-                #expect(await engine.deduct(rig.order([(1, 1)], flow: Self.old(90)), isRetry: true) == .refused(.tooOld))
+                #expect(
+                    await engine.deduct(rig.order([(1, 1)], flow: Self.old(90)), isRetry: true) == .refused(.tooOld))
                 #expect([try await rig.stock(1), try await rig.stock(2)] == stocks)
 
                 // The open one is given back, and leaves no tombstone; nor does a flow that is forbidden only now.

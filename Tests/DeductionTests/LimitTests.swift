@@ -15,7 +15,8 @@ struct LimitTests {
 
     @Test("many at once never hold more than the limit, nor less than they could", arguments: Durability.anywhere)
     func concurrent(durability: Durability) async throws {
-        try await SaleRig.with(units: [1_000, 1_000], limitsPerBuyer: [1: 3], durability: durability) { rig async throws in
+        try await SaleRig.with(units: [1_000, 1_000], limitsPerBuyer: [1: 3], durability: durability) {
+            rig async throws in
             let engines = [try await rig.makeEngine(), try await rig.makeEngine()]
             try await SaleRig.running(engines.map { engine in { await engine.run() } }) {
                 let outcomes = await withTaskGroup(of: (Int, DeductionOutcome).self) { group in
@@ -53,13 +54,16 @@ struct LimitTests {
                 #expect(await engine.deduct(rig.order([(1, 1)], buyer: Self.buyer(1))) == .refused(.limit))
                 #expect(await engine.deduct(first) == .done(duplicate: true))
                 // The same flow by another buyer is another order.
-                #expect(await engine.deduct(rig.order([(1, 2)], buyer: Self.buyer(2), flow: first.flow)) == .refused(.conflict))
+                #expect(
+                    await engine.deduct(rig.order([(1, 2)], buyer: Self.buyer(2), flow: first.flow))
+                        == .refused(.conflict))
                 #expect(await engine.deduct(rig.order([(1, 1)])) == .refused(.limit))
                 #expect(await engine.deduct(rig.order([(2, 50)])) == Self.yes)
                 #expect(await engine.deduct(rig.order([(1, 3)], buyer: Self.buyer(3))) == .refused(.limit))
                 #expect(await engine.cancel(first) == .cancelled)
                 #expect(await engine.deduct(rig.order([(1, 2)], buyer: Self.buyer(1))) == Self.yes)
-                #expect(try await rig.stock() == 98)
+                let stock = try await rig.stock()
+                #expect(stock == 98)
             }
             #expect(await rig.compare(ledgers: true).findings.isEmpty)
         }
@@ -81,7 +85,9 @@ struct LimitTests {
         }
     }
 
-    @Test("the limit holds after everything in Redis was lost, and in what a lost tail leaves", arguments: Durability.anywhere)
+    @Test(
+        "the limit holds after everything in Redis was lost, and in what a lost tail leaves",
+        arguments: Durability.anywhere)
     func recovery(durability: Durability) async throws {
         try await SaleRig.with(units: [100], limitsPerBuyer: [1: 2], durability: durability) { rig async throws in
             let first = rig.order([(1, 1)], buyer: Self.buyer(1))

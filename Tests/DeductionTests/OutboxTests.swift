@@ -1,6 +1,7 @@
 import Deduction
 import Inventory
 import OrderStore
+import Reconciliation
 import Redis
 import SaleRig
 import Synchronization

@@ -37,7 +37,8 @@ struct ReplicatedTests {
                 #expect(short.replicas == 1 && ContinuousClock.now - start >= .milliseconds(50))
             }
             // Others are not held up by those who wait.
-            let slow = try await rig.cluster.load(RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
+            let slow = try await rig.cluster.load(
+                RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
             let call = Self.call
             async let waiting = evaluate(rig.cluster, slow, call, replicas: 2, within: .seconds(1))
             try await eventually("it ran") { try await rig.redis("GET", Array("k".utf8)).int == 5 }
@@ -58,7 +59,7 @@ struct ReplicatedTests {
     }
 
     func evaluate(
-        _ cluster: RedisCluster, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
+        _ cluster: any RedisPort, _ script: LoadedScript, _ call: ScriptCall, replicas: Int,
         within: Duration = .seconds(1)
     ) async throws -> ReplicatedReply {
         try await withCheckedContinuation { continuation in
@@ -156,6 +157,36 @@ struct ReplicatedTests {
                 store.setSilent(false)
                 try await eventually("it goes on") { await engine.deduct(rig.order()) == Self.yes }
                 #expect(engine.leaseOverdue == nil)
+            }
+        }
+    }
+
+    @Test("an engine that slept between an answer and its yes says nothing, though Redis took the order")
+    func slept() async throws {
+        try await SaleRig.with(units: [10], durability: .memory, replicas: 1) { rig async throws in
+            let sleep = Sleep()
+            let port = SleepyPort(base: rig.cluster, sleep: sleep, deduct: rig.scripts.deduct.sha)
+            var configuration = DeductionEngine.Configuration()
+            configuration.orderTimeout = .seconds(20)
+            let engine = try await DeductionEngine(
+                catalogue: rig.catalogue, cluster: port, scripts: rig.scripts, store: rig.store, durability: .memory,
+                configuration: configuration, clock: SaleClock(sleep))
+            try await SaleRig.running([{ await engine.run() }]) {
+                #expect(await engine.deduct(rig.order()) == Self.yes)
+                let order = rig.order()
+                sleep.set(beforeNextAnswer: .seconds(3))
+                // It reads SQL again before it asks again, and then it is a yes said twice.
+                #expect(await engine.deduct(order) == Self.again)
+                #expect(try await rig.stock() == 8)
+                // The same nap, and a recovery meanwhile that did not find the order.
+                let lost = rig.order()
+                sleep.set(beforeNextAnswer: .seconds(3)) {
+                    _ = try? await rig.redis("FLUSHALL", [])
+                    _ = try? await rig.recover()
+                }
+                #expect(await engine.deduct(lost) == Self.yes)
+                let taken = try await rig.redis("HEXISTS", [rig.keys.ledgers[0], lost.flow.bytes]).int
+                #expect(taken == 1, "yes was said for an order that nobody has")
             }
         }
     }

@@ -6,13 +6,16 @@ import Redis
 import SaleRig
 import Testing
 
-/// The scripts on a real server beside a plain model, at random, with keys lost and recovered in between.
+/// The scripts on a real server beside a plain model, at random, with keys lost and recovered in between; and beside the model of
+/// a Redis server, which must answer every call alike.
 @Suite("The scripts beside a model") struct ScriptPropertyTests {
     @Test(
         "answer, count and remember as the model does", .timeLimit(.minutes(10)),
         arguments: [1, 7, 20_260_728] as [UInt64])
     func walk(seed: UInt64) async throws {
-        try await SaleRig.with(units: [60, 200, 5, 1_000, 0], limitsPerBuyer: [2: 4, 4: 9]) { rig async throws in
+        try await SaleRig.with(
+            units: [60, 200, 5, 1_000, 0], limitsPerBuyer: [2: 4, 4: 9], port: TwinPort.beside
+        ) { rig async throws in
             var walk = try await Walk(rig: rig, seed: seed)
             for step in 0..<10_000 {
                 do { try await walk.step(step) } catch {
@@ -21,9 +24,11 @@ import Testing
                 }
             }
             try await walk.finish()
+            try await (rig.cluster as? TwinPort)?.compareContents()
             // A walk that never met these proved less than it says.
             for met in [
-                "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "lost", "stale", "halted", "archived", "sold",
+                "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "lost", "stale", "halted", "archived",
+                "sold",
             ] {
                 #expect(walk.met[met, default: 0] > 20, "met too few \(met): \(walk.met)")
             }
@@ -102,7 +107,8 @@ struct Walk {
             for sku in model.skus.values {
                 guard let entry = sku.ledger[order.flow], !entry.cancelled else { continue }
                 try require(
-                    sold.contains(order.flow) || doubleFlows.contains(order.flow), "flow \(order.flow) is open and archivable")
+                    sold.contains(order.flow) || doubleFlows.contains(order.flow),
+                    "flow \(order.flow) is open and archivable")
             }
         }
         let answer = try await rig.archive(orders, below: watermark, epoch: epoch)
@@ -329,7 +335,8 @@ struct Walk {
                 let name = fields[index].bytes ?? []
                 if name.count == 17, let buyer = BuyerID(bytes: name.dropFirst()) {
                     let units = held.removeValue(forKey: buyer)
-                    try require(fields[index + 1].int == units, "\(buyer) holds \(fields[index + 1]), not \(units ?? 0)")
+                    try require(
+                        fields[index + 1].int == units, "\(buyer) holds \(fields[index + 1]), not \(units ?? 0)")
                 }
                 guard let flow = FlowID(bytes: name) else { continue }
                 let entry = (fields[index + 1].bytes).flatMap(LedgerEntry.init)
@@ -394,7 +401,9 @@ struct Walk {
         switch random(0..<10) {
         case 0..<6: order = rig.order(lines(), buyer: buyer())
         case 6..<9:
-            order = used.isEmpty ? rig.order(lines(), buyer: buyer()) : used[max(0, used.count - 1 - random(0..<min(used.count, 60)))]
+            order =
+                used.isEmpty
+                ? rig.order(lines(), buyer: buyer()) : used[max(0, used.count - 1 - random(0..<min(used.count, 60)))]
         default:
             order =
                 used.isEmpty

@@ -60,6 +60,42 @@ final class EngineFloor: Sendable {
         return try await EngineRun.start(arguments + (step.isEmpty ? [] : [step]), killAtLine: killAtLine).ending()
     }
 
+    /// The same, under way; it has placed `orders` orders or more when this returns.
+    func startRun(seed: UInt64, orders: Int, until placed: Int) async throws -> EngineRun {
+        let run = try await EngineRun.start([fleet.url, books, historyPath, String(seed), String(orders), "run"])
+        let deadline = ContinuousClock.now + .seconds(20)
+        while EngineHistory.read(historyPath).entries.count < placed {
+            try #require(
+                ContinuousClock.now < deadline, "it placed \(EngineHistory.read(historyPath).entries.count) orders")
+            try await ContinuousClock().sleep(for: .milliseconds(1))
+        }
+        return run
+    }
+
+    /// Whether SQL takes a write now; it is waited for a few seconds.
+    func writesToSQL() async -> Bool {
+        guard let store = try? SQLiteOrderStore.open(path: books) else { return false }
+        let entry = AuditEntry(
+            atMilliseconds: 0, who: "test", origin: "", what: "look", subject: "books", before: "", after: "")
+        let isWritten = (try? await store.audit(entry)) != nil
+        await store.close()
+        return isWritten
+    }
+
+    /// Empties the server, and recovers every bucket as somebody else.
+    func recoverEmptied() async throws {
+        let store = try SQLiteOrderStore.open(path: books)
+        let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
+        _ = try await cluster.call(slot: 0, RedisCommand("FLUSHALL"), deadline: .now + .seconds(5))
+        let catalogue = try await store.catalogue()
+        let recoverer = Recoverer(
+            catalogue: catalogue, cluster: cluster, scripts: try await Scripts.load(on: cluster), store: store,
+            claimant: "another")
+        for bucket in catalogue.buckets { _ = try await recoverer.recover(bucket.number) }
+        cluster.close()
+        await store.close()
+    }
+
     /// Makes the fence stop the first bucket, as if the server had been promoted.
     ///
     /// - Parameter intact: with all its data; else a stock is gone, and the bucket must be rebuilt.

@@ -74,6 +74,26 @@ struct EngineKillTests {
         await floor.stop()
     }
 
+    @Test("stopped through a recovery, it writes nowhere, and says no yes that does not stand", arguments: [3, 11, 40])
+    func stoppedThroughRecovery(placed: Int) async throws {
+        let floor = try await EngineFloor(.durable)
+        let run = try await floor.startRun(seed: 5, orders: 400, until: placed)
+        // Stopped within a transaction it would keep SQL from everybody, and no recovery could begin.
+        repeat {
+            run.signal(SIGCONT)
+            try await ContinuousClock().sleep(for: .milliseconds(2))
+            run.signal(SIGSTOP)
+        } while await !floor.writesToSQL()
+        try await floor.recoverEmptied()
+        run.signal(SIGCONT)
+        let ended = await run.ending()
+        #expect(ended.ending == .exited(code: 0), "\(ended.text)")
+        let last = try await floor.run(seed: 6, orders: 0, settles: true)
+        #expect(last.ending == .exited(code: 0), "\(last.text)")
+        try await floor.check()
+        await floor.stop()
+    }
+
     @Test("loses and doubles nothing when it is killed at random moments", arguments: Durability.anywhere)
     func killedAtRandom(durability: Durability) async throws {
         let floor = try await EngineFloor(durability)
@@ -108,6 +128,7 @@ struct EngineKillTests {
 
     static let recoveringCases = [
         "before claim", "after claim", "asked close", "answered close", "before drain", "after drain", "before fold",
-        "after fold", "answered rebuild", "before reopen", "after reopen", "before mark opened", "after mark opened", "sent open", "answered open",
+        "after fold", "answered rebuild", "before reopen", "after reopen", "before mark opened", "after mark opened",
+        "sent open", "answered open",
     ].flatMap { step in Durability.anywhere.map { Scenario(step: "\(step):1", durability: $0) } }
 }

@@ -62,6 +62,9 @@ final class EngineRun: Sendable {
         for reader in readers { reader.resume() }
     }
 
+    /// SIGSTOP stops the process, SIGCONT lets it go on.
+    func signal(_ signal: Int32) { process.kill(signal) }
+
     /// How it ended and the end of what it said.
     func ending() async -> (ending: ChildProcess.Ending, text: String) {
         let ending = await process.waitForEnd()

@@ -73,7 +73,7 @@ struct PreflightTests {
         #expect(own.headroom(of: 8 << 20) == 1 << 20)
     }
 
-    @Test("a server that does not answer cannot be trusted to keep a file or replicas; else its buckets just do not sell")
+    @Test("a server that is silent is not trusted to keep a file or replicas; else its buckets just do not sell")
     func silent() {
         for durability in Self.all {
             let found = Preflight(durability: durability).findings([], silent: [("h:1", "refused")])
@@ -120,7 +120,10 @@ struct DurabilityWordsTests {
         #expect(Durability(rawValue: durability.rawValue) == durability)
     }
 
-    @Test(arguments: ["", "none", "replicated", "replicated:", "replicated:0", "replicated:9", "replicated:1:2", "replicated:+1", "Durable"])
+    @Test(arguments: [
+        "", "none", "replicated", "replicated:", "replicated:0", "replicated:9", "replicated:1:2", "replicated:+1",
+        "Durable",
+    ])
     func refused(text: String) {
         #expect(Durability(rawValue: text) == nil)
     }

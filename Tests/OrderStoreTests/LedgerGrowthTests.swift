@@ -118,7 +118,9 @@ struct LedgerGrowthTests {
             catalogue: fixture.catalogue, buyer: buyer)
     }
 
-    @Test("a commit keeps the limit, whatever Redis let through; payments and cancellations move it", arguments: StoreKind.all)
+    @Test(
+        "a commit keeps the limit, whatever Redis let through; payments and cancellations move it",
+        arguments: StoreKind.all)
     func limit(_ kind: StoreKind) async throws {
         let fixture = try await limited(kind, 3)
         #expect(fixture.catalogue.entries[0].limitPerBuyer == 3 && fixture.catalogue.entries[1].limitPerBuyer == nil)
@@ -141,7 +143,9 @@ struct LedgerGrowthTests {
         #expect(try await held(fixture) == [3])
         // The same flow by somebody else is another order.
         #expect(
-            try await fixture.store.settlements(of: [try order(fixture, 1, Self.other, 2), first]) == [.conflict, .committed])
+            try await fixture.store.settlements(of: [try order(fixture, 1, Self.other, 2), first]) == [
+                .conflict, .committed,
+            ])
     }
 
     private func held(_ fixture: Fixture) async throws -> [Int64] {
@@ -184,7 +188,9 @@ struct LedgerGrowthTests {
         #expect(try await fixture.store.balance(bucket: fixture.bucket)?.skus.map(\.excess) == [0, 0])
     }
 
-    @Test("what waits to be given back is accounted for, and so is a yes that came by a duplicate", arguments: StoreKind.all)
+    @Test(
+        "what waits to be given back is accounted for, and so is a yes that came by a duplicate",
+        arguments: StoreKind.all)
     func balanced(_ kind: StoreKind) async throws {
         let fixture = try await Fixture(kind)
         let epoch = try await fixture.open(fixture.bucket)

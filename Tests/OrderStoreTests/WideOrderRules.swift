@@ -100,6 +100,8 @@ import Testing
         for one in [order, undone, absent] { #expect(try await floor.fixture.pay(one.orders[1]) == .waiting) }
         // A failed payment ends an order that is not whole.
         #expect(try await floor.fixture.pay(unpaid.orders[0], succeeded: false) == .cancelled)
+        // What was paid for once is not undone by another answer.
+        #expect(try await floor.fixture.pay(order.orders[0], succeeded: false) == .waiting)
         #expect(try await floor.take(order, 1, n: 1) == "settled")
         #expect(try await floor.sold() == [2, 0, 1])
         // One that can never be whole goes the late way, with all its lines.

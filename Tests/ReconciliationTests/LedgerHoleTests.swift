@@ -6,6 +6,7 @@ import Reconciliation
 import Redis
 import SaleRig
 import Synchronization
+import Telemetry
 import Testing
 
 /// Ledgers that somebody writes into: what Redis and SQL's movements agree about may still be wrong.
@@ -19,7 +20,9 @@ struct LedgerHoleTests {
         #expect(await rig.compare(ledgers: true).findings.isEmpty)
     }
 
-    @Test("a flow that lost its field and was asked again took its units twice: found, rebuilt", arguments: Durability.anywhere)
+    @Test(
+        "a flow that lost its field and was asked again took its units twice: found, rebuilt",
+        arguments: Durability.anywhere)
     func takenTwice(durability: Durability) async throws {
         try await SaleRig.with(units: [10, 10], durability: durability) { rig async throws in
             let order = rig.order([(1, 2), (2, 1)])

@@ -99,7 +99,8 @@ struct ReopeningTests {
     }
 
     enum Harm: CaseIterable {
-        case tailLost, ledgerFieldGone, ledgerFieldMore, stock, control, taken, outbox, outboxBehind, wholeLedger, noHarm
+        case tailLost, ledgerFieldGone, ledgerFieldMore, stock, control, taken, outbox, outboxBehind, wholeLedger,
+            noHarm
     }
 
     @Test("the least loss is met by a rebuild", arguments: Harm.allCases)
@@ -158,7 +159,8 @@ struct ReopeningTests {
         }
     }
 
-    @Test("a recovery that ended half way leaves the short way open until it began to rebuild", arguments: [false, true])
+    @Test(
+        "a recovery that ended half way leaves the short way open until it began to rebuild", arguments: [false, true])
     func abandoned(hadBegun: Bool) async throws {
         try await SaleRig.with(units: [10, 10]) { rig async throws in
             let orders = try await sell(rig, 3)

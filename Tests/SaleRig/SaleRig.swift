@@ -10,7 +10,7 @@ import Synchronization
 /// One small sale on a real redis-server and a real SQLite file, with hands on everything: what live tests stand on.
 public final class SaleRig: Sendable {
     public let fleet: EmbeddedFleet
-    public let cluster: RedisCluster
+    public let cluster: any RedisPort
     public let store: any OrderStore
     public let catalogue: Catalogue
     public let scripts: Scripts
@@ -21,7 +21,7 @@ public final class SaleRig: Sendable {
     private let flows = Mutex(FlowIDGenerator())
 
     private init(
-        fleet: EmbeddedFleet, cluster: RedisCluster, store: any OrderStore, catalogue: Catalogue, scripts: Scripts,
+        fleet: EmbeddedFleet, cluster: any RedisPort, store: any OrderStore, catalogue: Catalogue, scripts: Scripts,
         durability: Durability
     ) {
         self.fleet = fleet
@@ -41,11 +41,12 @@ public final class SaleRig: Sendable {
     ///   - buckets: SKUs are dealt out to this many buckets in turn.
     ///   - limitsPerBuyer: by SKU number.
     ///   - replicas: of the one server; connected when `body` begins.
+    ///   - port: what stands between the sale and the server.
     ///   - isOpen: the sale is open and every bucket loaded; else it is a warmed sale whose buckets are new.
     public static func with(
         units: [Int64], buckets: Int = 1, limitsPerBuyer: [Int: Int64] = [:], durability: Durability = .durable,
         isOpen: Bool = true, replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
-        _ body: (SaleRig) async throws -> Void
+        port: (RedisCluster) async throws -> any RedisPort = { $0 }, _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -62,7 +63,7 @@ public final class SaleRig: Sendable {
                             sku: "sku\(position + 1)", name: "SKU \(position + 1)", tag: "t\(position % buckets + 1)",
                             allocated: units, limitPerBuyer: limitsPerBuyer[position + 1])
                     }, whileFenced: whileFenced))
-            let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
+            let cluster = try await port(try await RedisCluster.connect(to: RedisURL(fleet.url)))
             let rig = SaleRig(
                 fleet: fleet, cluster: cluster, store: store, catalogue: try await store.catalogue(),
                 scripts: try await Scripts.load(on: cluster), durability: durability)
@@ -130,7 +131,7 @@ public final class SaleRig: Sendable {
 
     /// Calls deduct.lua or release.lua with all keys of the first bucket.
     public func call(
-        _ script: LoadedScript, _ orders: [Order], epoch: Epoch, n: Int64 = 0, on other: RedisCluster? = nil
+        _ script: LoadedScript, _ orders: [Order], epoch: Epoch, n: Int64 = 0, on other: (any RedisPort)? = nil
     ) async throws -> ScriptAnswer {
         let isDeduct = script.sha == scripts.deduct.sha
         let blob = OutboxBlob(
@@ -151,7 +152,7 @@ public final class SaleRig: Sendable {
     }
 
     /// `call(scripts.deduct, …)` in words, under the bucket's epoch in SQL unless one is given.
-    public func deduct(_ orders: [Order], epoch: Epoch? = nil, n: Int64 = 0, on other: RedisCluster? = nil)
+    public func deduct(_ orders: [Order], epoch: Epoch? = nil, n: Int64 = 0, on other: (any RedisPort)? = nil)
         async throws -> String
     {
         let present = try await record.epoch
@@ -165,7 +166,8 @@ public final class SaleRig: Sendable {
     }
 
     /// Calls archive.lua with all keys of the first bucket.
-    public func archive(_ orders: [ArchivableOrder], below watermark: FlowID, epoch: Epoch) async throws -> ScriptAnswer {
+    public func archive(_ orders: [ArchivableOrder], below watermark: FlowID, epoch: Epoch) async throws -> ScriptAnswer
+    {
         var call = ScriptCall(keyCount: 2 + 2 * keys.stocks.count)
         call.append(keys.control)
         call.append(keys.outbox)

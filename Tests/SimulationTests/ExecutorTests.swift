@@ -8,7 +8,7 @@ import Testing
     /// Tasks that sleep, wait for a callback, and have children; what they did, in order.
     private func world(seed: UInt64) -> (lines: [String], trace: UInt64, ending: SimulationExecutor.Ending) {
         let executor = SimulationExecutor(seed: seed)
-        let log = Mutex<[String]>([])
+        let log = Note<[String]>([])
         @Sendable func note(_ line: String) { log.withLock { $0.append(line) } }
         let ending = executor.run(stepsMax: 100_000) {
             await withDiscardingTaskGroup { group in
@@ -50,7 +50,7 @@ import Testing
 
     @Test func timePassesOnlyWhenNobodyIsReady() {
         let executor = SimulationExecutor(seed: 1)
-        let waited = Mutex<[Duration]>([])
+        let waited = Note<[Duration]>([])
         let ending = executor.run(stepsMax: 1_000) {
             let start = executor.now
             try? await executor.sleep(until: start + .seconds(3_600))
@@ -64,7 +64,7 @@ import Testing
 
     @Test func aCancelledSleepEndsAtOnce() {
         let executor = SimulationExecutor(seed: 1)
-        let outcome = Mutex<(isCancelled: Bool, after: Duration)?>(nil)
+        let outcome = Note<(isCancelled: Bool, after: Duration)?>(nil)
         let ending = executor.run(stepsMax: 1_000) {
             let start = executor.now
             await withTaskGroup(of: Void.self) { group in
@@ -96,4 +96,11 @@ import Testing
         }
         #expect(tooLong == .tooLong)
     }
+}
+
+/// A value that tasks share: a `Mutex` of its own cannot be captured by several of them.
+private final class Note<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+    init(_ value: Value) { self.value = Mutex(value) }
+    func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { value.withLock { body(&$0) } }
 }

@@ -1,4 +1,6 @@
+import Checker
 import Foundation
+import Inventory
 import Testing
 
 @testable import Simulation

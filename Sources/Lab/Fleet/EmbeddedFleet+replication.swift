@@ -51,19 +51,19 @@ extension EmbeddedFleet {
         let master = try self.server(master(ofShard: shard))
         if !isCluster { try await follow(server, master) }
         contents.withLock { $0.shards[shard].replicas.append(index) }
-        if server.isRunning { try await server.waitUntilItFollows() }
+        if server.isRunning { try await server.waitUntilItFollows(replicationAddress(of: master)) }
     }
 
     /// Adds a replica to a shard. Of a master that never had one, or had none for an hour, this changes the lineage
     /// (`master_replid`), and nothing is lost. Returns once the replica has its copy.
     public func attachReplica(shard: Int = 0) async throws(FleetError) -> Node {
         let master = try server(master(ofShard: shard))
-        let address = contents.withLock { $0.replicationAddress(of: master) }
+        let address = replicationAddress(of: master)
         let server = try makeServer(
             inCluster: isCluster, replicaOf: isCluster ? nil : address, extraLines: configuration.extraLines)
         try await server.start()
         if isCluster { try await introduce(server, to: master) }
-        try await server.waitUntilItFollows()
+        try await server.waitUntilItFollows(address)
         contents.withLock { $0.shards[shard].replicas.append(server.index) }
         return nodes[server.index]
     }
@@ -85,9 +85,10 @@ extension EmbeddedFleet {
 
     /// Waits until every running replica of a shard has its copy and hears its master.
     public func waitForReplicas(ofShard shard: Int = 0) async throws(FleetError) {
+        let master = replicationAddress(of: try server(master(ofShard: shard)))
         for index in replicas(ofShard: shard) {
             let replica = try server(index)
-            if replica.isRunning { try await replica.waitUntilItFollows() }
+            if replica.isRunning { try await replica.waitUntilItFollows(master) }
         }
     }
 
@@ -154,8 +155,12 @@ extension EmbeddedFleet {
 
     var isCluster: Bool { configuration.masters > 1 }
 
+    private func replicationAddress(of server: FleetServer) -> RedisAddress {
+        contents.withLock { $0.replicationAddress(of: server) }
+    }
+
     private func follow(_ server: FleetServer, _ master: FleetServer) async throws(FleetError) {
-        let address = contents.withLock { $0.replicationAddress(of: master) }
+        let address = replicationAddress(of: master)
         server.willReplicate(address)
         if server.isRunning { _ = try await server.tell("REPLICAOF", address.host, String(address.port)) }
     }

@@ -276,10 +276,8 @@ public final class EmbeddedFleet: Sendable {
         try await Self.onEach(servers[masters...]) { server throws(FleetError) in try await server.start() }
         guard isCluster || replicas > 0 else { return }
         configuration.onState?(.forming)
-        try await Self.onEach(servers[...]) { server throws(FleetError) in
-            try await server.waitUntilItServes()
-            if server.index >= masters { try await server.waitUntilItFollows() }
-        }
+        try await Self.onEach(servers[...]) { server throws(FleetError) in try await server.waitUntilItServes() }
+        for shard in 0..<masters { try await waitForReplicas(ofShard: shard) }
     }
 
     /// Puts proxies before the servers, if the fleet is to have them. Returns the ports at which others find them.

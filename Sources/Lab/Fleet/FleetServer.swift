@@ -98,12 +98,18 @@ final class FleetServer: Sendable {
     }
 
     /// Waits until it is a replica that has its first copy and hears its master.
-    func waitUntilItFollows() async throws(FleetError) {
+    ///
+    /// - Parameter master: where that is to be found.
+    func waitUntilItFollows(_ master: RedisAddress) async throws(FleetError) {
         try await withControlConnection { connection, deadline throws(FleetError) in
             try await self.poll(
                 connection, RedisCommand("INFO", "replication"), deadline,
-                until: { $0.contains("role:slave\r\n") && $0.contains("master_link_status:up\r\n") },
-                otherwise: { _ in "\(self.address) did not get a first copy from its master" })
+                until: { text in
+                    ["role:slave", "master_port:\(master.port)", "master_link_status:up"].allSatisfy {
+                        text.contains("\($0)\r\n")
+                    }
+                },
+                otherwise: { _ in "\(self.address) did not get a first copy from its master \(master)" })
         }
     }
 

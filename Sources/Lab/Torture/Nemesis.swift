@@ -68,7 +68,14 @@ struct Nemesis: Sendable {
         } else {
             try await fleet.crash(master)
             await pause(planned)
-            try await fleet.restart(master)
+            // Whose yes rests on replicas promotes one before the dead master comes back with nothing.
+            if floor.sale.durability.replicas > 0, let heir = fleet.replicas().first {
+                try await fleet.promote(heir)
+                try await fleet.restart(master)
+                try await fleet.rejoin(master)
+            } else {
+                try await fleet.restart(master)
+            }
         }
     }
 

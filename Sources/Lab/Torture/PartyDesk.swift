@@ -46,11 +46,15 @@ struct PartyDesk: Sendable {
     }
 
     private func order(_ verb: Substring, _ words: [Substring]) async -> String {
-        guard words.count == 3, let flow = FlowID(String(words[0])) else { return "fail words" }
+        guard words.count == 4, let person = UInt64(words[3]), let flow = FlowID(String(words[0])) else {
+            return "fail words"
+        }
         let isFlagged = words[1] == "1"
         let order: Order
         do {
-            order = try Order(flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue)
+            order = try Order.across(
+                flow: flow, lines: PartyWire.lines(words[2]), catalogue: service.catalogue,
+                buyer: BuyerID(high: 0x7065_7273_6f6e, low: person))
         } catch { return "fail \(PartyWire.plain("\(error)"))" }
         switch verb {
         case "deduct": return Self.text(await service.engine.deduct(order, isRetry: isFlagged))
@@ -84,9 +88,10 @@ struct PartyDesk: Sendable {
         case .cancelled: "ok cancelled"
         case .already(let sold):
             sold == succeeded ? (sold ? "ok confirmed" : "ok cancelled") : (sold ? "fail sold" : "fail cancelled")
-        // Kept in SQL until its order comes, or until it cannot come any more.
-        case .waiting: "info waiting"
-        case .refunded, .reservingAgain, .reservedAgain: "fail late"
+        // SQL keeps it: whoever asks again hears how it ended.
+        case .waiting, .reservingAgain: "info waiting"
+        case .reservedAgain(let flow): "ok reservedAgain \(flow)"
+        case .refunded: "ok refunded"
         case nil: "info unknown"
         }
     }

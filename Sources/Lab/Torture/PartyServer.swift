@@ -17,6 +17,10 @@ public enum PartyServer {
         public var socket: String
         public var role: PartyRole
         public var seed: UInt64
+        /// How late a worker settles what the outbox says: a slow SQL.
+        public var outboxDelay = Duration.zero
+        /// After which settled flows leave Redis's ledgers.
+        public var horizon = Duration.seconds(3_600)
         /// What a planted bug alters; nothing, usually.
         public var alterations = Alterations()
 
@@ -31,8 +35,8 @@ public enum PartyServer {
 
     /// A bug put in on purpose: decorators before the ports, other values of policies.
     public struct Alterations: Sendable {
-        public var redis: @Sendable (any RedisPort) -> any RedisPort = { $0 }
-        public var store: @Sendable (any OrderStore) -> any OrderStore = { $0 }
+        public typealias Ports = (redis: any RedisPort, store: any OrderStore)
+        public var ports: @Sendable (Ports) -> Ports = { $0 }
         public var options: @Sendable (inout SaleService.Options) -> Void = { _ in }
         public init() {}
     }
@@ -67,12 +71,17 @@ public enum PartyServer {
                 let cluster = try await RedisCluster.connect(to: RedisURL(configuration.redis))
                 do {
                     let base = try SQLiteOrderStore.open(path: configuration.orders, clock: faults.clock)
-                    let store = configuration.alterations.store(faults.store(base))
+                    let ports = configuration.alterations.ports((cluster, faults.store(base)))
+                    let late: any OrderStore =
+                        configuration.outboxDelay > .zero
+                        ? DelayedOrderStore(ports.store, delay: configuration.outboxDelay, clock: ContinuousClock())
+                        : ports.store
                     var options = SaleService.Options()
                     options.comparePeriod = .seconds(1)
+                    options.archive.horizon = configuration.horizon
                     configuration.alterations.options(&options)
                     return try await SaleService(
-                        cluster: configuration.alterations.redis(cluster), store: store, options: options,
+                        cluster: ports.redis, store: ports.store, workerStore: late, options: options,
                         clock: faults.clock, events: EventLog { say("event: \($0.text)") })
                 } catch {
                     cluster.close()

@@ -10,6 +10,9 @@ public struct ProcessTorture: Sendable {
         public var seed: UInt64 = 1
         public var topology = TortureTopology.single
         public var durability = Durability.durable
+        /// How late the worker settles what the outbox says. Below `durable` that is what a dead master takes along: without any
+        /// delay SQL has nearly everything, and a control would show no loss.
+        public var outboxDelayMilliseconds = 0
         /// The program that serves as a party, and its arguments before `--redis`, `--orders`, `--role`, `--seed`, `--socket`.
         public var executable: String
         public var partyArguments: [String]

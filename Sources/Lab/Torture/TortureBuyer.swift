@@ -7,6 +7,8 @@ struct TortureBuyer {
     private struct Entry {
         let flow: FlowID
         let lines: [OrderLine]
+        /// The person for whom it is.
+        let person: Int64
         /// Told yes, told no, or neither yet.
         var isDone: Bool?
         /// What was asked last to end it, and not answered yet.
@@ -53,7 +55,8 @@ struct TortureBuyer {
     private mutating func oneOrder(until stop: @Sendable () -> Bool) async {
         let position = entries.count
         let flow = flows.next(milliseconds: WallClock.milliseconds, random: random.next())
-        entries.append(Entry(flow: flow, lines: drawLines()))
+        entries.append(
+            Entry(flow: flow, lines: drawLines(), person: 1 + Int64(random.next() % TortureSale.people)))
         let kind = random.unit()
         // A cancellation that comes before its order forbids it.
         if kind < 0.03 { await end(position, .cancel) }
@@ -80,7 +83,13 @@ struct TortureBuyer {
         let bucket = sale.buckets.randomElement(using: &random)!
         var skus = bucket.skus.shuffled(using: &random)
         if random.unit() < 0.3 { skus.sort { $0.isHot && !$1.isHot } }
-        return skus.prefix(random.unit() < 0.8 ? 1 : 2).map {
+        var wanted = Array(skus.prefix(random.unit() < 0.8 ? 1 : 2))
+        // Some want something of another bucket as well.
+        if random.unit() < 0.15 {
+            let other = sale.buckets.randomElement(using: &random)!
+            if other.tag != bucket.tag { wanted.append(other.skus.randomElement(using: &random)!) }
+        }
+        return wanted.map {
             OrderLine(sku: $0.number, quantity: Int32(1 + random.next() % 3))
         }.sorted { $0.sku < $1.sku }
     }
@@ -88,7 +97,7 @@ struct TortureBuyer {
     /// The same flow with other units: a conflict.
     private mutating func askForMore(_ position: Int) async {
         let lines = entries[position].lines.map { OrderLine(sku: $0.sku, quantity: $0.quantity + 3) }
-        _ = await question(.deduct, entries[position].flow, lines, flag: nil)
+        _ = await question(.deduct, position, lines, flag: nil)
     }
 
     private mutating func askAgain(_ position: Int) async {
@@ -98,7 +107,7 @@ struct TortureBuyer {
     // MARK: Questions
 
     private mutating func ask(_ position: Int, isRetry: Bool) async {
-        let answer = await question(.deduct, entries[position].flow, entries[position].lines, flag: isRetry)
+        let answer = await question(.deduct, position, entries[position].lines, flag: isRetry)
         guard entries[position].isDone == nil else { return }
         switch answer?.kind {
         case .ok: entries[position].isDone = true
@@ -114,7 +123,7 @@ struct TortureBuyer {
             case .cancel: (.cancel, nil)
             case .pay(let succeeded): (.pay, succeeded)
             }
-        let answer = await question(operation, entries[position].flow, entries[position].lines, flag: flag)
+        let answer = await question(operation, position, entries[position].lines, flag: flag)
         guard let kind = answer?.kind, kind != .info else { return }
         entries[position].ending = nil
         if operation == .cancel, kind == .ok, entries[position].isDone == nil { entries[position].isDone = false }
@@ -122,18 +131,21 @@ struct TortureBuyer {
 
     /// Asks an engine that serves, and writes question and answer down. `nil`: nobody serves.
     private mutating func question(
-        _ operation: HistoryEvent.Operation, _ flow: FlowID, _ lines: [OrderLine], flag: Bool?
+        _ operation: HistoryEvent.Operation, _ position: Int, _ lines: [OrderLine], flag: Bool?
     ) async -> Party.Answer? {
+        let (flow, person) = (entries[position].flow, entries[position].person)
         guard let engine = engines.filter(\.isReady).randomElement(using: &random) else { return nil }
         record.add(
             HistoryEvent(
-                at: 0, process: process, operation, .invoke, flow: flow, lines: lines,
+                at: 0, process: process, operation, .invoke, flow: flow, lines: lines, buyer: person,
                 flag: operation == .deduct && flag != true ? nil : flag))
         let answer = await engine.ask(
-            "\(operation.rawValue) \(flow) \(flag == true ? 1 : 0) \(PartyWire.text(lines))", within: Self.patience)
+            "\(operation.rawValue) \(flow) \(flag == true ? 1 : 0) \(PartyWire.text(lines)) \(person)",
+            within: Self.patience)
         var event = HistoryEvent(at: 0, process: process, operation, answer?.kind ?? .info, flow: flow)
         event.answer = answer?.word ?? "noAnswer"
         if answer?.words.last == "duplicate" { event.isDuplicate = true }
+        if operation == .pay, let words = answer?.words, words.count > 1 { event.detail = String(words[1]) }
         record.add(event)
         return answer
     }

@@ -23,6 +23,14 @@ enum TortureFault: String, CaseIterable, Sendable {
         }
     }
 
+    /// Harms servers that hold each other's copies: one at a time, for a yes that rests on copies needs one that lives.
+    var harmsServers: Bool {
+        switch self {
+        case .masterKill, .masterStop, .replicaKill, .replicaStop, .promotion, .aofCut, .flushAll: true
+        default: false
+        }
+    }
+
     func isPossible(_ topology: TortureTopology, appendsOnly: Bool) -> Bool {
         switch self {
         case .replicaKill, .replicaStop, .promotion: topology == .replicated
@@ -85,7 +93,8 @@ struct TorturePlan: Sendable {
             var faults = [draw()]
             if random.unit() < 0.25 {
                 let second = draw()
-                if second.fault != faults[0].fault { faults.append(second) }
+                let collide = second.fault.harmsServers && faults[0].fault.harmsServers
+                if second.fault != faults[0].fault, !(collide && topology == .replicated) { faults.append(second) }
             }
             let pause = 0.6 + random.unit() * 1.6
             left -= pause + faults.map(\.span.inSeconds).max()!

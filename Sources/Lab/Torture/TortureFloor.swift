@@ -44,12 +44,13 @@ final class TortureFloor: Sendable {
         let fleet = try await EmbeddedFleet.start(
             .init(
                 masters: topology == .cluster ? 3 : 1, replicas: topology == .replicated ? 2 : 0,
-                options: ServerOptions(appendOnly: appendsOnly ? .everySecond : .off),
+                options: ServerOptions(
+                    appendOnly: configuration.durability == .aof ? .always : appendsOnly ? .everySecond : .off),
                 isProxied: topology != .single))
         var wires: [WireProxy] = []
         var floor: TortureFloor?
         do {
-            let sale = TortureSale(durability: configuration.durability)
+            let sale = TortureSale(durability: configuration.durability, seed: seed)
             let books = "\(folder)/books.sqlite"
             let store = try SQLiteOrderStore.open(path: books)
             _ = try await store.createSale(sale.draft)
@@ -69,6 +70,8 @@ final class TortureFloor: Sendable {
                         arguments: configuration.partyArguments + [
                             "--redis", "redis://\(address)", "--orders", books, "--role", role.rawValue,
                             "--seed", String(seed &+ number),
+                            "--outbox-delay", String(configuration.outboxDelayMilliseconds),
+                            "--horizon", String(sale.horizonSeconds ?? 3_600),
                         ], folder: folder))
             }
             let engines = try (1...engineCount).map { try party("engine\($0)", .engine, UInt64($0)) }

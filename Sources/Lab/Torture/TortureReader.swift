@@ -18,10 +18,12 @@ struct TortureReader {
         var giveBacks: Int64 = 0
         var restocks: Int64 = 0
         var closedBuckets: Int64 = 0
+        /// Orders over several buckets that are not whole, and payments that wait.
+        var halfDone: Int64 = 0
         var backlog: Int64 = 0
-        var isNothing: Bool { giveBacks == 0 && restocks == 0 && closedBuckets == 0 && backlog == 0 }
+        var isNothing: Bool { giveBacks + restocks + closedBuckets + halfDone + backlog == 0 }
         var description: String {
-            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(backlog) entries"
+            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(halfDone) half-done orders and payments, \(backlog) entries"
         }
     }
 
@@ -31,6 +33,8 @@ struct TortureReader {
             pending.giveBacks = try Self.count(database, "giveBacks WHERE doneEpoch IS NULL")
             pending.restocks = try Self.count(database, "restocks WHERE epoch IS NULL")
             pending.closedBuckets = try Self.count(database, "buckets WHERE state <> 'open'")
+            pending.halfDone = try Self.count(database, "wideOrders WHERE since IS NOT NULL")
+            pending.halfDone += try Self.count(database, "payments WHERE state IN (1, 2)")
             return pending
         }
         var final = FinalState()
@@ -100,10 +104,14 @@ struct TortureReader {
             }
         }
         for row in rows {
-            let (epoch, state, n) = try await withServer(ofTag: row.tag) { connection in
-                let fields = try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n").array ?? []
+            let (epoch, state, n, watermark) = try await withServer(ofTag: row.tag) { connection in
+                let fields =
+                    try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n", "watermark").array
+                    ?? []
                 return (
-                    fields.first?.int, fields.count > 1 ? fields[1].string : nil, fields.count > 2 ? fields[2].int : nil
+                    fields.first?.int, fields.count > 1 ? fields[1].string : nil,
+                    fields.count > 2 ? fields[2].int : nil,
+                    fields.count > 3 ? fields[3].bytes.flatMap { FlowID(bytes: $0) }?.milliseconds : nil
                 )
             }
             let drained = row.drainedEpoch == row.epoch ? row.drainedN : 0
@@ -111,7 +119,7 @@ struct TortureReader {
                 .init(
                     bucket: BucketNumber(rawValue: row.number), tag: row.tag, epoch: row.epoch,
                     isOpen: row.state == "open" && epoch == row.epoch && state == "open", redisEpoch: epoch,
-                    backlog: max(0, (n ?? 0) - drained)))
+                    backlog: max(0, (n ?? 0) - drained), watermarkMilliseconds: watermark))
         }
     }
 
@@ -133,10 +141,11 @@ struct TortureReader {
                 )
             }
         }
-        let start = Dictionary(uniqueKeysWithValues: sale.skus.map { ($0.number, $0.allocated) })
+        let start = Dictionary(uniqueKeysWithValues: sale.skus.map { ($0.number, $0) })
         for row in rows {
             var sku = row.sku
-            sku.allocatedAtStart = start[sku.sku]
+            sku.allocatedAtStart = start[sku.sku]?.allocated
+            sku.limitPerBuyer = start[sku.sku]?.limitPerBuyer
             let (stock, fields) = try await withServer(ofTag: row.tag) { connection in
                 let stock = try await ask(connection, "GET", "ss_{\(row.tag)}\(row.name)").int
                 let fields = try await ask(connection, "HGETALL", "sx_{\(row.tag)}\(row.name)").array ?? []
@@ -213,7 +222,11 @@ struct TortureReader {
                 .init(
                     flow: flow, lines: lines([UInt8](row["lines"] as Data)), id: id(row["doneEpoch"], row["doneN"])))
         }
-        final.deadLetters = try count(database, "deadLetters")
+        for row in try Row.fetchAll(database, sql: "SELECT flow, again FROM payments WHERE again IS NOT NULL") {
+            guard let flow = flow(row), let again = FlowID(bytes: [UInt8](row["again"] as Data)) else { continue }
+            final.standIns.append(.init(flow: flow, again: again))
+        }
+        final.deadLetters = try count(database, "deadLetters WHERE settledAt IS NULL")
     }
 
     private static func id(_ epoch: Int64?, _ n: Int64?) -> OutboxID? {

@@ -8,6 +8,8 @@ struct TortureSale: Sendable {
         let text: String
         let allocated: Int64
         let isHot: Bool
+        /// Units that one buyer may hold; `nil`: as many as there are.
+        let limitPerBuyer: Int64?
     }
 
     struct Bucket: Sendable {
@@ -19,12 +21,27 @@ struct TortureSale: Sendable {
     /// Units of the SKUs of a bucket: one that sells out at once, one that does in the middle, and two that never do.
     static let units: [Int64] = [60, 900, 500_000, 500_000]
 
+    /// Of a hot SKU, where a sale limits it.
+    static let unitsPerBuyerMax: Int64 = 4
+    /// People behind the orders: few enough that they meet their limits.
+    static let people: UInt64 = 200
+
     let buckets: [Bucket]
     let durability: Durability
+    /// How long a reservation waits for its payment; `nil`: for ever.
+    let reservationTimeoutMilliseconds: Int64?
+    let latePayments: LatePaymentPolicy
+    /// How long flows stay in Redis's ledgers once they are settled; `nil`: longer than a round.
+    let horizonSeconds: Int?
 
     /// SKU numbers as a new order store deals them out: in the order of the draft, from 1.
-    init(durability: Durability) {
+    ///
+    /// - Parameter seed: decides how long reservations wait, and what becomes of a payment that comes too late.
+    init(durability: Durability, seed: UInt64) {
         self.durability = durability
+        reservationTimeoutMilliseconds = seed % 2 == 0 ? 4_000 : nil
+        horizonSeconds = seed % 5 == 0 ? 6 : nil
+        latePayments = seed % 4 < 2 ? .refund : .reserveAgain
         var next: Int32 = 0
         buckets = (0..<Self.bucketCount).map { bucket in
             Bucket(
@@ -32,7 +49,8 @@ struct TortureSale: Sendable {
                 skus: Self.units.enumerated().map { position, units in
                     next += 1
                     return SKU(
-                        number: SKUNumber(rawValue: next), text: "s\(next)", allocated: units, isHot: position == 0)
+                        number: SKUNumber(rawValue: next), text: "s\(next)", allocated: units, isHot: position == 0,
+                        limitPerBuyer: position == 0 && seed % 3 == 1 ? Self.unitsPerBuyerMax : nil)
                 })
         }
     }
@@ -44,8 +62,10 @@ struct TortureSale: Sendable {
             name: "torture", durability: durability,
             skus: buckets.flatMap { bucket in
                 bucket.skus.map {
-                    SaleDraft.SKU(sku: $0.text, name: "SKU \($0.text)", tag: bucket.tag, allocated: $0.allocated)
+                    SaleDraft.SKU(
+                        sku: $0.text, name: "SKU \($0.text)", tag: bucket.tag, allocated: $0.allocated,
+                        limitPerBuyer: $0.limitPerBuyer)
                 }
-            })
+            }, reservationTimeoutMilliseconds: reservationTimeoutMilliseconds, latePayments: latePayments)
     }
 }

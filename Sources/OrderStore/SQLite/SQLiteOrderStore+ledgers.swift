@@ -71,7 +71,8 @@ extension SQLiteOrderStore {
 
     static func held(_ database: Database, _ sku: SKUNumber, after: BuyerID?, limit: Int) throws -> [HeldUnits] {
         try Row.fetchAll(
-            database, sql: "SELECT buyer, units FROM held WHERE sku = ? AND buyer > ? AND units > 0 ORDER BY buyer LIMIT ?",
+            database,
+            sql: "SELECT buyer, units FROM held WHERE sku = ? AND buyer > ? AND units > 0 ORDER BY buyer LIMIT ?",
             arguments: [sku.rawValue, Data(after?.bytes ?? []), max(0, limit)]
         ).compactMap { row in
             BuyerID(bytes: row[0] as Data).map { HeldUnits(sku: sku, buyer: $0, units: row[1]) }
@@ -88,7 +89,8 @@ extension SQLiteOrderStore {
                 database, sql: "SELECT MAX(flow) FROM items WHERE bucket = ?", arguments: [bucket.rawValue]
             ).flatMap { FlowID(bytes: $0) }
             guard let newest else { return present }
-            let latest = Int64(min(now, newest.milliseconds)) - horizon.components.seconds * 1_000
+            let latest =
+                Int64(min(now, newest.milliseconds)) - horizon.components.seconds * 1_000
                 - horizon.components.attoseconds / 1_000_000_000_000_000
             guard latest > 0 else { return present }
             var target = FlowID.earliest(atMilliseconds: UInt64(latest))
@@ -97,7 +99,8 @@ extension SQLiteOrderStore {
             let span: StatementArguments = [bucket.rawValue, Data(start.bytes), Data(target.bytes)]
             let far = try Data.fetchOne(
                 database,
-                sql: "SELECT flow FROM items WHERE bucket = ? AND flow >= ? AND flow < ? ORDER BY flow LIMIT 1 OFFSET ?",
+                sql:
+                    "SELECT flow FROM items WHERE bucket = ? AND flow >= ? AND flow < ? ORDER BY flow LIMIT 1 OFFSET ?",
                 arguments: span + [max(1, ordersMax)]
             ).flatMap { FlowID(bytes: $0) }
             if let far {
@@ -124,7 +127,8 @@ extension SQLiteOrderStore {
         try await read { database in
             let flows = try Data.fetchAll(
                 database,
-                sql: "SELECT flow FROM passed WHERE bucket = ? AND flow > ? AND \(Self.isSettled) ORDER BY flow LIMIT ?",
+                sql:
+                    "SELECT flow FROM passed WHERE bucket = ? AND flow > ? AND \(Self.isSettled) ORDER BY flow LIMIT ?",
                 arguments: [bucket.rawValue, Data(after?.bytes ?? []), max(0, limit)])
             let items = try database.cachedStatement(sql: "SELECT sku FROM items WHERE bucket = ? AND flow = ?")
             let refused = try database.cachedStatement(
@@ -158,7 +162,9 @@ extension SQLiteOrderStore {
                 find.bind(1, order.flow)
                 guard try find.next() else { return nil }
                 defer { find.reset() }
-                guard find.int32(0) == (order.wide?.home ?? order.bucket).rawValue, find.int64(1) == Int64(order.digest.rawValue) else {
+                guard find.int32(0) == (order.wide?.home ?? order.bucket).rawValue,
+                    find.int64(1) == Int64(order.digest.rawValue)
+                else {
                     return .conflict
                 }
                 switch OrderState(rawValue: find.int64(2)) {
@@ -193,10 +199,14 @@ extension SQLiteOrderStore {
                 sql: "SELECT lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE bucket = ? AND doneEpoch IS NULL",
                 arguments: [bucket.rawValue])
             {
-                for line in PackedLines.unpack(Array(lines)) { waiting[line.sku.rawValue, default: 0] += Int64(line.quantity) }
+                for line in PackedLines.unpack(Array(lines)) {
+                    waiting[line.sku.rawValue, default: 0] += Int64(line.quantity)
+                }
             }
             // A dead letter counts as taken until a person settles it.
-            for (sku, units) in try Self.deadUnits(database, of: bucket) { waiting[sku.rawValue, default: 0] += max(0, units) }
+            for (sku, units) in try Self.deadUnits(database, of: bucket) {
+                waiting[sku.rawValue, default: 0] += max(0, units)
+            }
             let skus = try Row.fetchAll(
                 database,
                 sql: "SELECT sku, sold + reserved, overCapacity FROM counters WHERE bucket = ? ORDER BY sku",

@@ -27,7 +27,8 @@ extension SQLiteOrderStore {
             var numbers: [String: Int64] = [:]
             let bucketStatement = try database.makeStatement(
                 sql: "INSERT INTO buckets (number, sale, tag) VALUES (?, 1, ?)")
-            let skuStatement = try database.makeStatement(sql: "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?, 1, ?, ?, ?, ?)")
+            let skuStatement = try database.makeStatement(
+                sql: "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?, 1, ?, ?, ?, ?)")
             let counterStatement = try database.makeStatement(
                 sql: "INSERT INTO counters (sku, bucket, allocated) VALUES (?, ?, ?)")
             for (position, sku) in draft.skus.enumerated() {
@@ -70,7 +71,9 @@ extension SQLiteOrderStore {
                 throw refuse("SKU '\(shown)' has \(sku.allocated) units; give it 0 to \(unitsMax)")
             }
             guard (1...unitsMax).contains(sku.limitPerBuyer ?? 1) else {
-                throw refuse("a buyer of SKU '\(shown)' may hold \(sku.limitPerBuyer!) units; give 1 to \(unitsMax), or no limit")
+                throw refuse(
+                    "a buyer of SKU '\(shown)' may hold \(sku.limitPerBuyer!) units; give 1 to \(unitsMax), or no limit"
+                )
             }
             // By bytes: Redis and SQL know nothing of canonically equal texts.
             guard seen.insert(Array(sku.sku.utf8)).inserted else {
@@ -111,12 +114,14 @@ extension SQLiteOrderStore {
             for row in try Row.fetchAll(database, sql: "SELECT number, tag FROM buckets") {
                 tags[BucketNumber(rawValue: row[0])] = row[1]
             }
-            let entries = try Row.fetchAll(database, sql: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number")
-                .map {
-                    CatalogueEntry(
-                        number: SKUNumber(rawValue: $0[0]), sku: $0[1], name: $0[2],
-                        bucket: BucketNumber(rawValue: $0[3]), limitPerBuyer: $0[4])
-                }
+            let entries = try Row.fetchAll(
+                database, sql: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number"
+            )
+            .map {
+                CatalogueEntry(
+                    number: SKUNumber(rawValue: $0[0]), sku: $0[1], name: $0[2],
+                    bucket: BucketNumber(rawValue: $0[3]), limitPerBuyer: $0[4])
+            }
             return Catalogue(entries: entries, tags: tags)
         }
     }

@@ -125,6 +125,7 @@ extension SQLiteWriter {
         case .same(.overCapacity): return try keepWaiting(order)
         case .same(.partial):
             if payment.succeeded { return try keepWaiting(order) }
+            if try paymentState(of: order) == .waiting { return .waiting }
             _ = try cancel(order)
             return .cancelled
         case .same(let ended): return payment.succeeded ? try goLate(order, ended.lateReason) : .already(sold: false)
