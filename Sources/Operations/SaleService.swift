@@ -224,7 +224,8 @@ public final class SaleService: Sendable {
         ).compare()
         if isWorking.load(ordering: .relaxed) {
             for finding in raw.findings where finding.kind.needsRecovery {
-                guard let epoch = laneEpochs[finding.bucket] else { continue }
+                // SQL's epoch: a lane that nobody asks does not hear of newer ones, and its own would look recovered since.
+                guard let epoch = epochs[finding.bucket] ?? laneEpochs[finding.bucket] else { continue }
                 supervisor.report(
                     finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
             }
