@@ -17,7 +17,7 @@ extension Checker {
     private mutating func checkAcknowledged(_ flow: FlowID, _ story: Story) {
         let done = story.done
         guard let yes = done.first else { return }
-        if !mayLose, done.count(where: { !$0.isDuplicate }) > 1 {
+        if !mayLose, isToldTwice(done.filter { !$0.isDuplicate }) {
             verdict.violate(.doubled, flow, "was told twice that it was taken just now")
         }
         if let other = done.first(where: { !Story.same($0.lines, yes.lines) }) {
@@ -55,6 +55,14 @@ extension Checker {
             verdict.violate(
                 .doubled, flow, "told yes for \(Self.text(yes.lines)); SQL has \(Self.text(row.lines))")
         }
+    }
+
+    /// Whether more than one was the first. Of an order over several buckets two who ask at once may each be first in one of them.
+    private func isToldTwice(_ firsts: [Question]) -> Bool {
+        guard firsts.count > 1 else { return false }
+        let buckets = Set(firsts[0].lines.compactMap { positions[$0.sku].map { final.skus[$0].bucket } })
+        guard buckets.count > 1 else { return true }
+        return firsts.contains { early in firsts.contains { $0.askedAt > early.answeredAt } }
     }
 
     /// Told no, and no attempt is unknown: it must not stand.

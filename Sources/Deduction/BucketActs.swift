@@ -115,7 +115,8 @@ public struct BucketActs: Sendable {
             } catch {
                 obstacle = "\(error)"
             }
-            try? await clock.sleep(for: .milliseconds(20))
+            // Cancelled, the pause would be none, and the loop would spin until its patience ends.
+            do { try await clock.sleep(for: .milliseconds(20)) } catch { break }
         } while clock.now < giveUpAt
         return .waitsForRecovery(obstacle)
     }

@@ -94,15 +94,16 @@ final class SimulatedNode: @unchecked Sendable {
 
     private func restart() {
         server.forgetScripts()
+        server.identity.runID = Self.lineage(&lineages)
         changeLineage()
         isUp = true
     }
 
     /// The replica takes over; what it had not received is gone.
     func promoteReplica() {
+        // Another process, which knows no script of its master's cache.
         server.data = replica
-        changeLineage()
-        isUp = true
+        restart()
     }
 
     /// As when a first replica is attached: a new lineage, and nothing lost.

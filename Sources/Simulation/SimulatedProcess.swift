@@ -13,14 +13,17 @@ final class SimulatedProcess: Sendable {
     private let redis: any RedisPort
     private let store: any OrderStore
     private let options: SaleService.Options
+    private let tell: @Sendable (String) -> Void
     private let present = Mutex<SaleService?>(nil)
 
     /// - Parameters:
     ///   - redis, store: `links` and the simulated store, or a planted bug before them.
+    ///   - tell: hears what the service tells people.
     init(
         number: Int, life: ProcessLife, links: SimulatedRedis, redis: any RedisPort, store: any OrderStore,
-        options: SaleService.Options
+        options: SaleService.Options, tell: @escaping @Sendable (String) -> Void
     ) {
+        self.tell = tell
         self.number = number
         self.life = life
         self.links = links
@@ -68,7 +71,8 @@ final class SimulatedProcess: Sendable {
         while life.isAlive, !Task.isCancelled {
             do {
                 let service = try await SaleService(
-                    cluster: redis, store: store, options: options, clock: life.clock, events: EventLog())
+                    cluster: redis, store: store, options: options, clock: life.clock,
+                    events: EventLog { [tell] in tell($0.text) })
                 present.withLock { $0 = service }
                 await service.run()
                 return

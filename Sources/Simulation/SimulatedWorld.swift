@@ -166,7 +166,8 @@ final class SimulatedWorld: Sendable {
         options.comparePeriod = .seconds(1)
         let ports = plant.ports((links, SimulatedStore(base: books, life: life, sky: sky)))
         return SimulatedProcess(
-            number: place, life: life, links: links, redis: ports.redis, store: ports.store, options: options)
+            number: place, life: life, links: links, redis: ports.redis, store: ports.store, options: options,
+            tell: { [recorder] in recorder.add(0, .start, .info, subject: life.name, detail: $0) })
     }
 
     /// Processes that live, in order.
