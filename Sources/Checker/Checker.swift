@@ -51,7 +51,7 @@ public struct Checker: Sendable {
     // MARK: Whether there is anything to judge
 
     private mutating func checkReading(_ history: History) {
-        for line in final.unread { verdict.leaveUnknown(.unfinished, nil, line) }
+        for line in final.unread + final.unended { verdict.leaveUnknown(.unfinished, nil, line) }
         if history.unreadable > 0 {
             verdict.leaveUnknown(.unfinished, nil, "\(history.unreadable) lines of the history cannot be read")
         }

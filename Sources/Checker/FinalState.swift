@@ -216,6 +216,8 @@ public struct FinalState: Codable, Sendable {
     public var standIns: [StandIn] = []
     public var comparisons: [Comparison] = []
     public var deadLetters: Int64 = 0
+    /// What did not end, one line each, though both stores could be read: orders without a final answer.
+    public var unended: [String] = []
     /// What could not be read, one line each: what depends on it stays unknown.
     public var unread: [String] = []
 

@@ -13,7 +13,7 @@ extension Model {
         if ledger.storeError != nil || ledger.deadLetters > 0 { panel.frame = .bad }
         let inside = canvas.panel(rect, panel).inset(1, 0)
         canvas.within(inside) { canvas in
-            let facts = facts(ledger, on: canvas)
+            let facts = facts(ledger, shown.life, on: canvas)
             guard canvas.width >= 44 else {
                 drawFacts(facts, Rect(width: canvas.width, height: canvas.height), on: &canvas)
                 return
@@ -28,7 +28,9 @@ extension Model {
     private typealias Fact = (label: String, value: [Span])
 
     /// Most telling first: a short panel shows only the first of them.
-    private func facts(_ ledger: WarRoomSnapshot.Ledger, on canvas: Canvas) -> [Fact] {
+    private func facts(
+        _ ledger: WarRoomSnapshot.Ledger, _ life: WarRoomSnapshot.Life, on canvas: Canvas
+    ) -> [Fact] {
         func plain(_ text: String) -> [Span] { [Span(text, Style(.title))] }
         func time(_ milliseconds: Double) -> String { canvas.time(milliseconds: milliseconds) }
         let isBehind = ledger.backlogMilliseconds > 5_000
@@ -39,6 +41,19 @@ extension Model {
         if let error = ledger.storeError { facts.append(("SQL", [Span(error, Style(.bad, attributes: .bold))])) }
         if ledger.deadLetters > 0 {
             facts.append(("dead letters", [Span(Formats.grouped(ledger.deadLetters), Style(.bad, attributes: .bold))]))
+        }
+        if life.refunds > 0 || life.paymentsWaiting > 0 {
+            let waiting = life.paymentsWaiting > 0 ? ", " + Formats.count(Double(life.paymentsWaiting)) + " wait" : ""
+            let style = Style(
+                life.refundsPending > 0 ? .warn : .title, attributes: life.refundsPending > 0 ? .bold : [])
+            facts.append(("refunds", [Span(Formats.count(Double(life.refunds)) + waiting, style)]))
+        }
+        if life.reservedAgain > 0 {
+            facts.append(("reserved again", plain(Formats.count(Double(life.reservedAgain)))))
+        }
+        if life.expired > 0 {
+            let lag = life.sweepP99Milliseconds > 0 ? ", p99 +" + time(life.sweepP99Milliseconds) : ""
+            facts.append(("expired", plain(Formats.count(Double(life.expired)) + lag)))
         }
         facts += [
             ("in SQL", plain(Formats.count(Double(ledger.persisted)))),

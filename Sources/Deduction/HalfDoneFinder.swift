@@ -85,20 +85,29 @@ public final class HalfDoneFinder: Sendable {
         }
         let (answers, entries) = await forbid(found.flatMap(\.missing), try await store.buckets())
         var batch = CommitBatch(entries: entries)
-        var finished: [HalfDoneOrder] = []
+        var finishing: [(order: HalfDoneOrder, duplicates: Range<Int>)] = []
         var undone: [HalfDoneOrder] = []
         var waiting: [HalfDoneOrder] = []
         for order in found {
             switch HalfDoneVerdict(missing: order.missing, answers: answers[order.order.flow] ?? [:]) {
             case .finish(let duplicates):
+                let first = batch.duplicates.count
                 batch.duplicates.append(contentsOf: duplicates)
-                finished.append(order)
+                finishing.append((order, first..<batch.duplicates.count))
             case .undo: undone.append(order)
             case .wait: waiting.append(order)
             }
         }
         // The tombstones' entries first: their give-backs are then known to be done before the undoing asks for them.
-        if !batch.isEmpty { _ = try await store.commit(batch) }
+        var finished: [HalfDoneOrder] = []
+        if !batch.isEmpty {
+            let results = try await store.commit(batch).duplicates
+            for (order, duplicates) in finishing {
+                // Stale where a bucket's epoch has just ended: looked at again.
+                let isStale = results[duplicates].contains { if case .stale = $0 { true } else { false } }
+                if isStale { waiting.append(order) } else { finished.append(order) }
+            }
+        }
         _ = try await store.undo(undone.map(\.order))
         let now = Int64(clock.unixMilliseconds)
         for order in finished + undone { lag.record(.milliseconds(now - order.sinceMilliseconds)) }

@@ -53,7 +53,12 @@ enum Alerts {
                     + "\(snapshot.ledger.backlogEntries) outbox entries wait")
         }
         if snapshot.ledger.deadLetters > 0 {
-            add(.warning, "\(snapshot.ledger.deadLetters) dead letters wait for a person")
+            add(
+                .warning,
+                "\(snapshot.ledger.deadLetters.counted("dead letter")) for a person: sellout dead-letters lists them")
+        }
+        if snapshot.life.refundsPending > 0 {
+            add(.warning, "\(snapshot.life.refundsPending.counted("refund")) to be paid: sellout refunds lists them")
         }
         return alerts.sorted { $0.severity > $1.severity }
     }

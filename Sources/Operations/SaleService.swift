@@ -14,6 +14,8 @@ public final class SaleService: Sendable {
         public var archive = Archiver.Configuration()
         public var monitor = SaleMonitor.Configuration()
         public var halfDone = HalfDoneFinder.Configuration()
+        public var sweeper = ReservationSweeper.Configuration()
+        public var latePayments = LatePaymentWorker.Configuration()
         /// Pause between two comparisons.
         public var comparePeriod = Duration.seconds(2)
         public init() {}
@@ -36,6 +38,9 @@ public final class SaleService: Sendable {
     public let archiver: Archiver
     /// Ends orders over several buckets that an engine left half done.
     public let halfDone: HalfDoneFinder
+    /// Ends reservations whose payment did not come in time.
+    public let sweeper: ReservationSweeper
+    public let latePayments: LatePaymentWorker
     public let supervisor: RecoverySupervisor
     public let recoverer: Recoverer
     public let control: SaleControl
@@ -104,6 +109,10 @@ public final class SaleService: Sendable {
         control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who) {
             await monitor.check()
         }
+        sweeper = ReservationSweeper(store: store, configuration: options.sweeper, clock: clock)
+        latePayments = LatePaymentWorker(
+            engine: engine, store: store, configuration: options.latePayments, clock: clock
+        ) { [worker] in worker.status.oldestMilliseconds }
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
@@ -172,6 +181,8 @@ public final class SaleService: Sendable {
             }
             if parts.contains(.giveBacks) {
                 group.addTask { await self.giveBacks.run() }
+                group.addTask { await self.sweeper.run() }
+                group.addTask { await self.latePayments.run() }
                 group.addTask { await self.halfDone.run() }
             }
             if parts.contains(.recovery) {

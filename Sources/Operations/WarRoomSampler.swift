@@ -29,6 +29,8 @@ public actor WarRoomSampler {
     private var records: [BucketNumber: BucketRecord] = [:]
     private var counters: [SKUNumber: SKUCounters] = [:]
     private var totals: OrderTotals?
+    private var payments: PaymentTotals?
+    private var deadLetters: [DeadLetter] = []
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     private var memory: [String: Int64] = [:]
@@ -115,6 +117,8 @@ public actor WarRoomSampler {
                 slowReadAt = clock.now
                 counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
                 totals = try await service.store.orderTotals()
+                payments = try await service.store.paymentTotals()
+                deadLetters = (totals?.deadLetters ?? 0) > 0 ? try await service.store.deadLetters(limit: 10) : []
                 if let read = try await service.store.sale() { sale = read }
             } else if let read = try await service.store.sale() {
                 sale = read
@@ -240,6 +244,7 @@ public actor WarRoomSampler {
         assembleOrders(reading)
         assembleLedger(ledgerEntries, bucketN)
         assembleDrift(reading, now)
+        assembleLife()
         snapshot.phase =
             now - lastAnswerAt > .seconds(2)
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
@@ -292,7 +297,7 @@ public actor WarRoomSampler {
         let status = service.worker.status
         snapshot.ledger = WarRoomSnapshot.Ledger(
             entries: entries, entriesPerSecond: rates.entriesPerSecond, history: rates.entriesHistory,
-            persisted: totals.map { $0.reserved + $0.sold + $0.cancelled + $0.void + $0.overCapacity } ?? 0,
+            persisted: totals?.orders ?? 0,
             backlogEntries: backlog, backlogMilliseconds: backlog == 0 ? 0 : status.oldestMilliseconds,
             lagP50Milliseconds: lag.count > 0
                 ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
@@ -305,6 +310,22 @@ public actor WarRoomSampler {
             archivedOrders: service.archiver.status.archivedOrders)
     }
 
+    private func assembleLife() {
+        let lag = service.sweeper.lag.summary
+        var life = WarRoomSnapshot.Life()
+        life.expired = totals?.expired ?? 0
+        life.sweepP50Milliseconds = lag.count > 0 ? lag.p50Milliseconds : 0
+        life.sweepP99Milliseconds = lag.count > 0 ? lag.p99Milliseconds : 0
+        life.paymentsWaiting = payments?.waiting ?? 0
+        life.latePayments = payments?.late ?? 0
+        life.reservedAgain = payments?.reservedAgain ?? 0
+        life.refundsPending = payments?.refundsPending ?? 0
+        life.refundsSettled = payments?.refundsSettled ?? 0
+        life.overCapacityOrders = totals?.overCapacity ?? 0
+        life.deadLetters = deadLetters.map { $0.sentence(service.catalogue) }
+        snapshot.life = life
+    }
+
     private func assembleDrift(_ reading: BuyersReading?, _ now: ContinuousClock.Instant) {
         let comparisons = service.lastComparisons
         if comparisons.count != lastCompareCount {
@@ -315,7 +336,9 @@ public actor WarRoomSampler {
             units: comparisons.last?.driftUnits ?? 0, unitsPeak: comparisons.driftUnitsPeak,
             byKind: comparisons.last?.unitsByKind ?? [:],
             cutAgeSeconds: comparedAt.map { $0.duration(to: now).milliseconds / 1_000 }, cuts: comparisons.count,
-            findings: Array((comparisons.last?.drifts.map(\.sentence) ?? []).prefix(50)),
+            findings: Array(
+                ((comparisons.last?.drifts.map(\.sentence) ?? []) + deadLetters.map { $0.sentence(service.catalogue) })
+                    .prefix(50)),
             unread: comparisons.last?.unread.count ?? 0,
             oversoldUnits: reading.map { $0.oversold.values.reduce(0, +) }
                 ?? counters.values.reduce(0) { $0 + $1.overCapacity },

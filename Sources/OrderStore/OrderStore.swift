@@ -100,8 +100,8 @@ public protocol OrderStore: OrderLifeStore {
     func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
-    /// Those of `flows` that SQL does not hold as reserved, sold, cancelled or expired rows (over-capacity and void rows count as
-    /// absent).
+    /// Those of `flows` that SQL does not hold as reserved, sold, cancelled or expired rows (over-capacity, void and partial
+    /// rows count as absent).
     func absent(_ flows: [FlowID]) async throws -> [FlowID]
 
     // MARK: Reading
@@ -551,6 +551,8 @@ public struct OrderTotals: Sendable, Hashable {
         self.deadLetters = deadLetters
         self.pendingGiveBacks = pendingGiveBacks
     }
+    /// Orders in whatever state.
+    public var orders: Int64 { reserved + sold + cancelled + void + overCapacity + partial + expired }
 }
 
 /// One act and its result: who, when, where, what, before, after.

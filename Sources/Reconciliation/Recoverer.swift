@@ -61,10 +61,13 @@ public struct Recoverer: Sendable {
     ///
     /// - Parameters:
     ///   - known: the last id that an engine has seen answered, where one reported the bucket.
+    ///   - settle: changes what SQL holds of the bucket, once it is closed and drained and before Redis is built from SQL. If it
+    ///     throws, the bucket is opened as it is, and the error is thrown then.
     ///   - onBuilt: called when Redis holds what it must, before any wait for the leases of engines to end.
     /// - Throws: `Failure`, `RedisError` or `OrderStoreError`; the bucket then stays closed, and a new attempt takes a new epoch.
     public func recover(
-        _ number: BucketNumber, known: OutboxID? = nil, onBuilt: () -> Void = {}
+        _ number: BucketNumber, known: OutboxID? = nil, onBuilt: () -> Void = {},
+        settle: ((Epoch) async throws -> Void)? = nil
     ) async throws -> Report {
         guard let bucket = catalogue[number] else {
             throw Failure(description: "bucket number \(number.rawValue) is not in this sale", overtaken: false)
@@ -80,7 +83,11 @@ public struct Recoverer: Sendable {
         let (survivors, overCapacity) = try await drain(
             bucket, keys, claim, from: record?.drainedThrough ?? OutboxID(epoch: .none, n: 0))
         var held: [SKUNumber: Held] = [:]
-        let whole = try await unharmed(bucket, keys, claim, closing, known: known)
+        var refusal: (any Error)?
+        if let settle {
+            do { try await settle(claim) } catch { refusal = error }
+        }
+        let whole = settle == nil ? try await unharmed(bucket, keys, claim, closing, known: known) : nil
         if let whole {
             held = whole
         } else {
@@ -92,6 +99,7 @@ public struct Recoverer: Sendable {
         if record?.epoch != Epoch.none { try await outwaitLeases(closing, since: claimedAt) }
         let opening = try await store.markOpened(bucket: number, claim: claim)
         try await open(bucket, keys, claim, held, opening)
+        if let refusal { throw refusal }
         return Report(
             bucket: number, epoch: claim, survivors: survivors, overCapacity: overCapacity,
             ledgerEntries: whole == nil ? held.values.reduce(0) { $0 + $1.entries } : 0, isRebuilt: whole == nil,

@@ -93,17 +93,25 @@ struct FinalStateReader {
             lines[flow, default: []].append(
                 OrderLine(sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
         }
-        for row in try Row.fetchAll(database, sql: "SELECT flow, epoch, n, state FROM orders") {
-            guard let flow = FlowID(bytes: [UInt8](row["flow"] as Data)), let state = Self.states[row["state"]] else {
+        for row in try Row.fetchAll(database, sql: Self.orders) {
+            guard let flow = FlowID(bytes: [UInt8](row["flow"] as Data)), var state = Self.states[row["state"]] else {
                 final.unread.append("an order of state \(row["state"] as Int64) cannot be read")
                 continue
             }
+            if state == .cancelled, row["isTakenBack"] { state = .refunded }
             final.orders.append(
                 .init(
                     flow: flow, state: state, lines: lines[flow] ?? [],
                     id: OutboxID(epoch: Epoch(rawValue: row["epoch"]), n: row["n"])))
         }
     }
+
+    /// Every order, and whether it was lost (5) or oversold (6) and is paid back for that.
+    private static let orders = """
+        SELECT flow, epoch, n, state,
+            EXISTS (SELECT 1 FROM refunds WHERE refunds.flow = orders.flow AND reason IN (5, 6)) AS isTakenBack
+        FROM orders
+        """
 
     /// `orders.state` in the file.
     private static let states: [Int64: FinalState.OrderState] = [

@@ -267,6 +267,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
     public var orders: Orders
     public var ledger: Ledger
     public var drift: Drift
+    public var life = Life()
     /// Newest last, at most 200.
     public var events: [Event]
     /// Worst first.

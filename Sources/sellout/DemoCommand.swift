@@ -38,6 +38,16 @@ struct DemoCommand: ParsableCommand {
         help: "While a bucket is fenced: try-again, or sql:RATE, where SQL alone sells RATE orders a second (durable).")
     var whileFenced: WhileFenced = .tryAgain
 
+    @Option(help: "How long a reservation waits for its payment, such as 10m; 0: for ever.")
+    var reservationTimeout = TimeSpan(argument: "10m")!
+
+    @Option(
+        help: "A payment whose order has ended or was lost: refund, or reserveAgain (refund only if it cannot be had).")
+    var latePayments: LatePaymentPolicy = .refund
+
+    @Option(help: "Share of the buyers who never pay, 0 to 1.")
+    var abandon = 0.0
+
     @Option(help: "SKUs in the sale.")
     var skus = 1_000
 
@@ -88,6 +98,7 @@ struct DemoCommand: ParsableCommand {
         guard (1...DemoSale.skusMax).contains(skus) else {
             throw ValidationError("--skus \(skus): use 1 to \(DemoSale.skusMax)")
         }
+        guard (0...1).contains(abandon) else { throw ValidationError("--abandon \(abandon): use 0 to 1") }
         if let units, !(1...1_000_000_000).contains(units) {
             throw ValidationError("--units \(units): use 1 to 1000000000")
         }
@@ -117,6 +128,10 @@ struct DemoCommand: ParsableCommand {
         floor.replicas = replicas
         floor.durability = durability
         floor.whileFenced = whileFenced
+        floor.reservationTimeout =
+            reservationTimeout.seconds > 0 ? .milliseconds(Int64(reservationTimeout.seconds * 1_000)) : nil
+        floor.latePayments = latePayments
+        floor.shoppers.abandonment = abandon
         floor.skus = skus
         floor.stock =
             units.map { .each($0) }
@@ -211,6 +226,8 @@ extension DemoCommand: ScreenCommand {
         return ending.exitCode
     }
 }
+
+extension LatePaymentPolicy: ExpressibleByArgument {}
 
 extension WhileFenced: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }

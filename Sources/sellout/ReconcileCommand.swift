@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Inventory
 import Operations
-import OrderStore
+public import OrderStore
 import Reconciliation
 import Redis
 
@@ -15,12 +15,25 @@ struct ReconcileCommand: ParsableCommand {
 
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite --repair --json
+            sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite --settle-oversold
+
+            Where a promise weaker than durable told yes for more than there is, the orders that would lose are listed; they are
+            rolled back, with a refund record each, only by --settle-oversold.
             """)
 
     @OptionGroup var sources: Sources
 
     @Flag(help: "Apply the plan.")
     var repair = false
+
+    @Flag(help: "Roll back the orders listed as losing, and take in those that then fit.")
+    var settleOversold = false
+
+    @Option(help: "Who loses: newestFirst, oldestFirst or smallestFirst. What is paid for never loses to what is not.")
+    var policy: OversoldPolicy = .newestFirst
+
+    @Flag(help: "Settle without asking.")
+    var yes = false
 
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
@@ -38,12 +51,25 @@ struct ReconcileCommand: ParsableCommand {
         var drift: [String: Int64]
         var cuts: Int
         var repairs: [Repair]
+        struct Oversold: Codable {
+            var flow: String
+            var fate: String
+            var units: Int64
+            var paid: Bool
+            var state: String
+        }
+        /// Only where more was promised than there is.
+        var oversold: [Oversold]?
+        /// Only where any wait for a person.
+        var deadLetters: [String]?
     }
 }
 
+extension OversoldPolicy: ExpressibleByArgument {}
+
 extension ReconcileCommand: WorkerCommand {
     func work() async throws -> Int32 {
-        let (service, _, _) = try await sources.connect(readOnly: !repair, events: EventLog())
+        let (service, _, _) = try await sources.connect(readOnly: !repair && !settleOversold, events: EventLog())
         let result: Result<Int32, any Error>
         do { result = .success(try await compare(service)) } catch { result = .failure(error) }
         service.cluster.close()
@@ -60,18 +86,24 @@ extension ReconcileCommand: WorkerCommand {
             plan = await service.apply(plan)
             last = await service.compare(ledgers: true)
         }
+        let books = Unsettled(
+            plan: try await service.oversoldPlan(policy: policy),
+            deadLetters: try await service.store.deadLetters(limit: Unsettled.lettersMax))
+        if !json { print(text(last, plan, service.catalogue)) }
+        let unsettled = try await settle(books, service)
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-            print(String(decoding: try encoder.encode(report(last, plan, service.catalogue)), as: UTF8.self))
-        } else {
-            print(text(last, plan, service.catalogue))
+            print(String(decoding: try encoder.encode(report(last, plan, unsettled, service.catalogue)), as: UTF8.self))
         }
+        if !unsettled.isGood { return 1 }
         if last.driftUnits > 0 || plan.repairs.contains(where: { $0.state == .failed }) { return 1 }
         return last.unread.isEmpty ? 0 : 3
     }
 
-    private func report(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> Report {
+    private func report(
+        _ comparison: Comparison, _ plan: RepairPlan, _ unsettled: Unsettled, _ catalogue: Catalogue
+    ) -> Report {
         Report(
             driftUnits: comparison.driftUnits,
             drift: Dictionary(uniqueKeysWithValues: comparison.unitsByKind.map { ($0.key.rawValue, $0.value) }),
@@ -80,7 +112,9 @@ extension ReconcileCommand: WorkerCommand {
                 Report.Repair(
                     id: repair.id, kind: repair.kind.rawValue, sku: repair.sku.flatMap { catalogue[$0]?.sku } ?? "",
                     units: repair.units, flows: repair.flows.map(\.description), state: repair.state.rawValue)
-            })
+            },
+            oversold: unsettled.plan.isEmpty ? nil : unsettled.report,
+            deadLetters: unsettled.deadLetters.isEmpty ? nil : unsettled.deadLetters.map { $0.sentence(catalogue) })
     }
 
     private func text(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> String {

@@ -25,6 +25,10 @@ enum ReportText {
                 "\(report.allocatedUnits) allocated = \(report.stockUnits) stock + \(report.soldUnits) sold + \(report.reservedUnits) reserved"
             ),
             ("released", "\(report.releasedOrders) orders"),
+            (
+                "payments",
+                "\(report.latePayments) late, \(report.refundedOrders) paid back; \(report.expiredOrders) reservations expired"
+            ),
             ("oversold", "\(report.oversoldUnits) units"),
             ("lost", "\(report.lostOrders) orders"),
             ("drift", "\(report.driftUnits) units, \(report.driftUnitsPeak) at the worst"),

@@ -14,6 +14,7 @@ struct Sellout: ParsableCommand {
             Exit codes: 0 good, 1 looked and found bad, 2 could not look or run, 3 a check stayed unknown, 64 usage.
             """,
         subcommands: [
-            DemoCommand.self, WatchCommand.self, ReconcileCommand.self, TortureCommand.self, TorturePartyCommand.self,
+            DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
+            TortureCommand.self, TorturePartyCommand.self,
         ])
 }

@@ -170,6 +170,26 @@ struct CheckerTests {
         expect(run, breaks: [.ledgerPrefix])
     }
 
+    @Test("lets the end of a lost epoch lack the give-backs that its successor's beginning contains, and no more")
+    func lostEnd() {
+        var run = Self.goodRun()
+        let (lost, sku) = (Epoch(rawValue: 3), SKUNumber(rawValue: 1))
+        run.final.bases.append(
+            .init(bucket: TinyRun.bucket, epoch: 3, sku: sku, taken: 9, allocated: 10))
+        // One unit was given back by an entry that was lost, and taken again by one that was not.
+        for n in [Int64(4), 6] {
+            run.final.movements.append(
+                .init(bucket: TinyRun.bucket, id: OutboxID(epoch: lost, n: n), sku: sku, quantity: 1))
+        }
+        expect(run, breaks: [.ledgerPrefix])
+        run.final.giveBacks.append(
+            .init(flow: TinyRun.flow(9), lines: TinyRun.lines(1), id: OutboxID(epoch: TinyRun.epoch, n: 0)))
+        expect(run, breaks: [])
+        run.final.movements.append(
+            .init(bucket: TinyRun.bucket, id: OutboxID(epoch: lost, n: 7), sku: sku, quantity: 1))
+        expect(run, breaks: [.ledgerPrefix])
+    }
+
     @Test("finds an epoch that began with more than there was")
     func ledgerBase() {
         var run = Self.goodRun()

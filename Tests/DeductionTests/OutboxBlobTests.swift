@@ -167,7 +167,7 @@ import Testing
         #expect(
             control.allocated == 100 && control.version == 2 && control.taken == 40 && control.frozen && control.n == 17
         )
-        for bad in ["", "1 2 3 4", "1 2 3 2 5", "1 2 3 0 5 6", "a 2 3 0 5", "1 2 3 0 x"] {
+        for bad in ["", "1 2 3 4", "1 2 3 2 5", "1 2 3 0 5 6 7", "a 2 3 0 5", "1 2 3 0 x"] {
             #expect(SKUControl(bad) == nil)
         }
     }

@@ -41,7 +41,15 @@ extension OrderStoreModel {
         let known = payments[key(order)]
         if let known, known.state == .reservingAgain { return .reservingAgain(known.reason!) }
         if let known, known.state == .reservedAgain { return .reservedAgain(known.again!) }
-        let wasAgain = payments.values.contains { $0.again == order.flow }
+        let first = payments.first { $0.value.again == order.flow && $0.key.digest == order.digest }
+        if let first, first.value.state != .reservedAgain {
+            if first.value.state == .reservingAgain {
+                payments[first.key]!.state = .refunded
+                refunds[first.key] = RefundRow(units: order.units, reason: first.value.reason!, isPaid: true)
+            }
+            return .refunded(first.value.reason!)
+        }
+        let wasAgain = first != nil
         if latePayments == .reserveAgain, !wasAgain {
             let at = known?.at ?? now
             payments[key(order)] = PaymentRow(
@@ -95,7 +103,7 @@ extension OrderStoreModel {
         if reserved {
             payments[key(order)]!.state = .reservedAgain
         } else {
-            payments[key(order)] = nil
+            payments[key(order)]!.state = .refunded
             refunds[key(order)] = RefundRow(units: order.units, reason: row.reason!, isPaid: true)
         }
     }

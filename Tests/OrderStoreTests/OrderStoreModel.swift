@@ -20,7 +20,7 @@ struct OrderStoreModel {
         var reason: LateReason?
         var again: FlowID?
     }
-    enum Late { case waiting, reservingAgain, reservedAgain }
+    enum Late { case waiting, reservingAgain, reservedAgain, refunded }
     struct RefundRow: Hashable {
         let units: Int64
         let reason: LateReason
@@ -161,15 +161,15 @@ struct OrderStoreModel {
         case .deduct(let orders):
             let voids = claim == nil && durability == .durable
             // An order that stands from an entry before this one was taken twice: that is told too.
-            var takenTwice: [FlowID: OrderSettlement] = [:]
-            let settled = orders.map { order in
+            var told: [FlowID: OrderSettlement] = [:]
+            for order in orders {
                 let before = rows[order.flow]?.id
                 let settlement = settle(order, entry.id, voids: voids)
-                if settlement == .committed, let before, before != entry.id { takenTwice[order.flow] = .committed }
-                return (order, settlement)
+                let isTakenTwice = before != nil && before != entry.id
+                if settlement != .committed || isTakenTwice { told[order.flow] = settlement }
             }
             for order in orders { movements += order.lines.map { move($0.sku, Int64($0.quantity)) } }
-            return .settled(exceptions: takenTwice.merging(exceptions(settled)) { _, last in last })
+            return .settled(exceptions: told)
         case .release(let givenBack, let tombstones):
             for order in givenBack {
                 movements += order.lines.map { move($0.sku, -Int64($0.quantity)) }

@@ -271,6 +271,13 @@ private struct Walk {
             let flow = Fixture.flow(flows)
             let linked = try await store.linkReservation(of: late.order, again: flow)
             expect(linked, model.link(late.order, flow), "link")
+            // It is bought, paid, cancelled like any other.
+            if let linked {
+                known.append(try Order(flow: linked, lines: late.order.lines, catalogue: catalogue))
+                if pick(2) == 0, let again = known.last {
+                    held.append(entry(again.bucket, .deduct([again])))
+                }
+            }
             if pick(3) == 0 { continue }
             let reserved = pick(3) > 0
             try await store.endReservingAgain(late.order, reserved: reserved)

@@ -12,7 +12,7 @@ struct CommandTests {
         "unknownOrders", "releasedOrders", "crashes", "fencedBuckets", "recoveries", "allocatedUnits", "stockUnits",
         "soldUnits", "reservedUnits", "oversoldUnits", "lostOrders", "driftUnits", "driftUnitsPeak", "drift",
         "outboxBacklog", "drainMilliseconds", "deductionsPerSecond", "p50Milliseconds", "p99Milliseconds",
-        "recoveryMilliseconds",
+        "recoveryMilliseconds", "expiredOrders", "refundedOrders", "latePayments",
     ]
 
     @Test("--json prints one object with the documented names, and nothing for a terminal")

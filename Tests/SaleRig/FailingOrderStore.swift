@@ -5,7 +5,7 @@ import Synchronization
 /// An order store that can be out: every commit, and every look at its buckets, then fails.
 public final class FailingOrderStore: OrderStoreDecorator {
     public let base: any OrderStore
-    private let state = Mutex<(failure: String?, attempts: Int)>((nil, 0))
+    private let state = Mutex<(failure: String?, attempts: Int, commits: Int)>((nil, 0, 0))
 
     public init(base: any OrderStore) { self.base = base }
 
@@ -14,6 +14,8 @@ public final class FailingOrderStore: OrderStoreDecorator {
 
     /// Calls that failed so far.
     public var failedCalls: Int { state.withLock { $0.attempts } }
+    /// Commits that failed so far.
+    public var failedCommits: Int { state.withLock { $0.commits } }
 
     private func check() throws {
         let failure = state.withLock { state in
@@ -24,7 +26,10 @@ public final class FailingOrderStore: OrderStoreDecorator {
     }
 
     public func commit(_ batch: CommitBatch) async throws -> CommitResult {
-        try check()
+        do { try check() } catch {
+            state.withLock { $0.commits += 1 }
+            throw error
+        }
         return try await base.commit(batch)
     }
 

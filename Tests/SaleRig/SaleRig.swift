@@ -46,6 +46,7 @@ public final class SaleRig: Sendable {
     public static func with(
         units: [Int64], buckets: Int = 1, limitsPerBuyer: [Int: Int64] = [:], durability: Durability = .durable,
         isOpen: Bool = true, replicas: Int = 0, serverLines: [String] = [], whileFenced: WhileFenced = .tryAgain,
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund,
         port: (RedisCluster) async throws -> any RedisPort = { $0 }, _ body: (SaleRig) async throws -> Void
     ) async throws {
         let folder = try makeFolder()
@@ -62,7 +63,8 @@ public final class SaleRig: Sendable {
                         .init(
                             sku: "sku\(position + 1)", name: "SKU \(position + 1)", tag: "t\(position % buckets + 1)",
                             allocated: units, limitPerBuyer: limitsPerBuyer[position + 1])
-                    }, whileFenced: whileFenced))
+                    }, whileFenced: whileFenced,
+                    reservationTimeoutMilliseconds: reservationTimeoutMilliseconds, latePayments: latePayments))
             let cluster = try await port(try await RedisCluster.connect(to: RedisURL(fleet.url)))
             let rig = SaleRig(
                 fleet: fleet, cluster: cluster, store: store, catalogue: try await store.catalogue(),

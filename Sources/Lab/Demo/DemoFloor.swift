@@ -16,6 +16,9 @@ public final class DemoFloor: Sendable {
         public var replicas = 0
         public var durability = Durability.durable
         public var whileFenced = WhileFenced.tryAgain
+        /// How long a reservation waits for its payment; `nil`: for ever.
+        public var reservationTimeout: Duration? = DemoSale.reservationTimeout
+        public var latePayments = LatePaymentPolicy.refund
         public var skus = 1_000
         public var stock = DemoSale.Stock.story(ordersPerSecond: 4_000, seconds: 90, zipfExponent: 0.8)
         public var shoppers = Shoppers.Configuration()
@@ -98,7 +101,9 @@ public final class DemoFloor: Sendable {
         _ = try await store.createSale(
             DemoSale.draft(
                 skus: configuration.skus, durability: configuration.durability, stock: configuration.stock,
-                whileFenced: configuration.whileFenced, limitPerBuyer: configuration.limitPerBuyer))
+                whileFenced: configuration.whileFenced, limitPerBuyer: configuration.limitPerBuyer,
+                reservationTimeoutMilliseconds: configuration.reservationTimeout.map { Int64($0.milliseconds) },
+                latePayments: configuration.latePayments))
         let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
         let workerStore: any OrderStore =
             configuration.outboxDelay > .zero
@@ -113,7 +118,9 @@ public final class DemoFloor: Sendable {
         let book = BuyersBook(
             catalogue: service.catalogue,
             allocated: Dictionary(uniqueKeysWithValues: counters.map { ($0.sku, $0.allocated) }))
-        let shoppers = Shoppers(engine: service.engine, book: book, configuration: configuration.shoppers)
+        var crowd = configuration.shoppers
+        crowd.reservationTimeout = configuration.reservationTimeout
+        let shoppers = Shoppers(engine: service.engine, book: book, configuration: crowd)
         events.add(
             .good,
             "\(configuration.skus.counted("SKU")) in \(buckets.counted("bucket")) loaded on \(configuration.masters) Redis "

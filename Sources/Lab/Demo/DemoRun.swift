@@ -48,6 +48,12 @@ public struct DemoRun: Sendable {
         public var p50Milliseconds: Double
         public var p99Milliseconds: Double
         public var recoveryMilliseconds: Double
+        /// Reservations whose payment did not come in time.
+        public var expiredOrders: Int64 = 0
+        /// Refunds in SQL: payments that came late, promises taken back.
+        public var refundedOrders: Int64 = 0
+        /// Payments that took the late way, whatever became of them.
+        public var latePayments: Int64 = 0
         /// What could not be found out; a run with such a line is neither good nor bad.
         public var unchecked: [String] = []
 
@@ -58,6 +64,7 @@ public struct DemoRun: Sendable {
                 soldUnits
             case reservedUnits, oversoldUnits, lostOrders, driftUnits, driftUnitsPeak, drift, outboxBacklog
             case drainMilliseconds, deductionsPerSecond, p50Milliseconds, p99Milliseconds, recoveryMilliseconds
+            case expiredOrders, refundedOrders, latePayments
         }
 
         /// Whether the promise of the chosen durability was kept: `durable` loses nothing and sells nothing twice; `memory`
@@ -162,6 +169,8 @@ public struct DemoRun: Sendable {
         let records = Dictionary(
             uniqueKeysWithValues: try await floor.store.buckets().map { ($0.bucket, $0.drainedThrough) })
         let totals = floor.book.totals
+        let payments = try await floor.store.paymentTotals()
+        let ended = try await floor.store.orderTotals()
         let latency = floor.service.engine.meter.latency.summary
         let status = floor.service.supervisor.status
         let comparisons = floor.service.lastComparisons
@@ -186,6 +195,8 @@ public struct DemoRun: Sendable {
             drainMilliseconds: drain.milliseconds,
             deductionsPerSecond: Double(totals.acknowledged) / max(seconds, 0.001),
             p50Milliseconds: latency.p50Milliseconds, p99Milliseconds: latency.p99Milliseconds,
-            recoveryMilliseconds: status.lastOutage?.milliseconds ?? 0, unchecked: unchecked)
+            recoveryMilliseconds: status.lastOutage?.milliseconds ?? 0, expiredOrders: ended.expired,
+            refundedOrders: payments.refundsPending + payments.refundsSettled, latePayments: payments.late,
+            unchecked: unchecked)
     }
 }

@@ -6,6 +6,8 @@ public enum DemoSale {
     /// Buckets of a demo at most.
     public static let bucketsMax = 64
     public static let skusMax = 100_000
+    /// How long a reservation waits for its payment.
+    public static let reservationTimeout = Duration.seconds(600)
 
     private static let adjectives = [
         "Trail", "Rain", "Camp", "Summit", "River", "Alpine", "Coast", "Forest", "Desert", "Glacier", "Canyon",
@@ -34,7 +36,8 @@ public enum DemoSale {
     /// A sale of `skus` SKUs; SKU 1001 is the hottest.
     public static func draft(
         name: String = "summer-drop", skus: Int, durability: Durability, stock: Stock,
-        whileFenced: WhileFenced = .tryAgain, limitPerBuyer: Int64? = nil
+        whileFenced: WhileFenced = .tryAgain, limitPerBuyer: Int64? = nil,
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund
     ) -> SaleDraft {
         let buckets = max(1, min(bucketsMax, skus / 8))
         let units = allocations(skus: skus, stock: stock)
@@ -44,7 +47,8 @@ public enum DemoSale {
                 SaleDraft.SKU(
                     sku: "\(1_001 + rank)", name: productName(rank), tag: tag(rank % buckets), allocated: units[rank],
                     limitPerBuyer: limitPerBuyer)
-            }, whileFenced: whileFenced)
+            }, whileFenced: whileFenced, reservationTimeoutMilliseconds: reservationTimeoutMilliseconds,
+            latePayments: latePayments)
     }
 
     private static func productName(_ rank: Int) -> String {

@@ -15,6 +15,8 @@ public final class BuyersBook: Sendable {
         public var refunded: Int64 = 0
         /// Orders whose payment came late and got the same units under another flow.
         public var reservedAgain: Int64 = 0
+        /// Orders whose buyer went away without paying.
+        public var abandoned: Int64 = 0
         /// Payments of which the buyer never heard again.
         public var openPayments: Int64 = 0
         public var refusals: [Refusal: Int64] = [:]
@@ -38,6 +40,15 @@ public final class BuyersBook: Sendable {
         /// What `lost` has looked at already and SQL has.
         var verified = 0
         var lostFlows: [FlowID: Int32] = [:]
+        /// Orders that are paid for after their time, if at all: not held unless the payment is taken after all.
+        var lapsed: Set<FlowID> = []
+
+        /// Adds an order's units to what buyers hold, or takes them off.
+        mutating func hold(_ order: Order, _ sign: Int64, _ catalogue: Catalogue) {
+            for line in order.allLines {
+                if let position = catalogue.position(of: line.sku) { held[position] += sign * Int64(line.quantity) }
+            }
+        }
     }
 
     private let catalogue: Catalogue
@@ -78,9 +89,7 @@ public final class BuyersBook: Sendable {
     func release(_ order: Order) {
         state.withLock { state in
             state.totals.released += 1
-            for line in order.allLines {
-                if let position = catalogue.position(of: line.sku) { state.held[position] -= Int64(line.quantity) }
-            }
+            if state.lapsed.remove(order.flow) == nil { state.hold(order, -1, catalogue) }
         }
     }
 
@@ -88,13 +97,37 @@ public final class BuyersBook: Sendable {
     func refund(_ order: Order) {
         state.withLock { state in
             state.totals.refunded += 1
-            for line in order.allLines {
-                if let position = catalogue.position(of: line.sku) { state.held[position] -= Int64(line.quantity) }
-            }
+            if state.lapsed.remove(order.flow) == nil { state.hold(order, -1, catalogue) }
         }
     }
 
-    func reserveAgain() { state.withLock { $0.totals.reservedAgain += 1 } }
+    /// The payment was late, and the units are the buyer's under another flow.
+    func reserveAgain(_ order: Order) {
+        state.withLock { $0.totals.reservedAgain += 1 }
+        keep(order)
+    }
+
+    /// The buyer went away: nobody claims the units.
+    func abandon(_ order: Order) {
+        state.withLock { state in
+            state.totals.abandoned += 1
+            state.hold(order, -1, catalogue)
+        }
+    }
+
+    /// The buyer will pay after the reservation's time: until that is taken, nobody claims the units.
+    func lapse(_ order: Order) {
+        state.withLock { state in
+            if state.lapsed.insert(order.flow).inserted { state.hold(order, -1, catalogue) }
+        }
+    }
+
+    /// The payment was taken, so the units are the buyer's, even if they had lapsed.
+    func keep(_ order: Order) {
+        state.withLock { state in
+            if state.lapsed.remove(order.flow) != nil { state.hold(order, 1, catalogue) }
+        }
+    }
 
     func leavePaymentOpen() { state.withLock { $0.totals.openPayments += 1 } }
 

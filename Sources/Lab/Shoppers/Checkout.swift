@@ -86,10 +86,11 @@ final class Checkout: Sendable {
         var again: [Due] = []
         for (position, due) in some.enumerated() {
             switch results?[position] {
-            case .confirmed, .already: break
+            case .confirmed, .already(sold: true): book.keep(due.payment)
+            case .already(sold: false): break
             case .cancelled: book.release(due.payment)
             case .refunded: book.refund(due.payment)
-            case .reservedAgain: book.reserveAgain()
+            case .reservedAgain: book.reserveAgain(due.payment)
             case .waiting, .reservingAgain, nil:
                 // What SQL has it sees through; a buyer asks for a while.
                 if now < due.giveUpAt { again.append(due) } else { book.leavePaymentOpen() }

@@ -17,6 +17,10 @@ public final class Shoppers: Sendable {
         public var wideShare = 0.02
         /// Of all payments.
         public var paymentSuccess = 0.94
+        /// Of all buyers who were told yes: they never pay.
+        public var abandonment = 0.0
+        /// How long a reservation waits, as buyers are told; `nil`: for ever.
+        public var reservationTimeout: Duration?
         /// When a payment arrives after the yes.
         public var paymentDelay: ClosedRange<Double> = 0.3...1.5
         /// In the first `spikeSeconds` buyers come `spikeFactor` times as fast.
@@ -165,6 +169,12 @@ public final class Shoppers: Sendable {
             let delay =
                 configuration.paymentDelay.lowerBound
                 + person.random.unit() * (configuration.paymentDelay.upperBound - configuration.paymentDelay.lowerBound)
+            // The buyers know when their claim is over, so their record needs nobody's word for it.
+            if configuration.abandonment > 0, person.random.unit() < configuration.abandonment {
+                book.abandon(order)
+                return outcome
+            }
+            if let timeout = configuration.reservationTimeout, .seconds(delay) >= timeout { book.lapse(order) }
             checkout.schedule(
                 order, succeeds: person.random.unit() < configuration.paymentSuccess, after: .seconds(delay))
         case .refused(let refusal): book.refuse(refusal)

@@ -154,16 +154,19 @@ struct TortureBuyer {
 
     /// Finds out what is still unknown, and asks what was told yes again. Returns how many orders never heard a final answer.
     mutating func finish(until deadline: ContinuousClock.Instant) async -> Int {
-        for position in entries.indices {
-            while entries[position].isDone == nil, clock.now < deadline {
-                await ask(position, isRetry: true)
-                if entries[position].isDone == nil { await end(position, .cancel) }
-                if entries[position].isDone == nil { try? await clock.sleep(for: .milliseconds(50)) }
+        while clock.now < deadline {
+            let open = entries.indices.filter { entries[$0].isDone == nil || entries[$0].ending != nil }
+            if open.isEmpty { break }
+            // One question each, then again: one that waits for long keeps no other from its answer.
+            for position in open where clock.now < deadline {
+                if entries[position].isDone == nil { await ask(position, isRetry: true) }
+                if entries[position].isDone == nil {
+                    await end(position, .cancel)
+                } else if let ending = entries[position].ending {
+                    await end(position, ending)
+                }
             }
-            while let ending = entries[position].ending, clock.now < deadline {
-                await end(position, ending)
-                if entries[position].ending != nil { try? await clock.sleep(for: .milliseconds(50)) }
-            }
+            try? await clock.sleep(for: .milliseconds(100))
         }
         let done = entries.indices.filter { entries[$0].isDone == true }
         for position in done.shuffled(using: &random).prefix(Self.askedAgainMax) where clock.now < deadline {

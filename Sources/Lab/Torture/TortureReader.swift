@@ -172,6 +172,13 @@ struct TortureReader {
 
     // MARK: SQL
 
+    /// Every order, and whether it was lost (5) or oversold (6) and is paid back for that.
+    private static let orders = """
+        SELECT flow, epoch, n, state,
+            EXISTS (SELECT 1 FROM refunds WHERE refunds.flow = orders.flow AND reason IN (5, 6)) AS isTakenBack
+        FROM orders
+        """
+
     /// `orders.state` in the file.
     private static let states: [Int64: FinalState.OrderState] = [
         2: .reserved, 3: .sold, 4: .cancelled, 5: .void, 6: .overCapacity, 7: .expired, 8: .partial, 9: .refunded,
@@ -186,11 +193,12 @@ struct TortureReader {
             lines[flow, default: []].append(
                 OrderLine(sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
         }
-        for row in try Row.fetchAll(database, sql: "SELECT flow, epoch, n, state FROM orders") {
-            guard let flow = flow(row), let state = states[row["state"]] else {
+        for row in try Row.fetchAll(database, sql: Self.orders) {
+            guard let flow = flow(row), var state = states[row["state"]] else {
                 final.unread.append("an order of state \(row["state"] as Int64) cannot be read")
                 continue
             }
+            if state == .cancelled, row["isTakenBack"] { state = .refunded }
             final.orders.append(
                 .init(
                     flow: flow, state: state, lines: lines[flow] ?? [],

@@ -85,7 +85,7 @@ struct TortureRound {
             await compareOnce(floor, into: comparisons, ledgers: true)
             final.comparisons = comparisons.all
             if undecided > 0 {
-                final.unread.append(
+                final.unended.append(
                     "\(undecided) orders heard no final answer within \(Int(Self.drainPatience.inSeconds)) s of the last heal"
                 )
             }

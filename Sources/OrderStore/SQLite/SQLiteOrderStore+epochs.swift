@@ -46,7 +46,7 @@ extension SQLiteOrderStore {
                 database,
                 sql: """
                     SELECT sku, allocated, version, sold + reserved, frozen,
-                        (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters
+                        (SELECT limitPerBuyer FROM skus WHERE skus.number = counters.sku) FROM counters
                     WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
                     """, arguments: [bucket.rawValue]
             ).map { row in

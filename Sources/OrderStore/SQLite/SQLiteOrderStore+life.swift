@@ -159,7 +159,8 @@ extension SQLiteOrderStore {
                 return
             }
             let reason = try Int64.fetchOne(
-                database, sql: "DELETE FROM payments WHERE state = 2 AND flow = ? AND digest = ? RETURNING reason",
+                database,
+                sql: "UPDATE payments SET state = 4 WHERE state = 2 AND flow = ? AND digest = ? RETURNING reason",
                 arguments: key)
             guard let reason else { return }
             try writer.openBooks()
@@ -207,7 +208,7 @@ extension SQLiteOrderStore {
                 case .waiting: totals.waiting = row[1]
                 case .reservingAgain: totals.reservingAgain = row[1]
                 case .reservedAgain: totals.reservedAgain = row[1]
-                case nil: break
+                case .refunded, nil: break
                 }
             }
             let refunds = try Row.fetchOne(

@@ -78,7 +78,7 @@ extension SQLiteOrderStore {
 
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] {
         try await read { database in
-            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6)")
+            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6, 8)")
             return try flows.filter { flow in
                 find.bind(1, flow)
                 defer { find.reset() }

@@ -6,7 +6,7 @@ extension SQLiteSchema {
     ///   index over the reserved rows would say the same, and cost every insert and every payment a place in another tree:
     ///   measured, a third of the store's speed, where this costs what the noise hides.
     /// - `payments` holds those that wait for their order (state 1), those whose lines are being asked for once more (2), and
-    ///   those that got them (3) under the flow `again`. `epoch` is the one under which the bucket was open last when the
+    ///   those that got them (3) under the flow `again`, or did not (4). `epoch` is the one under which the bucket was open last when the
     ///   payment came: once it is open under a newer one, the order cannot come any more.
     /// - `refunds`: one for each payment, however often it is told.
     static let orderLife = """
@@ -39,4 +39,6 @@ enum PaymentState: Int64 {
     case waiting = 1
     case reservingAgain = 2
     case reservedAgain = 3
+    /// They could not be had: there is a refund.
+    case refunded = 4
 }

@@ -12,6 +12,7 @@ struct OrderLifeStatements {
     let takeWaiting: SQLiteStatement
     let markReservingAgain: SQLiteStatement
     let findAgain: SQLiteStatement
+    let endReservingAgain: SQLiteStatement
     let findRefund: SQLiteStatement
     let insertRefund: SQLiteStatement
     let savepoint: SQLiteStatement
@@ -34,7 +35,8 @@ struct OrderLifeStatements {
         takeWaiting = try prepare("DELETE FROM payments WHERE flow = ?1 AND digest = ?2 AND state = 1")
         markReservingAgain = try prepare(
             "UPDATE payments SET state = 2, reason = ?3 WHERE flow = ?1 AND digest = ?2 AND state = 1")
-        findAgain = try prepare("SELECT 1 FROM payments WHERE again = ?1")
+        findAgain = try prepare("SELECT flow, digest, state, reason FROM payments WHERE again = ?1 AND digest = ?2")
+        endReservingAgain = try prepare("UPDATE payments SET state = 4 WHERE again = ?1 AND state = 2")
         findRefund = try prepare("SELECT reason FROM refunds WHERE flow = ?1 AND digest = ?2")
         insertRefund = try prepare(
             """
@@ -131,7 +133,7 @@ extension SQLiteWriter {
         case .same(let ended): return payment.succeeded ? try goLate(order, ended.lateReason) : .already(sold: false)
         case .another: return payment.succeeded ? try goLate(order, .conflict) : .already(sold: false)
         case .absent:
-            guard try flaw(of: order, in: order.bucket) == nil else {
+            guard try order.groups.allSatisfy({ try flaw(of: $0, in: $0.bucket) == nil }) else {
                 return payment.succeeded ? try goLate(order, .noOrder) : .already(sold: false)
             }
             if payment.succeeded { return try keepWaiting(order) }
@@ -160,8 +162,7 @@ extension SQLiteWriter {
         case .same(let ended): return try goLate(order, ended.lateReason)
         case .another: return try goLate(order, .conflict)
         case .absent:
-            let place = try place(of: order.bucket)
-            let hasReopened = place.map { books.buckets[$0].drainedEpoch > epoch } ?? true
+            let hasReopened = try order.groups.allSatisfy { try openedEpoch($0) > epoch }
             guard hasReopened || at < arrivedBefore else { return nil }
             // Forbidden first: an order that comes after all finds its flow cancelled, and is given back.
             guard case .cancelled = try cancel(order) else { return nil }
@@ -184,8 +185,17 @@ extension SQLiteWriter {
         if let known = try payment(of: order), known.state != .waiting {
             return known.state == .reservedAgain ? .reservedAgain(known.again) : .reservingAgain(known.reason ?? reason)
         }
+        if let first = try paymentAskedAgain(as: order), first.state != .reservedAgain {
+            // The money is the first order's: it goes back once, under that one.
+            if first.state == .reservingAgain {
+                life.endReservingAgain.bind(1, order.flow)
+                try life.endReservingAgain.run()
+                try refund(first.flow, first.digest, order.allUnits, first.reason, isPaid: true)
+            }
+            return .refunded(first.reason)
+        }
         // Once: what was asked for again and comes late again is paid back.
-        if books.latePayments == .reserveAgain, reason != .noOrder, try !isAgain(order.flow) {
+        if books.latePayments == .reserveAgain, reason != .noOrder, try paymentAskedAgain(as: order) == nil {
             life.markReservingAgain.bind(1, order.flow)
             life.markReservingAgain.bind(2, Int64(order.digest.rawValue))
             life.markReservingAgain.bind(3, reason.rawValue)
@@ -201,18 +211,22 @@ extension SQLiteWriter {
 
     private func insertPayment(_ order: Order, _ state: PaymentState, reason: LateReason?) throws {
         let statement = life.insertPayment
-        let place = try place(of: order.bucket)
         if let wide = order.wide { try wideStatements.note(wide) }
         try noteBuyer(order)
         statement.bind(1, order.flow)
         statement.bind(2, Int64(order.digest.rawValue))
         statement.bind(3, order.bucket.rawValue)
         statement.bind(copying: PackedLines.pack(order.lines), at: 4)
-        statement.bind(5, place.map { books.buckets[$0].drainedEpoch.rawValue } ?? 0)
+        statement.bind(5, try order.groups.map { try openedEpoch($0).rawValue }.max() ?? 0)
         statement.bind(6, books.now)
         statement.bind(7, state.rawValue)
         if let reason { statement.bind(8, reason.rawValue) } else { statement.bindNull(8) }
         try statement.run()
+    }
+
+    /// The epoch under which an order's bucket was open last.
+    private func openedEpoch(_ order: Order) throws -> Epoch {
+        try place(of: order.bucket).map { books.buckets[$0].drainedEpoch } ?? .none
     }
 
     private func payment(of order: Order) throws -> (state: PaymentState, reason: LateReason?, again: FlowID)? {
@@ -233,11 +247,24 @@ extension SQLiteWriter {
         return try life.takeWaiting.run() == 1
     }
 
-    private func isAgain(_ flow: FlowID) throws -> Bool {
-        life.findAgain.bind(1, flow)
-        guard try life.findAgain.next() else { return false }
-        life.findAgain.reset()
-        return true
+    private struct FirstPayment {
+        let flow: FlowID
+        let digest: Int64
+        let state: PaymentState
+        let reason: LateReason
+    }
+
+    /// The late payment whose lines were asked for once more as `order`.
+    private func paymentAskedAgain(as order: Order) throws -> FirstPayment? {
+        life.findAgain.bind(1, order.flow)
+        // The same lines: the digest covers those, and not the flow.
+        life.findAgain.bind(2, Int64(order.digest.rawValue))
+        guard try life.findAgain.next() else { return nil }
+        defer { life.findAgain.reset() }
+        return FirstPayment(
+            flow: life.findAgain.flow(0), digest: life.findAgain.int64(1),
+            state: PaymentState(rawValue: life.findAgain.int64(2)) ?? .refunded,
+            reason: LateReason(rawValue: life.findAgain.int64(3)) ?? .lost)
     }
 
     private func refundReason(of order: Order) throws -> LateReason? {
@@ -249,9 +276,15 @@ extension SQLiteWriter {
     }
 
     func refund(_ order: Order, _ reason: LateReason, isPaid: Bool) throws {
-        life.insertRefund.bind(1, order.flow)
-        life.insertRefund.bind(2, Int64(order.digest.rawValue))
-        life.insertRefund.bind(3, order.allUnits)
+        try refund(order.flow, Int64(order.digest.rawValue), order.allUnits, reason, isPaid: isPaid)
+    }
+
+    private func refund(
+        _ flow: FlowID, _ digest: Int64, _ units: Int64, _ reason: LateReason, isPaid: Bool
+    ) throws {
+        life.insertRefund.bind(1, flow)
+        life.insertRefund.bind(2, digest)
+        life.insertRefund.bind(3, units)
         life.insertRefund.bind(4, reason.rawValue)
         life.insertRefund.bind(5, Int32(isPaid ? 1 : 0))
         life.insertRefund.bind(6, books.now)

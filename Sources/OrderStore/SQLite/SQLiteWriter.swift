@@ -100,7 +100,7 @@ final class SQLiteWriter {
         findSKU = try prepare(
             """
             SELECT bucket, allocated, sold, reserved, overCapacity,
-                (SELECT limitPerBuyer FROM skus WHERE number = sku) FROM counters WHERE sku = ?1
+                (SELECT limitPerBuyer FROM skus WHERE skus.number = counters.sku) FROM counters WHERE sku = ?1
             """)
         findFrozen = try prepare("SELECT frozen FROM counters WHERE sku = ?1")
         writeSKU = try prepare("UPDATE counters SET sold = ?2, reserved = ?3, overCapacity = ?4 WHERE sku = ?1")
