@@ -4,6 +4,7 @@ import Operations
 import OrderStore
 import Redis
 import Synchronization
+import Telemetry
 
 /// One simulated process: the composition that really runs, on ports of this world.
 final class SimulatedProcess: Sendable {
