@@ -100,31 +100,44 @@ public struct Recoverer: Sendable {
     ) async throws -> Report {
         let number = bucket.number
         let claimedAt = clock.now
-        let closing = try await close(keys, claim)
-        let (survivors, overCapacity) = try await drain(
-            bucket, keys, claim, from: record?.drainedThrough ?? OutboxID(epoch: .none, n: 0))
-        var held: [SKUNumber: Held] = [:]
-        var refusal: (any Error)?
-        if let settle {
-            do { try await settle(claim) } catch { refusal = error }
+        do {
+            let closing = try await close(keys, claim)
+            let (survivors, overCapacity) = try await drain(
+                bucket, keys, claim, from: record?.drainedThrough ?? OutboxID(epoch: .none, n: 0))
+            var held: [SKUNumber: Held] = [:]
+            var refusal: (any Error)?
+            if let settle {
+                do { try await settle(claim) } catch { refusal = error }
+            }
+            let whole = settle == nil ? try await unharmed(bucket, keys, claim, closing, known: known) : nil
+            if let whole {
+                held = whole
+            } else {
+                let fold = try await store.fold(bucket: number, claim: claim)
+                held = try await rebuild(bucket, keys, claim, fold)
+            }
+            onBuilt()
+            // What was never open has nobody who could say yes for it.
+            if record?.epoch != Epoch.none { try await outwaitLeases(closing, since: claimedAt) }
+            let opening = try await store.markOpened(bucket: number, claim: claim)
+            try await open(bucket, keys, claim, held, opening)
+            if let refusal { throw refusal }
+            return Report(
+                bucket: number, epoch: claim, survivors: survivors, overCapacity: overCapacity,
+                ledgerEntries: whole == nil ? held.values.reduce(0) { $0 + $1.entries } : 0, isRebuilt: whole == nil,
+                duration: start.duration(to: clock.now))
+        } catch let error as OrderStoreError {
+            throw await told(error, number, claim)
         }
-        let whole = settle == nil ? try await unharmed(bucket, keys, claim, closing, known: known) : nil
-        if let whole {
-            held = whole
-        } else {
-            let fold = try await store.fold(bucket: number, claim: claim)
-            held = try await rebuild(bucket, keys, claim, fold)
-        }
-        onBuilt()
-        // What was never open has nobody who could say yes for it.
-        if record?.epoch != Epoch.none { try await outwaitLeases(closing, since: claimedAt) }
-        let opening = try await store.markOpened(bucket: number, claim: claim)
-        try await open(bucket, keys, claim, held, opening)
-        if let refusal { throw refusal }
-        return Report(
-            bucket: number, epoch: claim, survivors: survivors, overCapacity: overCapacity,
-            ledgerEntries: whole == nil ? held.values.reduce(0) { $0 + $1.entries } : 0, isRebuilt: whole == nil,
-            duration: start.duration(to: clock.now))
+    }
+
+    /// What SQL refused because a newer claim stands is for that one to finish. Whoever claims again at once only overtakes it in
+    /// turn: where recoveries wait for leases, two did so for ever.
+    private func told(_ error: OrderStoreError, _ number: BucketNumber, _ claim: Epoch) async -> any Error {
+        guard error.outcome == .refused,
+            let present = try? await store.buckets().first(where: { $0.bucket == number }), present.epoch > claim
+        else { return error }
+        return Failure(description: error.message, overtaken: true)
     }
 
     private func highestEpoch(_ bucket: Bucket, _ keys: BucketKeys) async throws -> Epoch {

@@ -27,7 +27,7 @@ struct Crowd: Sendable {
         let order = makeOrder(number, &random)
         let asker = recorder.asker()
         switch random.unit() {
-        case ..<0.70: await buy(order, asker, &random)
+        case ..<(0.80 - scenario.doubleClicks): await buy(order, asker, &random)
         case ..<0.80: await buyTwice(order, asker, &random)
         case ..<0.86: await cancelFirst(order, asker, &random)
         case ..<0.92: await reuseFlow(order, asker, &random)
@@ -43,7 +43,7 @@ struct Crowd: Sendable {
         case .done:
             let isSimple = !isRetry && executor.now - start < .milliseconds(20)
             await sleep(random.duration(.zero, .milliseconds(1_500)))
-            let succeeds = random.chance(0.75)
+            let succeeds = !random.chance(scenario.paymentFailure)
             await pay(order, succeeds: succeeds, asker, &random)
             if succeeds, isSimple { recorder.notePaid(order.flow) }
         case .refused: return

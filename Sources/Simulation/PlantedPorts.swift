@@ -171,7 +171,7 @@ struct RedisThatTrims: RedisPortDecorator {
 struct RedisRepairedBySet: RedisPortDecorator {
     let base: any RedisPort
     /// Reads before the repair: the longer it is thought about, the more is overwritten.
-    private static let readsBefore = 25
+    private static let readsBefore = 80
 
     func evaluate(
         _ script: LoadedScript, _ call: ScriptCall, slot: Int, deadline: ContinuousClock.Instant,

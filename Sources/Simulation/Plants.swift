@@ -27,7 +27,11 @@ extension Plant {
     static let flowTwiceInOneCall = Plant(
         name: "flow-twice-in-one-call", breaks: "A flow that stands twice in one call takes its units twice.",
         means: "deduct.lua forgets what it took earlier in the same call.",
-        script: replacing("if earlier and results[earlier] == 'D' then", with: "if false then", in: ["deduct"]))
+        script: replacing("if earlier and results[earlier] == 'D' then", with: "if false then", in: ["deduct"]),
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.doubleClicks = 0.6
+        })
 
     static let ackBeforeCommit = Plant(
         name: "ack-before-commit", breaks: "At `durable` the yes is said when Redis took the order, before SQL has it.",
@@ -44,9 +48,9 @@ extension Plant {
         means: "A decorator commits stale entries once more under the bucket's present epoch.",
         ports: { ($0.redis, StoreWithoutEpochs(base: $0.store)) },
         scenario: { scenario in
+            scenario.crowd()
             scenario.durability = .durable
-            scenario.processes = max(2, scenario.processes)
-            scenario.troubles.formUnion([.dataLoss, .sql, .stops])
+            scenario.troubles = [.dataLoss, .sql, .stops]
         })
 
     static let fenceWithoutLineage = Plant(
@@ -57,7 +61,11 @@ extension Plant {
             let cut = replacing("values[4] == lineage and 1 or 0", with: "1", in: ["cut"])(name, source)
             return replacing("control[3] ~= lineage", with: "false", in: nil)(name, cut)
         },
-        scenario: { $0.troubles.insert(.dataLoss) })
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.durability = .durable
+            scenario.troubles = [.dataLoss]
+        })
 
     static let foldBeforeClose = Plant(
         name: "fold-before-close",
@@ -65,8 +73,9 @@ extension Plant {
         means: "A decorator holds back close.lua until the rebuilding begins.",
         ports: { (RedisClosedLate(base: $0.redis), $0.store) },
         scenario: { scenario in
+            scenario.crowd()
             scenario.durability = .memory
-            scenario.troubles = [.replicas, .lineage, .sql]
+            scenario.troubles = [.lineage, .sql]
         })
 
     static let reopenOldEpoch = Plant(
@@ -83,7 +92,11 @@ extension Plant {
                 with: "if control[3] ~= lineage then redis.call('HSET', KEYS[1], 'lineage', lineage) end", in: nil
             )(name, cut)
         },
-        scenario: { $0.troubles.insert(.dataLoss) })
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.durability = .durable
+            scenario.troubles = [.dataLoss]
+        })
 
     static let missingReadAsZero = Plant(
         name: "missing-read-as-zero", breaks: "A stock key that is gone reads as sold out.",
@@ -104,8 +117,9 @@ extension Plant {
         means: "release.lua does not tell a cancelled flow from a taken one.",
         script: { name, source in
             guard name == "release" else { return source }
-            let again = replacing("if kind == 'c' then", with: "if false then", in: nil)(name, source)
-            return replacing("kind == 't' and units ~= '0'", with: "units and units ~= '0'", in: nil)(name, again)
+            let again = replacing("if kind == 'c' then", with: "if false then", in: ["release"])(name, source)
+            return replacing(
+                "kind == 't' and units ~= '0'", with: "units and units ~= '0'", in: ["release"])(name, again)
         },
         scenario: { $0.troubles.insert(.links) })
 
@@ -114,7 +128,11 @@ extension Plant {
         breaks: "A failed payment's units are on sale in Redis before SQL has decided that they may be.",
         means: "A decorator before the order store releases in Redis, then commits.",
         ports: { ($0.redis, StoreThatGivesBackFirst(base: $0.store, redis: $0.redis)) },
-        scenario: { $0.troubles.formUnion([.sql, .crashes]) })
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.paymentFailure = 0.7
+            scenario.troubles = [.sql, .crashes]
+        })
 
     static let unknownIsRefused = Plant(
         name: "unknown-is-refused", breaks: "A call whose answer was lost counts as surely not done.",
@@ -136,6 +154,8 @@ extension Plant {
         means: "A decorator reads stock and control, repairs, and then sets both to what it had read.",
         ports: { (RedisRepairedBySet(base: $0.redis), $0.store) },
         scenario: { scenario in
+            scenario.crowd()
+            scenario.durability = .durable
             scenario.troubles = [.meddling]
             scenario.acts = 0
         })
@@ -146,8 +166,8 @@ extension Plant {
         script: { name, source in
             guard name == "release" else { return source }
             return replacing(
-                "local function write(pair, flow, quantity, digest, back)",
-                with: "local function write(pair, flow, quantity, digest, back)\n  if not back then return end", in: nil
+                "local function write(i, pair, quantity, back)",
+                with: "local function write(i, pair, quantity, back)\n  if not back then return end", in: ["release"]
             )(name, source)
         },
         scenario: { $0.durability = .memory })

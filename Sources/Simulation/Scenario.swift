@@ -25,6 +25,9 @@ struct Scenario: Sendable {
     var troubles: Set<Trouble>
     /// The mean pause between two faults.
     var faultPause: Duration
+    /// The share of buyers who click more than once, and of payments that fail.
+    var doubleClicks = 0.1
+    var paymentFailure = 0.25
     /// How often an operator acts.
     var acts: Int
 
@@ -56,5 +59,13 @@ struct Scenario: Sendable {
         self.troubles = troubles
         faultPause = random.duration(.milliseconds(60), .milliseconds(600))
         acts = random.pick(0...4)
+    }
+
+    /// A long rush of many, at several engines, with faults close together.
+    mutating func crowd() {
+        buyers = 90
+        rush = .seconds(3)
+        processes = 3
+        faultPause = .milliseconds(120)
     }
 }
