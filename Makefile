@@ -30,7 +30,7 @@ test: build ## run all tests: 3 sales with a crash at each durability, a short t
 	swift test --disable-xctest --filter ProgramTests
 	swift test --disable-xctest --filter TortureTests
 	swift test --disable-xctest --filter SimulationTests
-	swift test --disable-xctest --skip 'ProgramTests|TortureTests|SimulationTests'
+	swift test --disable-xctest --experimental-maximum-parallelization-width 4 --skip 'ProgramTests|TortureTests|SimulationTests'
 
 soak: build ## run 20 sales of 8 s with a crash at each durability; SOAK_RUNS=n for another number
 	@.ci/soak $(SOAK_RUNS) $(SELLOUT)
