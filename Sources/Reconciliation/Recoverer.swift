@@ -78,6 +78,27 @@ public struct Recoverer: Sendable {
         let seen = try await highestEpoch(bucket, keys)
         let record = try await store.buckets().first { $0.bucket == number }
         let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
+        do {
+            return try await walk(
+                bucket, keys, claim, record: record, known: known, start: start, onBuilt: onBuilt, settle: settle)
+        } catch let error as OrderStoreError {
+            // SQL refuses what comes under an epoch that has ended. Whoever then claims at once overtakes the other in turn, and
+            // neither ever opens the bucket.
+            let present = try? await store.buckets().first { $0.bucket == number }?.epoch
+            guard let present, present > claim else { throw error }
+            throw Failure(
+                description:
+                    "bucket \(bucket.tag): epoch \(claim.rawValue) was overtaken by epoch \(present.rawValue); left to that recovery",
+                overtaken: true)
+        }
+    }
+
+    /// From the claim to the opening.
+    private func walk(
+        _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, record: BucketRecord?, known: OutboxID?,
+        start: ContinuousClock.Instant, onBuilt: () -> Void, settle: ((Epoch) async throws -> Void)?
+    ) async throws -> Report {
+        let number = bucket.number
         let claimedAt = clock.now
         do {
             let closing = try await close(keys, claim)
