@@ -110,7 +110,11 @@ extension Plant {
                 "stock + sku.taken ~= sku.allocated then return nil, 'unbalanced'",
                 with: "found and stock + sku.taken ~= sku.allocated then return nil, 'unbalanced'", in: nil)(name, read)
         },
-        scenario: { $0.troubles.insert(.keyLoss) })
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.durability = .durable
+            scenario.troubles = [.keyLoss]
+        })
 
     static let doubleRelease = Plant(
         name: "double-release", breaks: "A reservation that is given back twice returns its units twice.",
