@@ -21,14 +21,21 @@ extension DeductionEngine {
             outcome = mayStillPromise(epochs) ? .done(duplicate: duplicate) : .unknown(.leaseEnded)
         case .refused(let refusal): outcome = .refused(refusal)
         case .unknown(let uncertainty): outcome = .unknown(uncertainty)
-        case .undo(let refusal): outcome = await undo(wide, refusal)
+        case .undo(let refusal): outcome = await undo(wide, refusal, answers)
         }
         note(outcome, askedAt: askedAt)
         return outcome
     }
 
     /// Undoes an order of which some group was refused: in SQL first, by compare and set, then in every bucket.
-    private func undo(_ wide: WideOrder, _ refusal: Refusal) async -> DeductionOutcome {
+    ///
+    /// Below `durable` SQL may not have heard of an order that another attempt of the same flow was told yes for. So a bucket
+    /// that refused must forbid the flow first: once one has, no attempt can be whole; where all have taken it meanwhile,
+    /// the order stands.
+    private func undo(_ wide: WideOrder, _ refusal: Refusal, _ answers: [TicketAnswer]) async -> DeductionOutcome {
+        if durability != .durable {
+            guard await someBucketForbids(wide, answers) else { return .unknown(.replyLost) }
+        }
         guard let result = try? await store.undo([wide]).first else { return .unknown(.storeFailed) }
         if result == .stands { return .done(duplicate: true) }
         let told = result == .conflict ? Refusal.conflict : refusal
@@ -39,6 +46,27 @@ extension DeductionEngine {
         }
         // Below it a retry would be answered by Redis alone, so every bucket must forbid the flow first.
         return await releaseAll(wide) ? .refused(told) : .unknown(.replyLost)
+    }
+
+    /// Whether some bucket that refused its group keeps the flow out from now on.
+    private func someBucketForbids(_ wide: WideOrder, _ answers: [TicketAnswer]) async -> Bool {
+        let forbidder = GroupForbidder(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, callTimeout: configuration.callTimeout,
+            clock: clock)
+        for (order, answer) in zip(wide.orders, answers) {
+            guard case .deduction(.refused) = answer, let position = catalogue.position(of: order.bucket) else {
+                continue
+            }
+            let lane = lanes[position]
+            let (isOpen, epoch, n) = lane.state.withLock { ($0.isOpen, $0.epoch, $0.n) }
+            guard isOpen else { continue }
+            let (said, _) = await forbidder.forbid([order], in: lane.bucket, epoch: epoch, n: n)
+            switch said[order.flow]?[order.bucket] {
+            case .forbidden, .another: return true
+            default: continue
+            }
+        }
+        return false
     }
 
     /// Gives back or forbids every group. False: not all buckets answered, ask again.

@@ -123,7 +123,13 @@ public final class HalfDoneFinder: Sendable {
 
     // MARK: Redis
 
-    private typealias Answers = [FlowID: [BucketNumber: GroupAnswer]]
+    private typealias Answers = GroupForbidder.Answers
+
+    private var forbidder: GroupForbidder {
+        GroupForbidder(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, callTimeout: configuration.callTimeout,
+            clock: clock)
+    }
 
     /// Tells every bucket to forbid what is not there. Also the entries of the tombstones, for SQL to settle.
     private func forbid(
@@ -137,7 +143,8 @@ public final class HalfDoneFinder: Sendable {
                     var all: (Answers, [EntrySettlement]) = ([:], [])
                     for first in stride(from: 0, to: orders.count, by: Self.callOrdersMax) {
                         let some = Array(orders[first..<min(first + Self.callOrdersMax, orders.count)])
-                        let (answers, entry) = await forbid(some, in: bucket, record)
+                        let (answers, entry) = await forbidder.forbid(
+                            some, in: bucket, epoch: record.epoch, n: record.drainedN)
                         all.0.merge(answers) { $0.merging($1) { first, _ in first } }
                         if let entry { all.1.append(entry) }
                     }
@@ -151,51 +158,5 @@ public final class HalfDoneFinder: Sendable {
             }
             return all
         }
-    }
-
-    private func forbid(
-        _ orders: [Order], in bucket: Bucket, _ record: BucketRecord
-    ) async -> (Answers, EntrySettlement?) {
-        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        let skus = Set(orders.flatMap(\.lines).map(\.sku)).sorted()
-        let positions = skus.compactMap { keys.position(of: $0) }
-        guard positions.count == skus.count else { return ([:], nil) }
-        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .release(orders)).bytes
-        var call = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: blob.count + 64 * (positions.count + 4))
-        call.append(keys.control)
-        call.append(keys.outbox)
-        for position in positions {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
-        call.append(record.epoch.rawValue)
-        call.append(record.drainedN)
-        call.append(blob)
-        for sku in skus { call.append(Int64(sku.rawValue)) }
-        guard
-            let reply = try? await cluster.evaluate(
-                scripts.forbid, call, slot: keys.slot, deadline: clock.now + configuration.callTimeout),
-            case .done(let n, let results, let kept, _) = ScriptAnswer(reply), results.count == orders.count
-        else { return ([:], nil) }
-        var answers: Answers = [:]
-        var tombstones: [Order] = []
-        for (position, order) in orders.enumerated() {
-            let answer: GroupAnswer
-            switch results[position] {
-            case UInt8(ascii: "K"): answer = .taken(OutboxID(epoch: record.epoch, n: kept[position] ?? 0))
-            case UInt8(ascii: "T"):
-                tombstones.append(order)
-                answer = .forbidden
-            case UInt8(ascii: "r"): answer = .forbidden
-            case UInt8(ascii: "C"): answer = .another
-            default: continue
-            }
-            answers[order.flow, default: [:]][order.bucket] = answer
-        }
-        guard !tombstones.isEmpty else { return (answers, nil) }
-        let entry = EntrySettlement(
-            bucket: bucket.number, id: OutboxID(epoch: record.epoch, n: n),
-            action: .release(givenBack: [], tombstones: tombstones))
-        return (answers, entry)
     }
 }

@@ -37,7 +37,9 @@ enum WideVerdict: Equatable {
 
     /// Which of several refusals the buyer hears: what no retry would change first, what time heals last.
     private static let told: [Refusal] = {
-        let first: [Refusal] = [.conflict, .cancelled, .tooOld, .overCapacity, .limit, .soldOut, .frozen, .halted, .notLoaded]
+        let first: [Refusal] = [
+            .conflict, .cancelled, .tooOld, .overCapacity, .limit, .soldOut, .frozen, .halted, .notLoaded,
+        ]
         return first + Refusal.allCases.filter { !first.contains($0) }
     }()
 }
