@@ -35,6 +35,10 @@ struct TortureReader {
             pending.closedBuckets = try Self.count(database, "buckets WHERE state <> 'open'")
             pending.halfDone = try Self.count(database, "wideOrders WHERE since IS NOT NULL")
             pending.halfDone += try Self.count(database, "payments WHERE state IN (1, 2)")
+            // What may still expire would do so between two readings.
+            if sale.reservationTimeoutMilliseconds != nil {
+                pending.halfDone += try Self.count(database, "orders WHERE state = 2")
+            }
             return pending
         }
         var final = FinalState()
