@@ -103,7 +103,7 @@ extension ScreenTests {
         try await terminal.expect("kill -9 node 2")
         try await terminal.press("y")
         try await terminal.expect("node 2 down, or what is fenced") { $0.contains("down") || $0.contains("fenced") }
-        try await terminal.expect("node 2 was killed and came back empty", within: .seconds(15))
+        try await terminal.expect("was killed and came back empty", within: .seconds(15))
         try await terminal.expect("no node down, no bucket fenced", within: .seconds(20)) {
             !$0.contains(" down ") && !$0.contains("fenced:")
         }
