@@ -130,11 +130,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         // The program itself, to see a seed replayed in another process.
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Checker", "Inventory", "sellout"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Checker", "Inventory", "sellout"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
-                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig", "Telemetry",
+                "Reconciliation", "Deduction", "OrderStore", "Redis", "Inventory", "Lab", "Operations", "SaleRig",
+                "Telemetry",
             ],
             swiftSettings: strict),
         // An engine with a process of its own, which EngineTests kill, and the history in which its buyers survive it.
