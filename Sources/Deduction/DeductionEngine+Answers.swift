@@ -59,10 +59,11 @@ extension DeductionEngine {
             default: .fenced(reason)
             }
         let refused = lane.state.withLock { $0.stopped(call.tickets, phase: next, epoch: call.epoch) }
-        for ticket in refused { answerRefused(ticket, .fenced) }
-        refuseQueued(lane, .fenced)
+        // Reported before anybody is answered: whoever hears "fenced" may rely on the bucket's recovery having been asked for.
         if reason == .replica { cluster.reroute(slot: lane.keys.slot) }
         if reason.needsRecovery { fence(lane, reason: reason, seenUnder: call.epoch) }
+        for ticket in refused { answerRefused(ticket, .fenced) }
+        refuseQueued(lane, .fenced)
         pump(lane)
     }
 
@@ -176,9 +177,9 @@ extension DeductionEngine {
         case .conflict: answerFinally(ticket, .conflict)
         case .cancelled: answerFinally(ticket, .cancelled)
         case .overCapacity:
-            answerFinally(ticket, .overCapacity)
             // A duplicate's order was found beyond capacity before, and its bucket rebuilt then.
             if !duplicate { fence(lane, reason: .unbalanced, seenUnder: lane.state.withLock { $0.epoch }) }
+            answerFinally(ticket, .overCapacity)
         case .partial: ticket.answer(.groupRecorded)
         }
     }

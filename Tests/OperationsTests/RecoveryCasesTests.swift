@@ -127,11 +127,16 @@ struct RecoveryCasesTests {
             try await floor.sell(10)
             floor.store.setSilent(true)
             try await floor.fleet.flushAll(0)
-            try await eventually("it is told") {
-                _ = await floor.service.engine.deduct(floor.order())
-                return floor.service.events.events.contains {
-                    $0.text.contains("stays closed") && $0.text.contains("does not answer")
+            do {
+                try await eventually("it is told") {
+                    _ = await floor.service.engine.deduct(floor.order())
+                    return floor.service.events.events.contains {
+                        $0.text.contains("stays closed") && $0.text.contains("does not answer")
+                    }
                 }
+            } catch let never as NeverHappened {
+                Issue.record("\(never): \(floor.story)")
+                throw never
             }
             #expect(await floor.service.engine.deduct(floor.order()) == .refused(.fenced))
             #expect(try await floor.redis(RedisCommand("DBSIZE")).int == 0)
@@ -265,12 +270,24 @@ private final class Floor: Sendable {
 
     /// Waits until an order hears yes.
     func sellsAgain() async throws {
-        try await eventually("it sells again", within: .seconds(30)) {
-            let order = order()
-            guard case .done = await service.engine.deduct(order) else { return false }
-            yeses.withLock { $0.append(order) }
-            return true
+        var last: DeductionOutcome?
+        do {
+            try await eventually("it sells again", within: .seconds(10)) {
+                let order = order()
+                last = await service.engine.deduct(order)
+                guard case .done? = last else { return false }
+                yeses.withLock { $0.append(order) }
+                return true
+            }
+        } catch let never as NeverHappened {
+            Issue.record("\(never): the last order heard \(String(describing: last)); \(story)")
+            throw never
         }
+    }
+
+    /// What is known of lanes and recoveries, for whoever reads why something did not happen.
+    var story: String {
+        "\(service.engine.laneStatuses); \(service.supervisor.status); \(service.events.events.map(\.text))"
     }
 
     func drained() async throws {
