@@ -124,7 +124,9 @@ struct RecoveryCasesTests {
     @Test("with SQL down a fenced bucket stays closed, says so, and opens once SQL answers")
     func withoutSQL() async throws {
         try await Floor.with(.single, .durable) { floor async throws in
-            try await floor.sell(10)
+            // The engine must know that the buckets are open before SQL falls silent.
+            try await floor.sellsAgain()
+            try await floor.sell(20)
             floor.store.setSilent(true)
             try await floor.fleet.flushAll(0)
             do {
