@@ -49,7 +49,6 @@ struct RecoveryCasesTests {
         try await Floor.with(scene.topology, scene.durability, keepsFile: scene.fault == .olderFile) {
             floor async throws in
             let service = floor.service
-            try await floor.sell(20)
             try await inflict(scene.fault, on: floor)
             try await floor.sellsAgain()
             try await floor.sell(20)
@@ -124,14 +123,18 @@ struct RecoveryCasesTests {
     @Test("with SQL down a fenced bucket stays closed, says so, and opens once SQL answers")
     func withoutSQL() async throws {
         try await Floor.with(.single, .durable) { floor async throws in
-            try await floor.sell(10)
             floor.store.setSilent(true)
             try await floor.fleet.flushAll(0)
-            try await eventually("it is told") {
-                _ = await floor.service.engine.deduct(floor.order())
-                return floor.service.events.events.contains {
-                    $0.text.contains("stays closed") && $0.text.contains("does not answer")
+            do {
+                try await eventually("it is told") {
+                    _ = await floor.service.engine.deduct(floor.order())
+                    return floor.service.events.events.contains {
+                        $0.text.contains("stays closed") && $0.text.contains("does not answer")
+                    }
                 }
+            } catch let never as NeverHappened {
+                Issue.record("\(never): \(floor.story)")
+                throw never
             }
             #expect(await floor.service.engine.deduct(floor.order()) == .refused(.fenced))
             #expect(try await floor.redis(RedisCommand("DBSIZE")).int == 0)
@@ -226,7 +229,14 @@ private final class Floor: Sendable {
                 _ = try await service.warm()
                 let opened = await service.control.open()
                 #expect(opened.succeeded, "\(opened.sentence)")
-                try await SaleRig.running([{ await service.run() }]) { try await body(floor) }
+                try await SaleRig.running([{ await service.run() }]) {
+                    // The engine was there before the buckets were loaded. Until it has heard of them it refuses every order, and
+                    // what happens to a server then happens to a sale that has not begun.
+                    try await eventually("the engine sells") { service.engine.laneStatuses.allSatisfy(\.isOpen) }
+                    try await floor.sell(20)
+                    #expect(floor.yesCount == 20, "\(floor.story)")
+                    try await body(floor)
+                }
                 outcome = .success(())
             } catch {
                 outcome = .failure(error)
@@ -265,12 +275,26 @@ private final class Floor: Sendable {
 
     /// Waits until an order hears yes.
     func sellsAgain() async throws {
-        try await eventually("it sells again", within: .seconds(30)) {
-            let order = order()
-            guard case .done = await service.engine.deduct(order) else { return false }
-            yeses.withLock { $0.append(order) }
-            return true
+        var last: DeductionOutcome?
+        do {
+            try await eventually("it sells again", within: .seconds(10)) {
+                let order = order()
+                last = await service.engine.deduct(order)
+                guard case .done? = last else { return false }
+                yeses.withLock { $0.append(order) }
+                return true
+            }
+        } catch let never as NeverHappened {
+            Issue.record("\(never): the last order heard \(String(describing: last)); \(story)")
+            throw never
         }
+    }
+
+    private var yesCount: Int { yeses.withLock { $0.count } }
+
+    /// What is known of lanes and recoveries, for whoever reads why something did not happen.
+    var story: String {
+        "\(service.engine.laneStatuses); \(service.supervisor.status); \(service.events.events.map(\.text))"
     }
 
     func drained() async throws {
