@@ -49,7 +49,6 @@ struct RecoveryCasesTests {
         try await Floor.with(scene.topology, scene.durability, keepsFile: scene.fault == .olderFile) {
             floor async throws in
             let service = floor.service
-            try await floor.sell(20)
             try await inflict(scene.fault, on: floor)
             try await floor.sellsAgain()
             try await floor.sell(20)
@@ -124,9 +123,6 @@ struct RecoveryCasesTests {
     @Test("with SQL down a fenced bucket stays closed, says so, and opens once SQL answers")
     func withoutSQL() async throws {
         try await Floor.with(.single, .durable) { floor async throws in
-            // The engine must know that the buckets are open before SQL falls silent.
-            try await floor.sellsAgain()
-            try await floor.sell(20)
             floor.store.setSilent(true)
             try await floor.fleet.flushAll(0)
             do {
@@ -233,7 +229,14 @@ private final class Floor: Sendable {
                 _ = try await service.warm()
                 let opened = await service.control.open()
                 #expect(opened.succeeded, "\(opened.sentence)")
-                try await SaleRig.running([{ await service.run() }]) { try await body(floor) }
+                try await SaleRig.running([{ await service.run() }]) {
+                    // The engine was there before the buckets were loaded. Until it has heard of them it refuses every order, and
+                    // what happens to a server then happens to a sale that has not begun.
+                    try await eventually("the engine sells") { service.engine.laneStatuses.allSatisfy(\.isOpen) }
+                    try await floor.sell(20)
+                    #expect(floor.yesCount == 20, "\(floor.story)")
+                    try await body(floor)
+                }
                 outcome = .success(())
             } catch {
                 outcome = .failure(error)
@@ -286,6 +289,8 @@ private final class Floor: Sendable {
             throw never
         }
     }
+
+    private var yesCount: Int { yeses.withLock { $0.count } }
 
     /// What is known of lanes and recoveries, for whoever reads why something did not happen.
     var story: String {
