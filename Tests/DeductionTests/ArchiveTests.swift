@@ -181,7 +181,8 @@ struct ArchiveTests {
                 for (buyer, order) in orders.enumerated() {
                     let isPaid = (round + UInt64(buyer)) % 4 != 0
                     buyers.addTask {
-                        #expect(await engine.deduct(order) == .done(duplicate: false))
+                        let outcome = await engine.deduct(order)
+                        #expect(outcome == .done(duplicate: false), "\(outcome): \(engine.laneStatuses)")
                         #expect(await engine.record([Payment(order: order, succeeded: isPaid)]) != nil)
                         if !isPaid { _ = await engine.cancel(order) }
                     }

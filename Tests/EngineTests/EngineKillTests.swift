@@ -65,12 +65,12 @@ struct EngineKillTests {
         let run = try await floor.startRun(seed: 5, orders: 400, until: placed)
         // Stopped within a transaction it would keep SQL from everybody, and no recovery could begin.
         repeat {
-            run.signal(SIGCONT)
+            run.goOn()
             try await ContinuousClock().sleep(for: .milliseconds(2))
-            run.signal(SIGSTOP)
+            try await run.stop()
         } while await !floor.writesToSQL()
         try await floor.recoverEmptied()
-        run.signal(SIGCONT)
+        run.goOn()
         let ended = await run.ending()
         #expect(ended.ending == .exited(code: 0), "\(ended.text)")
         try await end(floor, fromSeed: 6, orders: 0)
