@@ -99,10 +99,10 @@ struct SimulatedStore: OrderStoreDecorator {
         try await call(.writes) { try await base.expire(now: now, limit: limit) }
     }
     func settleWaitingPayments(
-        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+        overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep {
         try await call(.writes) {
-            try await base.settleWaitingPayments(arrivedBefore: arrivedBefore, after: position, limit: limit)
+            try await base.settleWaitingPayments(overdue: overdue, after: position, limit: limit)
         }
     }
     func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {

@@ -107,7 +107,7 @@ import Testing
         // One that can never be whole goes the late way, with all its lines.
         #expect(try await floor.store.undo([undone]) == [.undone])
         _ = try await floor.store.settleWaitingPayments(
-            arrivedBefore: floor.fixture.time.milliseconds + 1, after: nil, limit: 100)
+            overdue: [PaymentPosition(flow: absent.flow, digest: absent.orders[1].digest)], after: nil, limit: 100)
         let again = try await floor.store.paymentsToReserveAgain(limit: 10)
         #expect(again.map(\.order.wide) == [undone, absent])
         #expect(try await floor.store.undo([absent]) == [.undone])
