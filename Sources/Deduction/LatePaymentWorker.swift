@@ -11,7 +11,7 @@ public final class LatePaymentWorker: Sendable {
         public var paymentsMax = 1_000
         /// How long a payment waits for its order while every bucket sells; longer if what the outboxes held meanwhile is not in
         /// SQL by then.
-        public var patience = Duration.seconds(30)
+        public var patience = Duration.seconds(2)
         /// How long while some bucket does not sell: what it holds may yet come.
         public var outagePatience = Duration.seconds(600)
         public init() {}
