@@ -23,6 +23,7 @@ public final class SaleMonitor: Sendable {
         var expiring: [String: [String]] = [:]
         var keysReadAt: SaleClock.Instant?
         var leaseIsOverdue = false
+        var looks = 0
         /// Why the sale must be halted, until SQL has heard of it.
         var haltReason: String?
     }
@@ -59,6 +60,9 @@ public final class SaleMonitor: Sendable {
     /// What the last look found.
     public var findings: [Preflight.Finding] { state.withLock { $0.findings } }
 
+    /// Looks that `run` has taken and told of.
+    public var looks: Int { state.withLock { $0.looks } }
+
     /// Looks now, at everything.
     public func check() async -> [Preflight.Finding] { await look(atKeys: true) }
 
@@ -78,6 +82,7 @@ public final class SaleMonitor: Sendable {
                 if let reason { await stop(because: reason, halt) }
             }
             tellLease()
+            state.withLock { $0.looks += 1 }
             try? await clock.sleep(for: configuration.interval)
         }
     }

@@ -95,6 +95,9 @@ struct DemoCommand: ParsableCommand {
                 "--durability \(durability.rawValue) waits for \(durability.replicas.counted("replica")): give --replicas \(durability.replicas)"
             )
         }
+        if case .sellInSQL = whileFenced, durability != .durable {
+            throw ValidationError("--while-fenced \(whileFenced) needs --durability durable")
+        }
         guard (1...DemoSale.skusMax).contains(skus) else {
             throw ValidationError("--skus \(skus): use 1 to \(DemoSale.skusMax)")
         }

@@ -27,9 +27,8 @@ enum Main {
             // What is wrong, in one line; the usage is a page of its own.
             var message = Sellout.message(for: error)
             if message.hasSuffix(".") { message.removeLast() }
-            let help = CommandLine.arguments.dropFirst().first.map {
-                ["demo", "watch", "reconcile", "torture"].contains($0) ? " \($0)" : ""
-            }
+            let names = Sellout.configuration.subcommands.compactMap { $0.configuration.commandName }
+            let help = CommandLine.arguments.dropFirst().first.map { names.contains($0) ? " \($0)" : "" }
             FileHandle.standardError.write(
                 Data("sellout: \(oneLine(message)); see `sellout\(help ?? "") --help`\n".utf8))
             exit(ExitCode.validationFailure.rawValue)

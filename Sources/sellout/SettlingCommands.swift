@@ -100,6 +100,10 @@ struct RefundsCommand: ParsableCommand {
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
+    func validate() throws {
+        guard (1...1_000_000).contains(limit) else { throw ValidationError("--limit \(limit): use 1 to 1000000") }
+    }
+
     private struct Report: Codable {
         struct Refund: Codable {
             var number: Int64

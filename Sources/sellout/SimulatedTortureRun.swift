@@ -32,26 +32,18 @@ struct SimulatedTortureRun: Sendable {
     }
 
     private func run(isEnded: @escaping @Sendable () -> Bool) throws -> Int32 {
-        if command.plant == "list" {
-            for plant in Plant.all { print("\(plant.name)\n    \(plant.breaks)\n    \(plant.means)") }
-            return 0
-        }
-        var plant: Plant?
-        if let name = command.plant {
-            plant = Plant.all.first { $0.name == name }
-            guard plant != nil else {
-                throw ValidationError("there is no planted bug \(name); `--plant list` names them")
-            }
-        }
-        let torture = SimulatedTorture(durability: command.durability, plant: plant, threads: command.threads)
-        let progress = Progress(isQuiet: command.json || command.seeds < 2_000)
-        let summary = try torture.run(first: command.seed, count: command.seeds, isEnded: isEnded) {
+        let seeds = command.seeds ?? 1_000
+        let torture = SimulatedTorture(
+            durability: command.durability, plant: try command.plant.map(Plant.named),
+            threads: command.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+        let progress = Progress(isQuiet: command.json || seeds < 2_000)
+        let summary = try torture.run(first: command.seed, count: seeds, isEnded: isEnded) {
             progress.hear($0)
         }
         var historyPath: String?
         if let bad = summary.firstBadSeed {
             historyPath = try write(try torture.run(seed: bad))
-        } else if command.seeds == 1 {
+        } else if seeds == 1 {
             historyPath = try write(try torture.run(seed: command.seed))
         }
         if command.json {
@@ -86,8 +78,12 @@ struct SimulatedTortureRun: Sendable {
             ("durationSeconds", "\((summary.seconds * 10).rounded() / 10)"),
         ]
         fields.append(("firstBadSeed", summary.firstBadSeed.map { "\($0)" } ?? "null"))
-        fields.append(("historyPath", historyPath.map { "\"\($0)\"" } ?? "null"))
+        fields.append(("historyPath", historyPath.flatMap { try? Self.quoted($0) } ?? "null"))
         print("{" + fields.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}")
+    }
+
+    private static func quoted(_ text: String) throws -> String {
+        String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
     }
 
     /// A line on standard error now and then.

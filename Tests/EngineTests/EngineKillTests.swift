@@ -74,7 +74,7 @@ struct EngineKillTests {
         await floor.stop()
     }
 
-    @Test("stopped through a recovery, it writes nowhere, and says no yes that does not stand", arguments: [11, 40])
+    @Test("stopped through a recovery, it writes nowhere, and says no yes that does not stand", arguments: [3, 11, 40])
     func stoppedThroughRecovery(placed: Int) async throws {
         let floor = try await EngineFloor(.durable)
         let run = try await floor.startRun(seed: 5, orders: 400, until: placed)

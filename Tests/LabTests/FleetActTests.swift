@@ -233,7 +233,8 @@ struct ClusterActTests {
             try await fleet.promote(4)
             #expect(fleet.master(ofShard: 1) == 4)
             fleet.healWires()
-            try await fleet.rejoin(1, shard: 1)
+            // Into the shard that it served.
+            try await fleet.rejoin(1)
             #expect(fleet.nodes[1].role == .replica(shard: 1))
             #expect(try await cluster.call(slot: slot, RedisCommand("GET", key), deadline: soon()).string == "kept")
             #expect(cluster.master(ofSlot: slot) == fleet.nodes[4].clientAddress)
@@ -246,6 +247,33 @@ struct ClusterActTests {
             try await fleet.rejoin(4, shard: 1)
             #expect(try await cluster.call(slot: slot, RedisCommand("GET", key), deadline: soon()).string == "kept")
             #expect(cluster.master(ofSlot: slot) == fleet.nodes[1].clientAddress)
+        }
+    }
+
+    @Test("of two replicas the one that heard its master has more, also once the master is dead")
+    func foremost() async throws {
+        try await withFleet(.init(masters: 1, replicas: 2, isProxied: true)) { fleet in
+            let client = try RedisConnection(address: RedisURL(fleet.url).address)
+            defer { client.close() }
+            for (deaf, key) in [(1, "a"), (2, "b")] {
+                try await fleet.waitForReplicas()
+                try fleet.setReplicationFaults(.deadToClient, of: deaf)
+                _ = try await client.call(RedisCommand("SET", key, "v"), deadline: soon())
+                let heard = try await client.call(RedisCommand("WAIT", "1", "2000"), deadline: soon())
+                #expect(heard == .integer(1))
+                #expect(await fleet.foremostReplica() == 3 - deaf)
+                fleet.healWires()
+                _ = try await client.call(RedisCommand("SET", key, "w"), deadline: soon())
+                let all = try await client.call(RedisCommand("WAIT", "2", "5000"), deadline: soon())
+                #expect(all == .integer(2))
+            }
+            try fleet.setReplicationFaults(.deadToClient, of: 1)
+            _ = try await client.call(RedisCommand("SET", "c", "v"), deadline: soon())
+            _ = try await client.call(RedisCommand("WAIT", "1", "2000"), deadline: soon())
+            try await fleet.crash(0)
+            #expect(await fleet.foremostReplica() == 2)
+            try await fleet.crash(2)
+            #expect(await fleet.foremostReplica() == 1)
         }
     }
 

@@ -221,8 +221,8 @@ private final class Floor: Sendable {
             let cluster = try await RedisCluster.connect(to: RedisURL(fleet.url))
             var options = SaleService.Options()
             options.comparePeriod = .milliseconds(200)
-            // A limit of memory that lasts for two commands is no reason to halt.
-            options.monitor.interval = .seconds(60)
+            // A limit of memory that lasts for two commands would be a reason to halt for whoever looks just then.
+            options.monitor.interval = .seconds(3_600)
             let service = try await SaleService(cluster: cluster, store: store, options: options, events: EventLog())
             let floor = Floor(fleet: fleet, store: store, cluster: cluster, service: service)
             do {
@@ -233,6 +233,8 @@ private final class Floor: Sendable {
                     // The engine was there before the buckets were loaded. Until it has heard of them it refuses every order, and
                     // what happens to a server then happens to a sale that has not begun.
                     try await eventually("the engine sells") { service.engine.laneStatuses.allSatisfy(\.isOpen) }
+                    // It looks once, at the start.
+                    try await eventually("the monitor has looked") { service.monitor.looks > 0 }
                     try await floor.sell(20)
                     #expect(floor.yesCount == 20, "\(floor.story)")
                     try await body(floor)

@@ -35,7 +35,7 @@ extension CommandTests {
         try await Program.start(Self.quick, in: scratch, environment: ["TMPDIR": "\(file)/below"]).result()
             .expectOneLine("Not a directory", "set TMPDIR", status: 2)
         try await Program.start(Self.quick + ["--keep", "\(file)/below"], in: scratch).result()
-            .expectOneLine("Not a directory", status: 2)
+            .expectOneLine("Not a directory", "name another folder", status: 2)
         try await scratch.expectNothingLeft()
     }
 

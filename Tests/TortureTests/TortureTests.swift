@@ -68,6 +68,31 @@ struct TortureTests {
         #expect(seen == Set(TortureFault.allCases.filter { $0.isPossible(topology, appendsOnly: true) }))
     }
 
+    @Test("allows a promotion to lose what no yes waited for, and only that")
+    func promises() {
+        func losses(_ durability: Durability, _ topology: TortureTopology = .replicated) -> Set<String> {
+            TortureRound.promise(durability, topology: topology).losesAfter
+        }
+        #expect(losses(.replicated(1)).contains(Promise.Fault.promotion))
+        #expect(!losses(.replicated(1)).contains(Promise.Fault.masterKill))
+        #expect(!losses(.replicated(2)).contains(Promise.Fault.promotion))
+        #expect(losses(.durable).isEmpty)
+        #expect(losses(.memory, .single).contains(Promise.Fault.masterKill))
+    }
+
+    @Test("finds its folder from everywhere")
+    func folders() {
+        #expect(ProcessTorture.absolute("a/b") == "\(FileManager.default.currentDirectoryPath)/a/b")
+        #expect(ProcessTorture.absolute("/a/b") == "/a/b")
+        #expect(ProcessTorture.absolute(nil) == nil)
+        for (path, said) in [("/proc/nope", "/proc/nope: No such file"), ("/etc/passwd/x", "/etc/passwd/x: Not a dir")]
+        {
+            let error = #expect(throws: TortureError.self) { try ProcessTorture.makeFolder(path) }
+            #expect(error?.description.contains("cannot make the folder \(said)") == true)
+        }
+        #expect(throws: TortureError.self) { try ProcessTorture.makeFolder("/etc/passwd") }
+    }
+
     // MARK: The program
 
     /// Beside the running test bundle.
@@ -83,7 +108,8 @@ struct TortureTests {
     }
 
     private static func scratch() -> String? {
-        var template = Array("/tmp/sellout-torture-XXXXXX".utf8CString)
+        let parent = FileManager.default.temporaryDirectory.path
+        var template = Array("\(parent)/sellout-torture-XXXXXX".utf8CString)
         return mkdtemp(&template).map { String(cString: $0) }
     }
 

@@ -35,6 +35,7 @@ extension EmbeddedFleet {
         }
         let others = contents.withLock { contents in
             contents.shards[shard].replicas.removeAll { $0 == index }
+            contents.formerShards[contents.shards[shard].master] = shard
             contents.shards[shard].master = index
             return contents.shards[shard].replicas.map { contents.servers[$0] }
         }
@@ -43,11 +44,28 @@ extension EmbeddedFleet {
         for other in others { try await follow(other, server) }
     }
 
+    /// The running replica of a shard that has most of what its master wrote, as it says itself; `nil` if none answers. It has
+    /// every write that any replica acknowledged and that no replica lost since.
+    public func foremostReplica(ofShard shard: Int = 0) async -> Int? {
+        var best: (index: Int, offset: Int)?
+        for index in replicas(ofShard: shard) where nodes[index].isUp {
+            guard let text = try? await fact("slave_repl_offset", "replication", of: index), let offset = Int(text)
+            else { continue }
+            if offset > best?.offset ?? -1 { best = (index, offset) }
+        }
+        return best?.index
+    }
+
     /// Brings a server that is no member now, such as a former master, into a shard as a replica of its master. It loses what only
     /// it had. Returns once it has its copy; a server that is down follows from its restart on.
-    public func rejoin(_ index: Int, shard: Int = 0) async throws(FleetError) {
+    ///
+    /// - Parameter shard: `nil`: the one whose master it was.
+    public func rejoin(_ index: Int, shard: Int? = nil) async throws(FleetError) {
         let server = try server(index)
         guard nodes[index].role == .outside else { throw FleetError(.misuse, "node \(index) is a member already") }
+        guard let shard = shard ?? contents.withLock({ $0.formerShards[index] }) ?? (isCluster ? nil : 0) else {
+            throw FleetError(.misuse, "node \(index) was no shard's master; name the shard that it is to join")
+        }
         let master = try self.server(master(ofShard: shard))
         if !isCluster { try await follow(server, master) }
         contents.withLock { $0.shards[shard].replicas.append(index) }

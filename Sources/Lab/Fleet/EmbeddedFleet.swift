@@ -20,6 +20,8 @@ public final class EmbeddedFleet: Sendable {
         var servers: [FleetServer] = []
         var ports: [Int] = []
         var shards: [Shard] = []
+        /// By the index of a server that was a master once.
+        var formerShards: [Int: Int] = [:]
         /// Of a proxied fleet: before each server, for its replicas and, in a cluster, its clients.
         var fronts: [WireProxy] = []
         /// Of a proxied single master: before whichever server is master, for clients.

@@ -40,8 +40,9 @@ final class FleetFolder: Sendable {
 
     /// Takes a folder that the user named: made if it is absent (0700); it may hold other things, but no fleet. Blocks.
     static func take(_ path: String) throws(FleetError) -> FleetFolder {
-        if mkdir(path, 0o700) != 0, errno != EEXIST { throw unusable(path, errno) }
-        guard let absolute = realpath(path, nil) else { throw unusable(path, errno) }
+        let advice = "name another folder to keep it in"
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw unusable(path, errno, advice) }
+        guard let absolute = realpath(path, nil) else { throw unusable(path, errno, advice) }
         defer { free(absolute) }
         let folder = String(cString: absolute)
         let lock = try openLock("\(folder)/\(lockName)", waitMilliseconds: 0)
@@ -186,10 +187,11 @@ final class FleetFolder: Sendable {
         return descriptor
     }
 
-    private static func unusable(_ path: String, _ reason: Int32) -> FleetError {
+    private static func unusable(_ path: String, _ reason: Int32, _ other: String? = nil) -> FleetError {
         let advice =
-            reason == ENOSPC
-            ? "free some space, or set TMPDIR to another disk" : "set TMPDIR to a folder that you can write to"
+            other
+            ?? (reason == ENOSPC
+                ? "free some space, or set TMPDIR to another disk" : "set TMPDIR to a folder that you can write to")
         return FleetError(.folder, "cannot use \(path): \(HostError.reason(reason)); \(advice)")
     }
 }

@@ -68,8 +68,8 @@ struct Nemesis: Sendable {
         } else {
             try await fleet.crash(master)
             await pause(planned)
-            // Whose yes rests on replicas promotes one before the dead master comes back with nothing.
-            if floor.sale.durability.replicas > 0, let heir = fleet.replicas().first {
+            // Whose yes rests on replicas promotes the one that has most, before the dead master comes back with nothing.
+            if floor.sale.durability.replicas > 0, let heir = await fleet.foremostReplica() {
                 try await fleet.promote(heir)
                 try await fleet.restart(master)
                 try await fleet.rejoin(master)
@@ -136,8 +136,9 @@ struct Nemesis: Sendable {
         await pause(planned)
         let isDead = planned.dice % 2 == 0
         if isDead { try await fleet.crash(old) }
-        try fleet.setReplicationFaults(.none, of: new)
         try await fleet.promote(new)
+        // Not before: a link that is well again brings the tail of a master that lives.
+        try fleet.setReplicationFaults(.none, of: new)
         if isDead { try await fleet.restart(old) }
         try await fleet.rejoin(old)
     }
@@ -192,9 +193,7 @@ struct Nemesis: Sendable {
         for node in fleet.nodes {
             if node.isUp { try? fleet.resume(node.index) } else { try await fleet.restart(node.index) }
         }
-        if floor.topology == .replicated {
-            for node in fleet.nodes where node.role == .outside { try await fleet.rejoin(node.index) }
-        }
+        for node in fleet.nodes where node.role == .outside { try await fleet.rejoin(node.index) }
         for party in floor.parties {
             party.resume()
             if party.ending != nil || !party.isReady {

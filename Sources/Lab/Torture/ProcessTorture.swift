@@ -1,5 +1,7 @@
 public import Checker
 import Foundation
+import Glibc
+import Host
 public import Inventory
 
 /// Tortures a sale with real processes: engines and workers of their own, real servers, one SQL file, faults on every wire, and a
@@ -88,7 +90,7 @@ public struct ProcessTorture: Sendable {
     ///
     /// - Throws: what kept a round from being made; a round that was made and cannot be judged is `unknown` instead.
     public func run() async throws -> Report {
-        let root = try makeFolder()
+        let root = try makeRoot()
         var report = Report(
             seed: configuration.seed, topology: configuration.topology.rawValue,
             durability: configuration.durability.rawValue)
@@ -97,7 +99,10 @@ public struct ProcessTorture: Sendable {
             try Task.checkCancellation()
             let seed = configuration.seed &+ UInt64(round)
             let folder = "\(root)/seed-\(seed)"
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            guard !FileManager.default.fileExists(atPath: folder) else {
+                throw TortureError("\(folder) holds an earlier run; remove it, or name another folder")
+            }
+            try Self.makeFolder(folder)
             let start = ContinuousClock.now
             let result = try await TortureRound(configuration: configuration, seed: seed, folder: folder).run()
             report.add(result.verdict, seed: seed)
@@ -112,13 +117,33 @@ public struct ProcessTorture: Sendable {
         return report
     }
 
-    private func makeFolder() throws -> String {
+    private func makeRoot() throws -> String {
         let path =
-            configuration.folder
+            Self.absolute(configuration.folder)
             ?? FileManager.default.temporaryDirectory.appendingPathComponent(
                 "sellout-torture-\(UUID().uuidString.prefix(8))"
             ).path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Self.makeFolder(path)
         return path
+    }
+
+    /// Makes a folder and whatever is missing above it; one that is there already is taken.
+    static func makeFolder(_ path: String) throws(TortureError) {
+        var made = path.hasPrefix("/") ? "" : "."
+        for name in path.split(separator: "/") {
+            made += "/\(name)"
+            guard mkdir(made, 0o700) != 0, errno != EEXIST else { continue }
+            throw TortureError(
+                "cannot make the folder \(made): \(HostError.reason(errno)); name another with --history")
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw TortureError("\(path) is not a folder; name another with --history")
+        }
+    }
+
+    /// Parties live in folders of their own: a path that they are told must lead to the same place from there.
+    static func absolute(_ path: String?) -> String? {
+        path.map { $0.hasPrefix("/") ? $0 : "\(FileManager.default.currentDirectoryPath)/\($0)" }
     }
 }

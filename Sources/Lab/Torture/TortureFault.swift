@@ -49,6 +49,10 @@ public enum TortureTopology: String, CaseIterable, Sendable {
     case replicated
     /// A cluster of three masters.
     case cluster
+
+    var masters: Int { self == .cluster ? 3 : 1 }
+    /// Of each master.
+    public var replicas: Int { self == .replicated ? 2 : 0 }
 }
 
 /// One fault as it is going to be: everything drawn from the seed beforehand.

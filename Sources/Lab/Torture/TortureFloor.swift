@@ -12,8 +12,8 @@ final class TortureFloor: Sendable {
     let sale: TortureSale
     let engines: [Party]
     let workers: [Party]
-    /// One before each party, or in a cluster one before each master.
-    let wires: [WireProxy]
+    /// One before each party; none in a cluster.
+    private let partyWires: [WireProxy]
     let booksPath: String
     let folder: String
     let topology: TortureTopology
@@ -21,15 +21,21 @@ final class TortureFloor: Sendable {
 
     var parties: [Party] { engines + workers }
 
+    /// One before each party, or in a cluster one before each present master.
+    var wires: [WireProxy] {
+        guard topology == .cluster else { return partyWires }
+        return (0..<topology.masters).compactMap { try? fleet.clientWire(ofShard: $0) }
+    }
+
     private init(
-        fleet: EmbeddedFleet, sale: TortureSale, engines: [Party], workers: [Party], wires: [WireProxy],
+        fleet: EmbeddedFleet, sale: TortureSale, engines: [Party], workers: [Party], partyWires: [WireProxy],
         booksPath: String, folder: String, topology: TortureTopology, record: TortureRecord
     ) {
         self.fleet = fleet
         self.sale = sale
         self.engines = engines
         self.workers = workers
-        self.wires = wires
+        self.partyWires = partyWires
         self.booksPath = booksPath
         self.folder = folder
         self.topology = topology
@@ -43,7 +49,7 @@ final class TortureFloor: Sendable {
         let topology = configuration.topology
         let fleet = try await EmbeddedFleet.start(
             .init(
-                masters: topology == .cluster ? 3 : 1, replicas: topology == .replicated ? 2 : 0,
+                masters: topology.masters, replicas: topology.replicas,
                 options: ServerOptions(
                     appendOnly: configuration.durability == .aof ? .always : appendsOnly ? .everySecond : .off),
                 isProxied: topology != .single))
@@ -76,11 +82,8 @@ final class TortureFloor: Sendable {
             }
             let engines = try (1...engineCount).map { try party("engine\($0)", .engine, UInt64($0)) }
             let workers = [try party("worker1", .worker, 90)]
-            if topology == .cluster {
-                for shard in 0..<3 { wires.append(try fleet.clientWire(ofShard: shard)) }
-            }
             let made = TortureFloor(
-                fleet: fleet, sale: sale, engines: engines, workers: workers, wires: wires, booksPath: books,
+                fleet: fleet, sale: sale, engines: engines, workers: workers, partyWires: wires, booksPath: books,
                 folder: folder, topology: topology,
                 record: try TortureRecord(path: "\(folder)/history.jsonl"))
             floor = made
@@ -90,7 +93,7 @@ final class TortureFloor: Sendable {
             if let floor {
                 await floor.stop()
             } else {
-                if topology != .cluster { for wire in wires { wire.close() } }
+                for wire in wires { wire.close() }
                 await fleet.stop()
             }
             throw error
@@ -123,7 +126,7 @@ final class TortureFloor: Sendable {
     /// Ends everything; files stay.
     func stop() async {
         for party in parties { await party.end() }
-        if topology != .cluster { for wire in wires { wire.close() } }
+        for wire in partyWires { wire.close() }
         await fleet.stop()
         record.writer.close()
     }

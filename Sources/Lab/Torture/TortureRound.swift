@@ -44,15 +44,26 @@ struct TortureRound {
         if let failure = floor.record.writer.failure {
             throw TortureError("the history \(floor.record.writer.path) is not whole: \(failure)")
         }
-        let promise = Promise(configuration.durability)
         let verdict = Checker.check(
-            history: try History.read(path: floor.record.writer.path), final: final, promise: promise)
+            history: try History.read(path: floor.record.writer.path), final: final,
+            promise: Self.promise(configuration.durability, topology: floor.topology))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         try encoder.encode(final).write(to: URL(fileURLWithPath: "\(folder)/final.json"))
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         try encoder.encode(verdict).write(to: URL(fileURLWithPath: "\(folder)/verdict.json"))
         return Result(seed: seed, verdict: verdict, folder: folder)
+    }
+
+    /// What a durability promises on a fleet.
+    static func promise(_ durability: Durability, topology: TortureTopology) -> Promise {
+        var promise = Promise(durability)
+        // Where a yes waits for some replicas only, one that fell behind may be promoted that none waited for. A dead master's
+        // heir is the replica that has most: it has every yes.
+        if durability.replicas > 0, durability.replicas < topology.replicas {
+            promise.losesAfter.insert(Promise.Fault.promotion)
+        }
+        return promise
     }
 
     private func torture(_ floor: TortureFloor, appendsOnly: Bool) async throws -> FinalState {

@@ -244,9 +244,19 @@ public final class SQLiteOrderStore: OrderStore {
         } else {
             await endWriter()
         }
-        // Readers first: only a writer that leaves last copies the log into the file and takes it away.
-        pool.invalidateReadOnlyConnections()
         try? pool.close()
+        if !isReadOnly { try? foldLog() }
+    }
+
+    /// Copies the log into the file and takes it away, if nobody else has the file open: a copy of the file alone is whole then.
+    ///
+    /// SQLite does so when the last connection leaves, if that one may write. Of a pool it is a reader: the pool ends its writer
+    /// first, and readers that it let go of before end whenever their queues do.
+    private func foldLog() throws {
+        guard FileManager.default.fileExists(atPath: "\(path)-wal") else { return }
+        let last = try DatabaseQueue(path: path, configuration: Self.configuration(readOnly: false))
+        _ = try last.read { try Int64.fetchOne($0, sql: "PRAGMA schema_version") }
+        try last.close()
     }
 
     private func endWriterHere() { pool.writeWithoutTransaction { [writer] _ in writer.end() } }
