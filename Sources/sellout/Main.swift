@@ -28,7 +28,7 @@ enum Main {
             var message = Sellout.message(for: error)
             if message.hasSuffix(".") { message.removeLast() }
             let help = CommandLine.arguments.dropFirst().first.map {
-                ["demo", "watch", "reconcile", "torture"].contains($0) ? " \($0)" : ""
+                ["demo", "watch", "reconcile", "torture", "bench"].contains($0) ? " \($0)" : ""
             }
             FileHandle.standardError.write(
                 Data("sellout: \(oneLine(message)); see `sellout\(help ?? "") --help`\n".utf8))
