@@ -90,7 +90,7 @@ public struct DemoRun: Sendable {
     public func run(events: EventLog) async throws -> Report {
         let floor = try await DemoFloor.start(configuration.floor, events: events)
         if configuration.floor.keepFolder != nil {
-            events.add(.info, "kept: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
+            events.add(.info, "from elsewhere: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
         }
         let work = Task { await floor.run() }
         let report: Result<Report, any Error>
@@ -98,6 +98,7 @@ public struct DemoRun: Sendable {
         work.cancel()
         await work.value
         await floor.stop()
+        if let kept = floor.keptSentence { events.add(.info, kept) }
         return try report.get()
     }
 
