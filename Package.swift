@@ -104,7 +104,8 @@ let package = Package(
         // Owns a fleet until it is killed: what LabTests kills.
         .executableTarget(name: "FleetHolder", dependencies: ["Lab"], path: "Tests/FleetHolder", swiftSettings: strict),
         .testTarget(
-            name: "LabTests", dependencies: ["Lab", "Redis", "Host", "FleetHolder", "SaleRig"], swiftSettings: strict),
+            name: "LabTests", dependencies: ["Lab", "Inventory", "Redis", "Host", "FleetHolder", "SaleRig"],
+            swiftSettings: strict),
         // A small sale on a real server, with hands on everything: what the live tests of the two stores stand on.
         .target(
             name: "SaleRig",

@@ -9,9 +9,10 @@ public final class LatePaymentWorker: Sendable {
         public var interval = Duration.milliseconds(500)
         /// Payments in one step.
         public var paymentsMax = 1_000
-        /// How long a payment waits for its order beyond the age of the outbox's backlog, while every bucket sells.
-        public var patience = Duration.seconds(30)
-        /// The same while some bucket does not: what it holds may yet come.
+        /// How long a payment waits for its order while every bucket sells; longer if what the outboxes held meanwhile is not in
+        /// SQL by then.
+        public var patience = Duration.seconds(2)
+        /// How long while some bucket does not sell: what it holds may yet come.
         public var outagePatience = Duration.seconds(600)
         public init() {}
     }
@@ -27,20 +28,21 @@ public final class LatePaymentWorker: Sendable {
     private let store: any OrderStore
     private let configuration: Configuration
     private let clock: SaleClock
-    private let backlogMilliseconds: @Sendable () -> Int64
+    private let ends: OutboxEnds
     private let state = Mutex(Status())
-    private let flows = Mutex(FlowIDGenerator())
+    private let patience = Mutex(PaymentPatience())
 
-    /// - Parameter backlogMilliseconds: the age of the oldest outbox entry that SQL does not have yet.
+    /// - Parameter ends: says how far the outboxes reach, wherever they are drained.
     public init(
-        engine: DeductionEngine, store: any OrderStore, configuration: Configuration = Configuration(),
-        clock: SaleClock = .system, backlogMilliseconds: @escaping @Sendable () -> Int64
+        engine: DeductionEngine, store: any OrderStore, ends: OutboxEnds,
+        configuration: Configuration = Configuration(),
+        clock: SaleClock = .system
     ) {
         self.engine = engine
         self.store = store
+        self.ends = ends
         self.configuration = configuration
         self.clock = clock
-        self.backlogMilliseconds = backlogMilliseconds
     }
 
     public var status: Status { state.withLock { $0 } }
@@ -64,13 +66,20 @@ public final class LatePaymentWorker: Sendable {
 
     /// Looks at every waiting payment once.
     func settleWaiting() async throws {
+        try await weighOutboxes()
         let isSelling = engine.laneStatuses.allSatisfy(\.isOpen)
-        let patience = isSelling ? configuration.patience : configuration.outagePatience
-        let bound = Int64(clock.unixMilliseconds) - patience.inMilliseconds - backlogMilliseconds()
+        let overdue = patience.withLock {
+            $0.overdue(
+                now: clock.now, isSelling: isSelling, patience: configuration.patience,
+                outagePatience: configuration.outagePatience)
+        }
+        patience.withLock { $0.beginLook() }
         var position: PaymentPosition?
         repeat {
             let sweep = try await store.settleWaitingPayments(
-                arrivedBefore: bound, after: position, limit: configuration.paymentsMax)
+                overdue: overdue, after: position, limit: configuration.paymentsMax)
+            // After the reading: whoever is among them had come by then.
+            patience.withLock { $0.saw(sweep.waiting, at: clock.now) }
             let refunded = sweep.ended.count {
                 if case .refunded = $0.result { return true }
                 return false
@@ -78,12 +87,25 @@ public final class LatePaymentWorker: Sendable {
             state.withLock { $0.refunded += Int64(refunded) }
             position = sweep.next
         } while position != nil && !Task.isCancelled
+        if position == nil { patience.withLock { $0.endLook() } }
+    }
+
+    /// Notes how far the outboxes reach, or whether SQL has come as far as they once did. Asks nobody while nobody waits.
+    private func weighOutboxes() async throws {
+        guard patience.withLock({ $0.isAnybodyWaiting }) else { return }
+        let now = clock.now
+        let records = try await store.buckets()
+        let ends = await ends.read(records)
+        patience.withLock {
+            $0.drained(records)
+            $0.reach(ends, askedAt: now)
+        }
     }
 
     /// Asks for the same lines under a new flow, which SQL knows before Redis does: whoever goes on after a crash asks under the
     /// same one. What is refused is forbidden before the money goes back, so that no lost attempt can still take it.
     func reserveAgain(_ late: LatePayment) async throws {
-        let fresh = flows.withLock { $0.next(milliseconds: clock.unixMilliseconds, random: .random(in: 0 ... .max)) }
+        let fresh = late.order.flow.again(milliseconds: clock.unixMilliseconds, digest: late.order.digest)
         guard let flow = try await store.linkReservation(of: late.order, again: fresh) else { return }
         let order = late.order.again(under: flow)
         switch await engine.deduct(order, isRetry: flow != fresh) {
@@ -121,8 +143,17 @@ extension Order {
     }
 }
 
-extension Duration {
-    fileprivate var inMilliseconds: Int64 {
-        components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
+extension FlowID {
+    /// The flow under which an order's lines are asked for once more: later than its own, as random as its own, and the same for
+    /// everybody who makes one at that moment, so that nothing here is left to another chance.
+    func again(milliseconds: UInt64, digest: OrderDigest) -> FlowID {
+        // SplitMix64's finisher: a bijection, so two orders' flows stay as unlike as they were.
+        var mixed = low ^ (digest.rawValue &* 0x9e37_79b9_7f4a_7c15)
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        mixed ^= mixed >> 31
+        return FlowID(
+            high: max(milliseconds, self.milliseconds) << 16 | 0x7000 | high & 0xfff,
+            low: mixed & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
     }
 }

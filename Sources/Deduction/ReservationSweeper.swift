@@ -14,12 +14,16 @@ public final class ReservationSweeper: Sendable {
         public var ordersMax = 2_048
         /// The longest pause after SQL refused.
         public var pauseMax = Duration.seconds(5)
+        /// How long a wall clock that jumped ahead is not believed: as long as a reservation lasts.
+        public var jumpHold = Duration.seconds(900)
         public init() {}
     }
 
     public struct Status: Sendable, Hashable {
         /// Reservations ended since start.
         public var expired: Int64 = 0
+        /// By how much the wall clock has jumped ahead and is not believed yet; 0 while all is well.
+        public var clockAheadMilliseconds: Int64 = 0
         /// What SQL last refused; `nil` while it works.
         public var lastError: String?
     }
@@ -30,6 +34,7 @@ public final class ReservationSweeper: Sendable {
     private let configuration: Configuration
     private let clock: SaleClock
     private let state = Mutex(Status())
+    private let time = Mutex(CalmTime())
 
     public init(
         store: any OrderStore, configuration: Configuration = Configuration(), clock: SaleClock = .system
@@ -59,13 +64,23 @@ public final class ReservationSweeper: Sendable {
 
     /// One bounded step. Returns whether nothing is due any more.
     func sweep() async throws -> Bool {
-        let sweep = try await store.expire(now: Int64(clock.unixMilliseconds), limit: configuration.ordersMax)
-        let now = Int64(clock.unixMilliseconds)
+        let (due, ahead) = calmTime()
+        let sweep = try await store.expire(now: due, limit: configuration.ordersMax)
+        let (now, _) = calmTime()
         for expired in sweep.expired { lag.record(.milliseconds(max(0, now - expired.deadline))) }
         state.withLock {
             $0.expired += Int64(sweep.expired.count)
+            $0.clockAheadMilliseconds = ahead
             $0.lastError = nil
         }
         return sweep.isDone
+    }
+
+    private func calmTime() -> (milliseconds: Int64, aheadMilliseconds: Int64) {
+        time.withLock {
+            let milliseconds = $0.milliseconds(
+                wall: Int64(clock.unixMilliseconds), now: clock.now, hold: configuration.jumpHold)
+            return (milliseconds, $0.aheadMilliseconds)
+        }
     }
 }

@@ -69,6 +69,7 @@ public final class SaleService: Sendable {
         self.clock = clock
         var options = options
         options.worker.onlyAbandoned = sale.durability == .durable
+        if let timeout = sale.reservationTimeoutMilliseconds { options.sweeper.jumpHold = .milliseconds(timeout) }
         self.options = options
         let catalogue = try await store.catalogue()
         self.catalogue = catalogue
@@ -111,8 +112,9 @@ public final class SaleService: Sendable {
         }
         sweeper = ReservationSweeper(store: store, configuration: options.sweeper, clock: clock)
         latePayments = LatePaymentWorker(
-            engine: engine, store: store, configuration: options.latePayments, clock: clock
-        ) { [worker] in worker.status.oldestMilliseconds }
+            engine: engine, store: store,
+            ends: OutboxEnds(catalogue: catalogue, cluster: cluster, scripts: scripts, clock: clock),
+            configuration: options.latePayments, clock: clock)
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
@@ -227,7 +229,8 @@ public final class SaleService: Sendable {
                 // SQL's epoch: a lane that nobody asks does not hear of newer ones, and its own would look recovered since.
                 guard let epoch = epochs[finding.bucket] ?? laneEpochs[finding.bucket] else { continue }
                 supervisor.report(
-                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
+                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced,
+                    finding: finding.sentence)
             }
         }
         let epochsNow = await sqlEpochs()

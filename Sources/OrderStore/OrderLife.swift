@@ -15,10 +15,13 @@ public protocol OrderLifeStore: Sendable {
 
     /// Looks at payments that wait for their order, at most `limit` after `position`. One whose order has ended goes the late
     /// way. So does one whose order is absent, if it cannot come any more: its bucket has opened under a newer epoch than the
-    /// one in which the payment arrived, or the payment arrived before `arrivedBefore` (Unix milliseconds). The flow is then
-    /// forbidden in the same transaction, so that the order cannot come after all.
+    /// one in which the payment arrived, or the payment is among `overdue`. The flow is then forbidden in the same transaction,
+    /// so that the order cannot come after all.
+    ///
+    /// - Parameter overdue: those that have waited long enough. Who calls measures that, by a clock that nobody sets: the moment
+    ///   that stands in SQL is the wall clock of whoever wrote it.
     func settleWaitingPayments(
-        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+        overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep
     /// Late payments whose lines are to be asked for once more, oldest first.
     func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment]
@@ -123,7 +126,7 @@ public struct LatePayment: Sendable, Hashable {
     }
 }
 
-/// One payment's place in the order in which waiting ones are looked at.
+/// One payment, and its place in the order in which waiting ones are looked at.
 public struct PaymentPosition: Sendable, Hashable {
     public let flow: FlowID
     public let digest: OrderDigest
@@ -144,10 +147,13 @@ public struct WaitingPaymentSweep: Sendable {
         }
     }
     public let ended: [Ended]
+    /// Those that go on waiting.
+    public let waiting: [PaymentPosition]
     /// Where to go on; `nil`: all were looked at.
     public let next: PaymentPosition?
-    public init(ended: [Ended], next: PaymentPosition?) {
+    public init(ended: [Ended], waiting: [PaymentPosition], next: PaymentPosition?) {
         self.ended = ended
+        self.waiting = waiting
         self.next = next
     }
 }

@@ -66,7 +66,7 @@ struct SimulatedStore: OrderStoreDecorator {
     ) async throws -> [FencedSaleResult] {
         try await call(.writes) { try await base.sellFenced(orders, closing: closing, by: claimant) }
     }
-    func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
         try await call(.writes) { try await base.endGiveBacks(ends) }
     }
     func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
@@ -99,10 +99,10 @@ struct SimulatedStore: OrderStoreDecorator {
         try await call(.writes) { try await base.expire(now: now, limit: limit) }
     }
     func settleWaitingPayments(
-        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+        overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep {
         try await call(.writes) {
-            try await base.settleWaitingPayments(arrivedBefore: arrivedBefore, after: position, limit: limit)
+            try await base.settleWaitingPayments(overdue: overdue, after: position, limit: limit)
         }
     }
     func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {

@@ -138,7 +138,7 @@ import Testing
         // It cannot be undone by an answer that says the opposite.
         #expect(try await fixture.pay(order, succeeded: false) == .waiting)
         #expect(try await fixture.store.paymentTotals().waiting == 1)
-        let early = try await fixture.store.settleWaitingPayments(arrivedBefore: 0, after: nil, limit: 10)
+        let early = try await fixture.store.settleWaitingPayments(overdue: [], after: nil, limit: 10)
         #expect(early.ended == [] && early.next == nil)
         #expect(try await fixture.settle(epoch, 1, .deduct([order])) == "settled")
         #expect(try await fixture.counters().sold == 1)
@@ -159,10 +159,10 @@ import Testing
         #expect(try await fixture.settle(epoch, 7, .deduct([found]), claim: claim) == "settled")
         // Not before the recovery is over: it may still find it.
         #expect(
-            try await fixture.store.settleWaitingPayments(arrivedBefore: 0, after: nil, limit: 10).ended == [])
+            try await fixture.store.settleWaitingPayments(overdue: [], after: nil, limit: 10).ended == [])
         _ = try await fixture.store.fold(bucket: fixture.bucket, claim: claim)
         _ = try await fixture.store.markOpened(bucket: fixture.bucket, claim: claim)
-        let sweep = try await fixture.store.settleWaitingPayments(arrivedBefore: 0, after: nil, limit: 10)
+        let sweep = try await fixture.store.settleWaitingPayments(overdue: [], after: nil, limit: 10)
         #expect(sweep.ended == [.init(order: lost, result: .refunded(.lost))])
         #expect(try await fixture.counters().sold == 1)
         #expect(try await fixture.pay(lost) == .refunded(.lost))
@@ -176,15 +176,15 @@ import Testing
     func aPaymentForAnOrderThatNeverComesIsRefundedAfterItsBound(kind: StoreKind) async throws {
         let fixture = try await Fixture(kind)
         _ = try await fixture.open(fixture.bucket)
-        let at = fixture.time.milliseconds
         for number in 1...5 { #expect(try await fixture.pay(fixture.order(number)) == .waiting) }
-        #expect(
-            try await fixture.store.settleWaitingPayments(arrivedBefore: at, after: nil, limit: 10).ended == [])
+        let early = try await fixture.store.settleWaitingPayments(overdue: [], after: nil, limit: 10)
+        #expect(early.ended == [])
+        #expect(early.waiting.map(\.flow) == (1...5).map(Fixture.flow))
         var ended: [FlowID] = []
         var position: PaymentPosition?
         repeat {
             let sweep = try await fixture.store.settleWaitingPayments(
-                arrivedBefore: at + 1, after: position, limit: 2)
+                overdue: Set(early.waiting), after: position, limit: 2)
             ended += sweep.ended.map(\.order.flow)
             position = sweep.next
         } while position != nil

@@ -61,8 +61,15 @@ extension OrderStoreModel {
         return .refunded(reason)
     }
 
+    /// Waiting payments that came before a moment.
+    func waitingPayments(arrivedBefore moment: Int64) -> Set<PaymentPosition> {
+        Set(
+            payments.filter { $0.value.state == .waiting && $0.value.at < moment }
+                .map { PaymentPosition(flow: $0.key.flow, digest: $0.key.digest) })
+    }
+
     /// One look at every waiting payment, by flow.
-    mutating func settleWaiting(arrivedBefore: Int64) -> [WaitingPaymentSweep.Ended] {
+    mutating func settleWaiting(_ overdue: Set<PaymentPosition>) -> [WaitingPaymentSweep.Ended] {
         var ended: [WaitingPaymentSweep.Ended] = []
         let waiting = payments.filter { $0.value.state == .waiting }.sorted {
             ($0.key.flow, $0.key.digest.rawValue) < ($1.key.flow, $1.key.digest.rawValue)
@@ -83,7 +90,8 @@ extension OrderStoreModel {
                     result = goLate(order, lateReason(row.state))
                 }
             } else {
-                guard buckets[order.bucket]!.opened > payment.epoch || payment.at < arrivedBefore else { continue }
+                let isOverdue = overdue.contains(PaymentPosition(flow: key.flow, digest: key.digest))
+                guard buckets[order.bucket]!.opened > payment.epoch || isOverdue else { continue }
                 _ = cancel(order)
                 result = goLate(order, .lost)
             }

@@ -140,7 +140,7 @@ private struct Walk {
             try await expire()
             return
         case 31:
-            try await settleWaiting(arrivedBefore: pick(2) == 0 ? 0 : model.now - 100)
+            try await settleWaiting(isOverdue: pick(2) != 0)
             return
         case 32:
             try await reserveAgain()
@@ -250,16 +250,17 @@ private struct Walk {
         if !wanted.isEmpty { seen.insert("expired") }
     }
 
-    private mutating func settleWaiting(arrivedBefore: Int64) async throws {
+    private mutating func settleWaiting(isOverdue: Bool) async throws {
+        let overdue = isOverdue ? model.waitingPayments(arrivedBefore: model.now - 100) : []
         var found: [WaitingPaymentSweep.Ended] = []
         var position: PaymentPosition?
         repeat {
             let sweep = try await store.settleWaitingPayments(
-                arrivedBefore: arrivedBefore, after: position, limit: 1 + pick(9))
+                overdue: overdue, after: position, limit: 1 + pick(9))
             found += sweep.ended
             position = sweep.next
         } while position != nil
-        let wanted = model.settleWaiting(arrivedBefore: arrivedBefore)
+        let wanted = model.settleWaiting(overdue)
         expect(found, wanted, "waiting payments")
         for ended in wanted { note("\(ended.result)") }
     }

@@ -67,13 +67,15 @@ public struct DemoRun: Sendable {
             case expiredOrders, refundedOrders, latePayments
         }
 
-        /// Whether the promise of the chosen durability was kept: `durable` loses nothing and sells nothing twice; `memory`
-        /// may lose what a crash takes and sell it again, but never without a crash, and its books must agree in the end.
+        /// Whether the promise of the chosen durability was kept. A demo kills one master at a time with SIGKILL: that takes
+        /// nothing from `durable`, from an append-only file that the kernel has, or from a replica that had said so; then
+        /// nothing may be lost or sold twice. `memory` may lose what a crash takes and sell it again, but never without one,
+        /// and its books must agree in the end.
         public var keptItsPromise: Bool {
             // What SQL has not taken yet stands in no counter: then the sum says nothing, and `unchecked` says so.
             let adds = allocatedUnits == stockUnits + soldUnits + reservedUnits || !unchecked.isEmpty
             let exact = driftUnits == 0 && adds
-            if durability == Durability.durable.rawValue || crashes == 0 {
+            if durability != Durability.memory.rawValue || crashes == 0 {
                 return exact && lostOrders == 0 && oversoldUnits == 0
             }
             return exact
@@ -88,7 +90,7 @@ public struct DemoRun: Sendable {
     public func run(events: EventLog) async throws -> Report {
         let floor = try await DemoFloor.start(configuration.floor, events: events)
         if configuration.floor.keepFolder != nil {
-            events.add(.info, "kept: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
+            events.add(.info, "from elsewhere: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
         }
         let work = Task { await floor.run() }
         let report: Result<Report, any Error>
@@ -96,6 +98,7 @@ public struct DemoRun: Sendable {
         work.cancel()
         await work.value
         await floor.stop()
+        if let kept = floor.keptSentence { events.add(.info, kept) }
         return try report.get()
     }
 

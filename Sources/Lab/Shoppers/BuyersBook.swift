@@ -11,8 +11,11 @@ public final class BuyersBook: Sendable {
         public var refused: Int64 = 0
         public var unknown: Int64 = 0
         public var released: Int64 = 0
-        /// Orders whose payment came late and was paid back: explicitly over, so not lost.
+        /// Orders whose payment came late and was paid back.
         public var refunded: Int64 = 0
+        /// Of those, orders whose buyer was in time: they had a yes, and it was not kept.
+        public var broken: Int64 = 0
+        public var brokenUnits: Int64 = 0
         /// Orders whose payment came late and got the same units under another flow.
         public var reservedAgain: Int64 = 0
         /// Orders whose buyer went away without paying.
@@ -33,7 +36,7 @@ public final class BuyersBook: Sendable {
 
     private struct State {
         var totals = Totals()
-        /// Acknowledged − released units by position in the catalogue.
+        /// Units promised to buyers by position in the catalogue: acknowledged − released.
         var held: [Int64]
         var yes: [Yes] = []
         var allocated: [Int64]
@@ -93,11 +96,14 @@ public final class BuyersBook: Sendable {
         }
     }
 
-    /// The buyer got the money back: the units are no longer theirs.
+    /// The buyer got the money back. If they came too late, that is the end of it; if not, their yes was worth nothing: it
+    /// stays among what buyers were promised, for money does not undo that somebody else has their units.
     func refund(_ order: Order) {
         state.withLock { state in
             state.totals.refunded += 1
-            if state.lapsed.remove(order.flow) == nil { state.hold(order, -1, catalogue) }
+            guard state.lapsed.remove(order.flow) == nil else { return }
+            state.totals.broken += 1
+            state.totals.brokenUnits += order.allLines.reduce(0) { $0 + Int64($1.quantity) }
         }
     }
 
@@ -152,8 +158,8 @@ public final class BuyersBook: Sendable {
     /// How many yeses there are now: for `lost(in:upTo:)`.
     public var yesCount: Int { state.withLock { $0.yes.count } }
 
-    /// Acknowledged orders that SQL does not hold, among those acknowledged up to now; what SQL had once it has for good, so
-    /// each yes is looked up until it is found. Call it after a drain: what is still in the outbox looks lost.
+    /// Acknowledged orders that were lost: SQL does not hold them, or it could only pay the buyer back. Among those acknowledged up
+    /// to now; what SQL had once it has for good, so each yes is looked up until it is found. Call it after a drain: what is still in the outbox looks lost.
     ///
     /// - Parameter mark: look at this many of the first yeses only; `nil`: all.
     public func lost(
@@ -174,7 +180,10 @@ public final class BuyersBook: Sendable {
         return state.withLock { [missing] state in
             state.verified = max(state.verified, end)
             state.lostFlows = missing
-            return (Int64(missing.count), missing.values.reduce(0) { $0 + Int64($1) })
+            return (
+                Int64(missing.count) + state.totals.broken,
+                missing.values.reduce(0) { $0 + Int64($1) } + state.totals.brokenUnits
+            )
         }
     }
 }

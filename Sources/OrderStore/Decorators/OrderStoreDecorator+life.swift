@@ -5,9 +5,9 @@ extension OrderStoreDecorator {
         try await base.expire(now: now, limit: limit)
     }
     public func settleWaitingPayments(
-        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+        overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep {
-        try await base.settleWaitingPayments(arrivedBefore: arrivedBefore, after: position, limit: limit)
+        try await base.settleWaitingPayments(overdue: overdue, after: position, limit: limit)
     }
     public func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {
         try await base.paymentsToReserveAgain(limit: limit)

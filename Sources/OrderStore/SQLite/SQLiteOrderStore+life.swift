@@ -91,34 +91,45 @@ extension SQLiteOrderStore {
     }
 
     public func settleWaitingPayments(
-        arrivedBefore: Int64, after position: PaymentPosition?, limit: Int
+        overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep {
         let waiting = try await read { database in
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT flow, digest, bucket, lines, epoch, at FROM payments
+                    SELECT flow, digest, bucket, lines, epoch FROM payments
                     WHERE state = 1 AND (flow, digest) > (?, ?) ORDER BY flow, digest LIMIT ?
                     """,
                 arguments: [
                     Data(position?.flow.bytes ?? []), Int64(position?.digest.rawValue ?? 0), max(1, limit),
                 ]
-            ).map { (order: try Self.order(database, $0), epoch: Epoch(rawValue: $0["epoch"]), at: $0["at"] as Int64) }
+            ).map { row in
+                let order = try Self.order(database, row)
+                return (
+                    order: order, position: PaymentPosition(flow: order.flow, digest: order.digest),
+                    epoch: Epoch(rawValue: row["epoch"])
+                )
+            }
         }
-        guard let last = waiting.last else { return WaitingPaymentSweep(ended: [], next: nil) }
-        let ended = try await write { _, writer in
+        guard let last = waiting.last else { return WaitingPaymentSweep(ended: [], waiting: [], next: nil) }
+        let (ended, left) = try await write { _, writer in
             try writer.openBooks()
             var ended: [WaitingPaymentSweep.Ended] = []
+            var left: [PaymentPosition] = []
             for one in waiting {
                 let result = try writer.settleWaiting(
-                    one.order, epoch: one.epoch, at: one.at, arrivedBefore: arrivedBefore)
-                if let result { ended.append(.init(order: one.order, result: result)) }
+                    one.order, epoch: one.epoch, isOverdue: overdue.contains(one.position))
+                if let result {
+                    ended.append(.init(order: one.order, result: result))
+                } else {
+                    left.append(one.position)
+                }
             }
             try writer.closeBooks()
-            return ended
+            return (ended, left)
         }
-        let next = PaymentPosition(flow: last.order.flow, digest: last.order.digest)
-        return WaitingPaymentSweep(ended: ended, next: waiting.count < max(1, limit) ? nil : next)
+        return WaitingPaymentSweep(
+            ended: ended, waiting: left, next: waiting.count < max(1, limit) ? nil : last.position)
     }
 
     public func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {

@@ -150,7 +150,7 @@ extension SQLiteWriter {
     }
 
     /// What becomes of one waiting payment now; `nil`: it goes on waiting.
-    func settleWaiting(_ order: Order, epoch: Epoch, at: Int64, arrivedBefore: Int64) throws -> PaymentResult? {
+    func settleWaiting(_ order: Order, epoch: Epoch, isOverdue: Bool) throws -> PaymentResult? {
         guard try paymentState(of: order) == .waiting else { return nil }
         switch try known(order) {
         case .same(.overCapacity), .same(.partial):
@@ -163,7 +163,7 @@ extension SQLiteWriter {
         case .another: return try goLate(order, .conflict)
         case .absent:
             let hasReopened = try order.groups.allSatisfy { try openedEpoch($0) > epoch }
-            guard hasReopened || at < arrivedBefore else { return nil }
+            guard hasReopened || isOverdue else { return nil }
             // Forbidden first: an order that comes after all finds its flow cancelled, and is given back.
             guard case .cancelled = try cancel(order) else { return nil }
             return try goLate(order, .lost)
