@@ -74,7 +74,9 @@ public struct DemoRun: Sendable {
         public var keptItsPromise: Bool {
             // What SQL has not taken yet stands in no counter: then the sum says nothing, and `unchecked` says so.
             let adds = allocatedUnits == stockUnits + soldUnits + reservedUnits || !unchecked.isEmpty
-            let exact = driftUnits == 0 && adds
+            // A half-done order waits for SQL as well.
+            let waiting = unchecked.isEmpty ? 0 : drift[DriftKind.halfDone.rawValue] ?? 0
+            let exact = driftUnits == waiting && adds
             if durability != Durability.memory.rawValue || crashes == 0 {
                 return exact && lostOrders == 0 && oversoldUnits == 0
             }
