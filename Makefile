@@ -23,7 +23,7 @@ demo: build ## run a flash sale in this terminal; ARGS="--durability memory …"
 # keep their threads busy, which others must not wait for. The last lines are the test runner's own.
 test: build ## run all tests: 3 sales with a crash at each durability, a short torture, the program in a terminal, then the other suites
 	@.ci/soak 3 $(SELLOUT)
-	$(SELLOUT) torture --sim --seeds 500
+	$(SELLOUT) torture --sim --seeds 1000
 	$(SELLOUT) torture --seconds 20 --seed 1
 	$(SELLOUT) torture --seconds 30 --seed 2 --topology cluster
 	$(SELLOUT) torture --seconds 20 --seed 3 --topology replicated

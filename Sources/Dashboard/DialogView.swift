@@ -109,16 +109,24 @@ extension Model {
         sheet.text = [
             Span(
                 "kill -9 node \(chosen + 1) (\(node.address)); "
-                    + (permissions.hasReplicas ? "its replica takes over" : "it comes back empty"),
+                    + (permissions.hasReplicas
+                        ? "its replica takes over"
+                        : "it comes back \(snapshot.durability == .aof ? "with its append-only file" : "empty")"),
                 Style(.bad, attributes: .bold))
         ]
-        sheet.text.append(
-            Span(
-                snapshot.durability == .durable
-                    ? "At durable no acknowledged order is lost: its buckets are fenced and rebuilt from SQL."
-                    : "At \(snapshot.durability.rawValue) what SQL does not have yet is lost, and its units are sold twice.",
-                Style(.text)))
+        sheet.text.append(Span(crashCost, Style(.text)))
         return sheet
+    }
+
+    /// What a killed node may cost at the sale's durability.
+    private var crashCost: String {
+        switch snapshot.durability {
+        case .durable: "At durable no acknowledged order is lost: its buckets are fenced and rebuilt from SQL."
+        case .replicated(let count):
+            "At replicated:\(count) an acknowledged order is on \(count.counted("replica")), too: the one that takes over has it."
+        case .aof: "At aof an acknowledged order is in that file; only a power cut can take its last second."
+        case .memory: "At memory what SQL does not have yet is lost, and its units are sold twice."
+        }
     }
 
     // MARK: Drawing

@@ -38,9 +38,8 @@ public final class GiveBackWorker: Sendable {
                             // Forbidden before, or the flow carries another order there: either way Redis holds nothing of it,
                             // and never will under this flow. No entry says so, and SQL would ask for ever.
                             ends.withLock { $0.append(GiveBackEnd(order: order, id: id)) }
-                        case .givenBack, .tombstone, .unknown: break
+                        case .givenBack, .tombstone, .unknown: _ = underWay.withLock { $0.remove(order) }
                         }
-                        _ = underWay.withLock { $0.remove(order) }
                     }
                 }
                 await tellEnds()
@@ -57,7 +56,13 @@ public final class GiveBackWorker: Sendable {
             defer { ends = [] }
             return ends
         }
-        // Untold, they are asked again and answered again.
-        if !some.isEmpty { try? await store.endGiveBacks(some) }
+        if some.isEmpty { return }
+        // Untold, they are asked again and answered again; what SQL cannot know yet is told again.
+        let early = (try? await store.endGiveBacks(some)) ?? []
+        ends.withLock { $0.append(contentsOf: early) }
+        underWay.withLock { underWay in
+            underWay.subtract(some.map(\.order))
+            underWay.formUnion(early.map(\.order))
+        }
     }
 }

@@ -26,8 +26,7 @@ public struct Scripts: Sendable {
         let orders = text(PackageResources.orders_lua)
         let inEveryState = "open = true, halted = true, closed = true"
         return Scripts(
-            deduct: try await load(
-                "deduct", guarding("open = true") + orders + text(PackageResources.deduct_lua), on: cluster),
+            deduct: try await load("deduct", deductBody, on: cluster),
             release: try await load(
                 "release",
                 guarding(inEveryState) + "local keepsTaken = false\n" + orders + text(PackageResources.release_lua),
@@ -49,6 +48,13 @@ public struct Scripts: Sendable {
             close: try await load("close", text(PackageResources.close_lua), on: cluster),
             rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),
             open: try await load("open", text(PackageResources.open_lua), on: cluster))
+    }
+
+    /// The whole text of deduct.lua, for who measures it with another program.
+    public static var deductSource: String { text(PackageResources.fence_lua) + "\n" + deductBody }
+
+    private static var deductBody: String {
+        guarding("open = true") + text(PackageResources.orders_lua) + text(PackageResources.deduct_lua)
     }
 
     private static func load(

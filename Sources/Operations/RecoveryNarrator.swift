@@ -38,14 +38,19 @@ final class RecoveryNarrator: Sendable {
 
     func hear(_ event: RecoverySupervisor.Event) {
         switch event {
-        case .fenced(let bucket, let reason):
+        case .fenced(let bucket, let reason, let finding):
             let node = node(of: bucket)
             let isFirst = stories.withLock { stories in
                 let isFirst = stories[node] == nil
                 stories[node, default: Story(since: .now)].fenced.insert(bucket)
                 return isFirst
             }
-            if isFirst {
+            if let finding {
+                // A comparison names one bucket and what is wrong with it.
+                let tag = catalogue[bucket]?.tag ?? "?"
+                events.add(
+                    .warning, "\(finding); bucket \(tag) is fenced, nothing is sold from it until rebuilt from SQL")
+            } else if isFirst {
                 events.add(
                     .warning,
                     "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL"

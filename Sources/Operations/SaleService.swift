@@ -229,7 +229,8 @@ public final class SaleService: Sendable {
                 // SQL's epoch: a lane that nobody asks does not hear of newer ones, and its own would look recovered since.
                 guard let epoch = epochs[finding.bucket] ?? laneEpochs[finding.bucket] else { continue }
                 supervisor.report(
-                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced)
+                    finding.bucket, epoch: epoch, reason: finding.kind == .lostBucket ? .noControl : .unbalanced,
+                    finding: finding.sentence)
             }
         }
         let epochsNow = await sqlEpochs()

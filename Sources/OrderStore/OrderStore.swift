@@ -92,7 +92,11 @@ public protocol OrderStore: OrderLifeStore {
     /// The same for one bucket: what waits for a fenced bucket then keeps no other bucket's from being sent.
     func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack]
     /// Notes give-backs that Redis answered without an entry, because there was nothing to give: they are done.
-    func endGiveBacks(_ ends: [GiveBackEnd]) async throws
+    ///
+    /// - Returns: those that come too early, to be told again: SQL does not have everything yet that the bucket had written by
+    ///   then, and somebody else's release may be among it. Ended before that, the order's units would be nobody's; and with the
+    ///   outbox lost, for good. One of an epoch that ended is forgotten: Redis has to be asked again.
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd]
     /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
     func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
     /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,

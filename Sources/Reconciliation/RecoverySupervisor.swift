@@ -8,7 +8,8 @@ public final class RecoverySupervisor: Sendable {
     public static let concurrentMax = 8
 
     public enum Event: Sendable {
-        case fenced(BucketNumber, FenceReason)
+        /// `finding`: the sentence of the comparison that found it, if one did.
+        case fenced(BucketNumber, FenceReason, finding: String?)
         case recovered(Recoverer.Report, reason: FenceReason)
         /// Tried and failed; it is tried again.
         case failed(BucketNumber, String)
@@ -51,8 +52,12 @@ public final class RecoverySupervisor: Sendable {
 
     /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped.
     ///
-    /// - Parameter n: the highest that the reporting engine has seen in the epoch.
-    public func report(_ bucket: BucketNumber, epoch: Epoch, n: Int64 = 0, reason: FenceReason) {
+    /// - Parameters:
+    ///   - n: the highest that the reporting engine has seen in the epoch.
+    ///   - finding: what a comparison found, as a sentence.
+    public func report(
+        _ bucket: BucketNumber, epoch: Epoch, n: Int64 = 0, reason: FenceReason, finding: String? = nil
+    ) {
         let isNew = state.withLock { state in
             if let opened = state.openedEpochs[bucket], epoch < opened { return false }
             guard state.status.fenced[bucket] == nil else { return false }
@@ -63,7 +68,7 @@ public final class RecoverySupervisor: Sendable {
             if state.outageStart == nil { state.outageStart = clock.now }
             return true
         }
-        if isNew { onEvent(.fenced(bucket, reason)) }
+        if isNew { onEvent(.fenced(bucket, reason, finding: finding)) }
     }
 
     /// Recovers what is reported until cancelled.

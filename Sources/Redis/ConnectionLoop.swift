@@ -377,6 +377,8 @@ final class ConnectionLoop {
         }
         guard let next = nextDeadline, next <= now else { return }
 
+        // Answers may lie in the socket: this thread may come late, as in a process that was stopped.
+        if pending.contains(where: { $0.deadline <= now }) { receive() }
         if pending.contains(where: { $0.deadline <= now }) {
             fail(
                 RedisError(

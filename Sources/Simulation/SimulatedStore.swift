@@ -72,7 +72,7 @@ struct SimulatedStore: OrderStoreDecorator {
     ) async throws -> [FencedSaleResult] {
         try await call(.writes) { try await base.sellFenced(orders, closing: closing, by: claimant) }
     }
-    func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
+    func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
         try await call(.writes) { try await base.endGiveBacks(ends) }
     }
     func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {

@@ -225,7 +225,7 @@ extension DemoCommand: ScreenCommand {
             FileHandle.standardError.write(Data("sellout: \(PlainText.line(failure))\n".utf8))
             return 2
         }
-        if let addresses = stage.keptAddresses { print("kept: sellout watch \(PlainText.line(addresses))") }
+        if let kept = stage.keptSentence { print(PlainText.line(kept)) }
         return ending.exitCode
     }
 }

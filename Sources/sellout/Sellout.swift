@@ -8,6 +8,7 @@ struct Sellout: ParsableCommand {
             sellout demo                       a private Redis Cluster, shoppers, and the war room
             sellout watch --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout bench                      how fast, next to the script that papers print
             sellout torture --sim --seeds 1000    a thousand simulated sales, each with its faults
             sellout torture --seconds 60       break everything around a sale, and check that its promise holds
 
@@ -15,6 +16,6 @@ struct Sellout: ParsableCommand {
             """,
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
-            TortureCommand.self, TorturePartyCommand.self,
+            TortureCommand.self, TorturePartyCommand.self, BenchCommand.self,
         ])
 }

@@ -1,6 +1,8 @@
 import EngineHistory
+import Foundation
 import Glibc
 import Host
+import SaleRig
 import Synchronization
 import Testing
 
@@ -62,8 +64,24 @@ final class EngineRun: Sendable {
         for reader in readers { reader.resume() }
     }
 
-    /// SIGSTOP stops the process, SIGCONT lets it go on.
-    func signal(_ signal: Int32) { process.kill(signal) }
+    /// Stops the process, and waits until every thread of it stands: the signal alone lets those that run go on for a while.
+    func stop() async throws {
+        process.kill(SIGSTOP)
+        let folder = "/proc/\(process.pid)/task"
+        try await eventually("every thread stands", within: .seconds(60)) {
+            let threads = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            return threads.allSatisfy { thread in
+                // `pid (name) state …`; a thread that has ended has none, or is a zombie.
+                guard let text = try? String(contentsOfFile: "\(folder)/\(thread)/stat", encoding: .utf8),
+                    let name = text.lastIndex(of: ")")
+                else { return true }
+                return text[name...].dropFirst(2).first.map { "TZX".contains($0) } ?? true
+            }
+        }
+    }
+
+    /// Lets a stopped process go on.
+    func goOn() { process.kill(SIGCONT) }
 
     /// How it ended and the end of what it said.
     func ending() async -> (ending: ChildProcess.Ending, text: String) {

@@ -359,13 +359,41 @@ import Testing
         func end(_ order: Order, n: Int64) -> GiveBackEnd {
             GiveBackEnd(order: order, id: OutboxID(epoch: floor.epochs[order.bucket]!, n: n))
         }
-        try await floor.store.endGiveBacks([end(cancelled, n: 3), end(wide.orders[1], n: 0)])
-        #expect(try await floor.pending() == [wide.orders[0]])
-        // An older take that is settled late was contained in Redis's word; a later one was not.
-        _ = try await floor.fixture.settle(floor.epochs[cancelled.bucket]!, 2, .deduct([cancelled]))
-        #expect(try await floor.pending() == [wide.orders[0]])
-        _ = try await floor.fixture.settle(floor.epochs[cancelled.bucket]!, 4, .deduct([cancelled]))
+        let told = [end(cancelled, n: 2), end(wide.orders[1], n: 0)]
+        #expect(try await floor.store.endGiveBacks(told) == [told[0]])
         #expect(Set(try await floor.pending()) == [cancelled, wide.orders[0]])
+        // A take that is contained in Redis's word; then one that is not.
+        let epoch = floor.epochs[cancelled.bucket]!
+        _ = try await floor.fixture.settle(epoch, 1, .deduct([cancelled]))
+        _ = try await floor.fixture.settle(epoch, 2, .mark)
+        #expect(try await floor.store.endGiveBacks(told) == [])
+        #expect(try await floor.pending() == [wide.orders[0]])
+        _ = try await floor.fixture.settle(epoch, 4, .deduct([cancelled]))
+        #expect(Set(try await floor.pending()) == [cancelled, wide.orders[0]])
+    }
+
+    @Test("Redis's word about a give-back waits for the release that made it true", arguments: StoreKind.all)
+    func anEarlyWordLeavesNobodysUnits(kind: StoreKind) async throws {
+        let floor = try await Floor(kind)
+        let order = try floor.fixture.order(1)
+        let epoch = floor.epochs[order.bucket]!
+        func excess() async throws -> Int64 {
+            try await floor.store.balance(bucket: order.bucket)!.skus.reduce(0) { $0 + max(0, $1.excess) }
+        }
+        _ = try await floor.fixture.settle(epoch, 1, .deduct([order]))
+        _ = try await floor.store.cancel([order])
+        // Somebody else's release is entry 2, which SQL has not met; a second one hears that it was done.
+        let word = GiveBackEnd(order: order, id: OutboxID(epoch: epoch, n: 2))
+        #expect(try await floor.store.endGiveBacks([word]) == [word])
+        #expect(try await floor.pending() == [order])
+        #expect(try await excess() == 0)
+        _ = try await floor.fixture.settle(epoch, 2, .release(givenBack: [order], tombstones: []))
+        #expect(try await floor.store.endGiveBacks([word]) == [])
+        #expect(try await floor.pending() == [])
+        #expect(try await excess() == 0)
+        // A word from an ended epoch says nothing.
+        let old = GiveBackEnd(order: order, id: OutboxID(epoch: Epoch(rawValue: epoch.rawValue - 1), n: 9))
+        #expect(try await floor.store.endGiveBacks([old]) == [])
     }
 
     @Test("a give-back keeps the id of the entry that did it, whatever Redis says later", arguments: StoreKind.all)
@@ -376,9 +404,11 @@ import Testing
         _ = try await floor.fixture.settle(epoch, 1, .deduct([order]))
         _ = try await floor.store.cancel([order])
         _ = try await floor.fixture.settle(epoch, 2, .release(givenBack: [order], tombstones: []))
-        try await floor.store.endGiveBacks([GiveBackEnd(order: order, id: OutboxID(epoch: epoch, n: 5))])
+        _ = try await floor.fixture.settle(epoch, 3, .mark)
+        let end = GiveBackEnd(order: order, id: OutboxID(epoch: epoch, n: 3))
+        #expect(try await floor.store.endGiveBacks([end]) == [])
         // What was taken after the entry that gave back is asked for, though Redis's later word came before it.
-        _ = try await floor.fixture.settle(epoch, 3, .deduct([order]))
+        _ = try await floor.fixture.settle(epoch, 4, .deduct([order]))
         #expect(try await floor.pending() == [order])
     }
 

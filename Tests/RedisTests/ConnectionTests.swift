@@ -156,6 +156,20 @@ struct ConnectionTests {
         }
     }
 
+    @Test("an answer that lies there counts, however late its reader comes to it")
+    func lateReader() async throws {
+        try await withServer { _, connection in
+            _ = try await connection.call(RedisCommand("PING"), deadline: soon())
+            let results = Results()
+            connection.send(RedisCommand("BLPOP", "a", "0.2"), deadline: soon()) { _ in
+                // The connection's own thread stands still, as that of a stopped process.
+                usleep(2_000_000)
+            }
+            results.expect(connection, RedisCommand("BLPOP", "b", "0.2"), deadline: soon(1))
+            #expect(await results.all().map(\.failure?.kind) == [nil])
+        }
+    }
+
     @Test("a killed server leaves unknown what was sent, then not sent what comes, then serves again")
     func kill() async throws {
         var options = RedisOptions()

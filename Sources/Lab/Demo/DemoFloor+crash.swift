@@ -27,8 +27,7 @@ extension DemoFloor {
         do {
             crashCount.add(1, ordering: .relaxed)
             try await fleet.crash(node)
-            service.events.add(
-                .bad, "\(name) was killed with SIGKILL; everything it held in memory is gone")
+            service.events.add(.bad, "\(name) was killed with SIGKILL; everything it held in memory is gone")
             await service.control.record(
                 what: "crash", subject: name, before: "up, pid \(nodes[node].pid)", after: "killed")
             try? await ContinuousClock().sleep(for: configuration.crashPause)
@@ -41,8 +40,9 @@ extension DemoFloor {
                     succeeded: true)
             }
             try await fleet.restart(node)
-            service.events.add(.warning, "\(name) is back, and empty")
-            return SaleControl.Report(sentence: "\(name) was killed and came back empty", succeeded: true)
+            let state = configuration.durability == .aof ? "with what its append-only file holds" : "empty"
+            service.events.add(.warning, "\(name) is back, \(state)")
+            return SaleControl.Report(sentence: "\(name) was killed and came back \(state)", succeeded: true)
         } catch {
             return SaleControl.Report(sentence: "crash of \(name): \(error)", succeeded: false)
         }

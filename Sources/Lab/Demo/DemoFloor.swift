@@ -229,6 +229,15 @@ public final class DemoFloor: Sendable {
         }
     }
 
+    /// How to come back to what `--keep` left, and how to end it; `nil` where nothing is kept.
+    public var keptSentence: String? {
+        guard configuration.keepFolder != nil else { return nil }
+        let pids = fleet.nodes.filter(\.isUp).map { "\($0.pid)" }.joined(separator: " ")
+        return """
+            kept: sellout watch --redis \(fleet.url) --orders \(ordersURL) (its servers run on; to end them: kill \(pids))
+            """
+    }
+
     /// Waits until SQL holds everything that Redis did before now.
     public func drained(patience: Duration) async -> Bool {
         let clock = ContinuousClock()

@@ -47,7 +47,9 @@ extension OrderStoreDecorator {
     public func pendingGiveBacks(bucket: BucketNumber, limit: Int) async throws -> [GiveBack] {
         try await base.pendingGiveBacks(bucket: bucket, limit: limit)
     }
-    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws { try await base.endGiveBacks(ends) }
+    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
+        try await base.endGiveBacks(ends)
+    }
     public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
         try await base.halfDone(olderThan: age, limit: limit)
     }

@@ -40,10 +40,18 @@ extension SQLiteOrderStore {
         }
     }
 
-    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws {
-        if ends.isEmpty { return }
-        try await write { _, writer in
-            for end in ends { try writer.end(end.order, at: end.id, .told) }
+    public func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
+        if ends.isEmpty { return [] }
+        return try await write { database, writer in
+            var drained: [BucketNumber: OutboxID] = [:]
+            var early: [GiveBackEnd] = []
+            for end in ends {
+                let bucket = end.order.bucket
+                if drained[bucket] == nil { drained[bucket] = try Self.fetchBucket(database, bucket)?.drainedThrough }
+                guard let position = drained[bucket], position.epoch <= end.id.epoch else { continue }
+                if position >= end.id { try writer.end(end.order, at: end.id, .told) } else { early.append(end) }
+            }
+            return early
         }
     }
 

@@ -20,8 +20,8 @@ final class DemoStage: Sendable {
     /// Why the demo could not start.
     var failure: String? { failed.withLock { $0 } }
 
-    /// How to come back to what `--keep` left.
-    var keptAddresses: String? { kept.withLock { $0 } }
+    /// How to come back to what `--keep` left, and how to end it.
+    var keptSentence: String? { kept.withLock { $0 } }
 
     func run() async {
         let events = EventLog()
@@ -32,9 +32,7 @@ final class DemoStage: Sendable {
             mailbox.close()
             return
         }
-        if configuration.keepFolder != nil {
-            kept.withLock { $0 = "--redis \(floor.fleet.url) --orders \(floor.ordersURL)" }
-        }
+        defer { kept.withLock { $0 = floor.keptSentence } }
         interpreter.attach(service: floor.service, floor: floor)
         let sampler = WarRoomSampler(
             service: floor.service, witness: floor, topology: floor.topology, redisURL: floor.fleet.url,

@@ -1,0 +1,120 @@
+import Deduction
+import Inventory
+import Synchronization
+
+/// Callers who each ask for an order, wait for its answer, and ask for the next: what a closed loop of buyers is to an engine.
+final class BenchCrowd: Sendable {
+    /// Of a caller's orders, those whose wait is measured: every one of so many, so that the clock is not what is measured.
+    private static let ordersPerSample = 16
+    /// Refusals answer within a microsecond: fewer of them are timed, and callers let others on now and then.
+    private static let refusalsPerSample = 1_024
+
+    private enum Phase { static let (warm, counting, over) = (0, 1, 2) }
+
+    struct Tally: Sendable {
+        var count = 0
+        var unexpected = 0
+        var lastUnexpected = ""
+        var milliseconds: [Double] = []
+
+        mutating func add(_ other: Tally) {
+            count += other.count
+            unexpected += other.unexpected
+            if !other.lastUnexpected.isEmpty { lastUnexpected = other.lastUnexpected }
+            milliseconds += other.milliseconds
+        }
+
+        func quantile(_ share: Double) -> Double {
+            guard !milliseconds.isEmpty else { return 0 }
+            return milliseconds.sorted()[min(milliseconds.count - 1, Int(Double(milliseconds.count) * share))]
+        }
+    }
+
+    private let engine: DeductionEngine
+    private let load: EngineLoad
+    private let seed: UInt64
+    private let zipf: ZipfSampler?
+    private let phase = Atomic<Int>(Phase.warm)
+    private let sum = Mutex(Tally())
+    private let clock = ContinuousClock()
+
+    init(engine: DeductionEngine, load: EngineLoad, seed: UInt64) {
+        self.engine = engine
+        self.load = load
+        self.seed = seed
+        zipf = load.zipfExponent.map { ZipfSampler(count: load.skus, exponent: $0) }
+    }
+
+    /// What was counted; complete once `press` has returned.
+    var tally: Tally { sum.withLock { $0 } }
+
+    func beginCounting() { phase.store(Phase.counting, ordering: .relaxed) }
+    func endCounting() { phase.store(Phase.over, ordering: .relaxed) }
+    func leave() { endCounting() }
+
+    /// Asks until `leave`.
+    func press() async {
+        await withDiscardingTaskGroup { group in
+            for caller in 0..<load.callers {
+                group.addTask { [self] in await ask(caller) }
+            }
+        }
+    }
+
+    private func ask(_ caller: Int) async {
+        var random = SplitMix64(seed: seed &* 0x1_0000_0001 &+ UInt64(caller))
+        var flows = FlowIDGenerator()
+        var tally = Tally()
+        var asked = 0
+        let perSample = load.countsRefusals ? Self.refusalsPerSample : Self.ordersPerSample
+        let pause = load.ordersPerSecond.map { Double(load.callers) / $0 }
+        var next = clock.now + .seconds((pause ?? 0) * random.unit())
+        while phase.load(ordering: .relaxed) != Phase.over {
+            if let pause {
+                try? await clock.sleep(until: next)
+                next += .seconds(pause)
+            }
+            asked += 1
+            let order = makeOrder(&random, &flows)
+            let isSampled = pause != nil || asked % perSample == 0
+            // Open loop: what was due and could not be asked has waited too.
+            let start = isSampled ? (pause.map { next - .seconds($0) } ?? clock.now) : nil
+            let outcome = await engine.deduct(order)
+            let isExpected: Bool =
+                switch outcome {
+                case .done: !load.countsRefusals
+                case .refused(.soldOut): load.countsRefusals
+                case .refused, .unknown: false
+                }
+            guard phase.load(ordering: .relaxed) == Phase.counting else {
+                // A refusal does not suspend: whoever only hears refusals would never let anybody else run.
+                if load.countsRefusals, asked % perSample == 0 { await Task.yield() }
+                continue
+            }
+            if isExpected {
+                tally.count += 1
+            } else {
+                tally.unexpected += 1
+                tally.lastUnexpected = "\(outcome)"
+            }
+            if let start { tally.milliseconds.append(start.duration(to: clock.now).inSeconds * 1_000) }
+            if load.countsRefusals, asked % perSample == 0 { await Task.yield() }
+        }
+        sum.withLock { [tally] in $0.add(tally) }
+    }
+
+    private func makeOrder(_ random: inout SplitMix64, _ flows: inout FlowIDGenerator) -> Order {
+        let entries = engine.catalogue.entries
+        let flow = flows.next(milliseconds: WallClock.milliseconds, random: random.next())
+        if load.lines > 1 {
+            // One bucket, every SKU of it.
+            let lines = entries.prefix(load.lines).map { OrderLine(sku: $0.number, quantity: 1) }
+            return Order(trustedFlow: flow, bucket: entries[0].bucket, sortedLines: lines)
+        }
+        let rank =
+            entries.count == 1 ? 0 : zipf?.rank(at: random.unit()) ?? Int(random.next() % UInt64(entries.count))
+        let entry = entries[rank]
+        return Order(
+            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)])
+    }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+import Lab
+
+struct BenchCommand: WorkerCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure how fast orders are taken, next to the script that papers print.",
+        discussion: """
+            Private servers, rounds in which all rows take turns, medians, at most two minutes. Progress goes to standard error.
+            redis-benchmark runs the papers' script and ours with one order a call; everything else is the engine.
+
+            sellout bench
+            sellout bench --json
+            sellout bench --rows papers-script,combined-1024,combined-4096 --rounds 5
+            sellout bench --seconds 20 --rounds 1
+
+            Exit codes: 0 measured, 2 could not run, or a row did not do what it claims; 64 usage.
+            """)
+
+    @Option(help: "About how long the whole run takes, 1 to 120 s.")
+    var seconds: TimeSpan = TimeSpan(seconds: 110)
+
+    @Option(help: "How often each row is measured, 1 to 99.")
+    var rounds = 3
+
+    @Option(
+        help:
+            "Rows by name, separated by commas; without it all: \(BenchRow.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var rows: String?
+
+    @Option(help: "Seed of the callers.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    private static let secondsMax = 120.0
+
+    func validate() throws {
+        guard seconds.seconds >= 1, seconds.seconds <= Self.secondsMax else {
+            throw ValidationError("--seconds \(seconds.text): use 1 to \(Int(Self.secondsMax))")
+        }
+        guard (1...99).contains(rounds) else { throw ValidationError("--rounds \(rounds): use 1 to 99") }
+        _ = try chosenRows()
+    }
+
+    private func chosenRows() throws -> [BenchRow] {
+        guard let rows else { return BenchRow.allCases }
+        return try rows.split(separator: ",", omittingEmptySubsequences: false).map { name in
+            guard let row = BenchRow(rawValue: String(name)) else {
+                throw ValidationError("--rows: there is no row \(PlainText.line(String(name)).debugDescription)")
+            }
+            return row
+        }
+    }
+
+    func work() async throws -> Int32 {
+        var configuration = Bench.Configuration()
+        configuration.rows = try chosenRows()
+        configuration.rounds = rounds
+        configuration.seconds = seconds.seconds
+        configuration.seed = seed
+        configuration.onProgress = { text in
+            FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
+        }
+        let report = try await Bench(configuration).run()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(report.markdown)
+        }
+        return 0
+    }
+}
