@@ -15,19 +15,6 @@ import Testing
         #expect(summary.acknowledged > 500)
     }
 
-    /// Worlds in which something was found once, for what it was.
-    @Test(
-        arguments: [
-            // A clock that was set forward ended payments whose orders lay in the outbox.
-            (833, nil), (867, nil), (139, .memory), (173, .memory),
-            // Restocks lost with a server's tail; archived fields that a promoted replica brought back.
-            (474, nil), (925, nil), (525, nil),
-        ] as [(UInt64, Durability?)])
-    func whatWasFoundOnceIsMended(seed: UInt64, durability: Durability?) throws {
-        let verdict = try SimulatedTorture(durability: durability, threads: 1).run(seed: seed).verdict
-        #expect(verdict.isGood, "\(verdict.violations) \(verdict.unknown)")
-    }
-
     /// A sale that promises less must show it, else the rig looks away.
     @Test func aWeakPromiseShowsLosses() throws {
         let summary = try SimulatedTorture(durability: .memory, threads: 2).run(first: 141, count: 40)
