@@ -101,7 +101,9 @@ public protocol OrderStore: OrderLifeStore {
     func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
     /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
     /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
-    func undo(_ orders: [WideOrder]) async throws -> [UndoResult]
+    ///
+    /// - Parameter forbidden: the epochs under which buckets said that they keep the flow out, where the undoing rests on that.
+    func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult]
     /// Restocks that Redis has not confirmed.
     func pendingRestocks() async throws -> [Restock]
     /// Those of `flows` that SQL does not hold as reserved, sold, cancelled or expired rows (over-capacity, void and partial
