@@ -6,10 +6,20 @@ import Telemetry
 
 /// What becomes of a call's orders once it is answered, or is not.
 extension DeductionEngine {
-    func handle(_ answer: ScriptAnswer, of call: LaneState.Call, replicas: Int, lane: Lane) {
+    func handle(
+        _ answer: ScriptAnswer, of call: LaneState.Call, positions: [Int], replicas: Int, lane: Lane
+    ) {
         switch answer {
-        case .done(let n, let results, let duplicates, _):
-            lane.state.withLock { $0.answered(n: n, epoch: call.epoch) }
+        case .done(let n, let results, let duplicates, let stocks):
+            lane.state.withLock { state in
+                state.answered(n: n, epoch: call.epoch)
+                // Under the lock: what was said of an epoch must not be remembered beyond it.
+                guard state.isOpen, state.epoch == call.epoch else { return }
+                lane.refusals.hear(
+                    stocks: stocks, positions: positions, of: call, results: results, now: clock.milliseconds,
+                    unixMilliseconds: clock.unixMilliseconds)
+                if call.purpose == .release { lane.refusals.forgetLimits() }
+            }
             // The next call leaves before this one's callers are told: the server must not wait for them.
             pump(lane)
             let id = OutboxID(epoch: call.epoch, n: n)
@@ -47,7 +57,12 @@ extension DeductionEngine {
         let reason = if told == .epoch, let epoch, epoch < call.epoch { FenceReason.behind } else { told }
         if let refusal = reason.passingRefusal {
             // Nothing was taken, and nothing is wrong with the bucket: answer, and let the next call ask again.
-            lane.state.withLock { $0.answered(n: 0, epoch: .none) }
+            lane.state.withLock { state in
+                state.answered(n: 0, epoch: .none)
+                if refusal == .halted, call.purpose == .deduct, state.isOpen {
+                    lane.refusals.hearHalted(now: clock.milliseconds, unixMilliseconds: clock.unixMilliseconds)
+                }
+            }
             pump(lane)
             for ticket in call.tickets { answerRefused(ticket, refusal) }
             return
@@ -100,9 +115,10 @@ extension DeductionEngine {
             fence(lane, reason: .scriptFailed, seenUnder: call.epoch)
             return
         }
-        var done: [Ticket] = []
+        let allDone = results.allSatisfy { $0 == UInt8(ascii: "D") }
+        var done: [Ticket] = allDone ? call.tickets : []
         var repeated: [(ticket: Ticket, id: OutboxID)] = []
-        for (position, ticket) in call.tickets.enumerated() {
+        for (position, ticket) in call.tickets.enumerated() where !allDone {
             switch results[position] {
             case UInt8(ascii: "D"): done.append(ticket)
             case UInt8(ascii: "d"):

@@ -6,10 +6,10 @@
 -- each buyer holds of it: field `@<buyer>`, longer than any flow, value the units; a buyer who holds none has no field.
 local blob = ARGV[3]
 local pairsCount = #KEYS / 2 - 1
-local pairOf, fields = {}, {}
+local pairOf, fields, fieldCounts = {}, {}, {}
 for i = 1, pairsCount do
   pairOf[tonumber(ARGV[3 + i])] = i
-  fields[i] = {'#'}
+  fields[i], fieldCounts[i] = {'#'}, 1
 end
 
 local unpackStruct = struct.unpack
@@ -21,19 +21,18 @@ for i = 1, orderCount do
   local flow, digest, lineCount, sku, quantity
   flow, digest, lineCount, sku, quantity, position = unpackStruct('<c16c6BI4I4', blob, position)
   local pair = pairOf[sku]
-  local list = fields[pair]
-  local field = #list + 1
-  list[field] = flow
+  local field = fieldCounts[pair] + 1
+  fields[pair][field], fieldCounts[pair] = flow, field
   flows[i], digests[i], pairAt[i], quantityAt[i], fieldAt[i] = flow, digest, pair, quantity, field
   if lineCount > 1 then
-    local more = {}
+    local more, count = {}, 0
     for _ = 2, lineCount do
       sku, quantity, position = unpackStruct('<I4I4', blob, position)
       pair = pairOf[sku]
-      list = fields[pair]
-      field = #list + 1
-      list[field] = flow
-      more[#more + 1], more[#more + 2], more[#more + 3] = pair, quantity, field
+      field = fieldCounts[pair] + 1
+      fields[pair][field], fieldCounts[pair] = flow, field
+      more[count + 1], more[count + 2], more[count + 3] = pair, quantity, field
+      count = count + 3
     end
     moreLines[i] = more
   end
@@ -61,8 +60,9 @@ for i = 1, pairsCount do
 end
 
 -- What the buyers of this call hold of limited SKUs: pair → buyer's field → units. Read only where there is a limit.
-local held, heldChanged = {}, {}
-if isLimited and buyers and not damage then
+local held, heldChanged, hold, heldFields
+if isLimited and not damage then
+  held, heldChanged = {}, {}
   local wanted = {}
   local function want(pair, buyer)
     if not skus[pair].limit then return end
@@ -76,7 +76,7 @@ if isLimited and buyers and not damage then
       wanted[pair][#wanted[pair] + 1] = buyer
     end
   end
-  for i, buyer in pairs(buyers) do
+  for i, buyer in pairs(buyers or {}) do
     want(pairAt[i], buyer)
     local more = moreLines[i]
     if more then
@@ -87,29 +87,29 @@ if isLimited and buyers and not damage then
     local answer = getFields(KEYS[2 + 2 * pair], list)
     for k = 1, #list do held[pair][list[k]] = tonumber(answer[k] or '0') or 0 end
   end
-end
 
--- Notes that the buyer of order i holds `quantity` units more of a pair's SKU.
-local function hold(i, pair, quantity)
-  if not skus[pair].limit or not buyers or not buyers[i] then return end
-  local buyer = buyers[i]
-  held[pair][buyer] = math.max(0, held[pair][buyer] + quantity)
-  heldChanged[pair][buyer] = true
-end
-
--- Writes what changed of it: into `fields` of an HSET, and the fields to remove into the answer.
-local function heldFields(pair, fields)
-  local gone = {}
-  for buyer in pairs(heldChanged[pair] or {}) do
-    local units = held[pair][buyer]
-    if units > 0 then
-      fields[#fields + 1] = buyer
-      fields[#fields + 1] = int(units)
-    else
-      gone[#gone + 1] = buyer
-    end
+  -- Notes that the buyer of order i holds `quantity` units more of a pair's SKU.
+  hold = function(i, pair, quantity)
+    if not skus[pair].limit or not buyers or not buyers[i] then return end
+    local buyer = buyers[i]
+    held[pair][buyer] = math.max(0, held[pair][buyer] + quantity)
+    heldChanged[pair][buyer] = true
   end
-  return gone
+
+  -- Writes what changed of it: into `fields` of an HSET, and the fields to remove into the answer.
+  heldFields = function(pair, fields)
+    local gone = {}
+    for buyer in pairs(heldChanged[pair] or {}) do
+      local units = held[pair][buyer]
+      if units > 0 then
+        fields[#fields + 1] = buyer
+        fields[#fields + 1] = int(units)
+      else
+        gone[#gone + 1] = buyer
+      end
+    end
+    return gone
+  end
 end
 
 -- The recorded entry of order i: nil if no line has one, false if only some have (the ledger is damaged).
