@@ -3,8 +3,9 @@ import Inventory
 /// The combiner of one bucket, as a value: who waits, what is under way, whether anything may be sent. It does no I/O; the
 /// engine obeys what it returns.
 ///
-/// What waits goes into the next call; a call never waits for a batch to fill. Two calls may be under way, so that the
-/// server works on one while the client reads the other.
+/// What waits goes into the next call; a call never waits for a batch to fill. Another call goes out beside one that is under way
+/// only where enough waits to make it half full: then the server works on it while the client reads the first, and where
+/// less waits the next call is the larger for it, which is cheaper for the server.
 struct LaneState {
     struct Limits: Sendable {
         /// Orders in one call.
@@ -85,6 +86,7 @@ struct LaneState {
     /// The next call to send, if one may be sent and something waits. Give-backs go first: they free stock.
     mutating func nextCall() -> Call? {
         guard phase == .open, !isEnded, inFlight < limits.callsInFlightMax else { return nil }
+        if inFlight > 0, releases.isEmpty, deducts.count < (limits.callOrdersMax + 1) / 2 { return nil }
         let purpose: Ticket.Purpose = releases.isEmpty ? .deduct : .release
         let tickets =
             purpose == .release

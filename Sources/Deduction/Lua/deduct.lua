@@ -58,7 +58,43 @@ local function take(i, pair, quantity)
   writeCounts[pair] = count + 2
 end
 
-for i = 1, orderCount do
+-- One SKU and only new flows: what a flash sale is. The first order of which that does not hold ends it, and the general way
+-- goes on from there.
+local first = 1
+if not spread and not isLimited then
+  local sku, list, answer = skus[1], fields[1], entries[1]
+  local stock, isFrozen = sku.stock, sku.frozen == '1'
+  local write, count = {'#', ''}, 2
+  for i = 1, orderCount do
+    local flow = list[i + 1]
+    if answer[i + 1] or seen[flow] or watermark and flowMilliseconds(flow) < watermark then break end
+    local quantity = quantityAt[i]
+    if isFrozen then
+      results[i] = 'F'
+    elseif quantity > stock then
+      results[i] = 'S'
+    else
+      results[i] = 'D'
+      seen[flow] = i
+      stock = stock - quantity
+      local head = heads[quantity]
+      if not head then
+        head = int(quantity) .. mark
+        heads[quantity] = head
+      end
+      write[count + 1], write[count + 2] = flow, head .. digests[i]
+      count = count + 2
+    end
+    first = i + 1
+  end
+  if count > 2 then
+    done = true
+    writes[1], writeCounts[1], taken[1] = write, count, sku.stock - stock
+    sku.stock = stock
+  end
+end
+if first <= orderCount then spreadOut() end
+for i = first, orderCount do
   local flow = flows[i]
   local pair, quantity, more = pairAt[i], quantityAt[i], moreLines[i]
   local earlier = seen[flow]

@@ -100,12 +100,14 @@ final class BenchCrowd: Sendable {
     }
 
     private func count(_ outcome: DeductionOutcome, since start: ContinuousClock.Instant?, into tally: inout Tally) {
-        let isExpected: Bool =
-            switch outcome {
-            case .done: !load.countsRefusals
-            case .refused(.soldOut): load.countsRefusals
-            case .refused, .unknown: false
-            }
+        let isExpected: Bool
+        switch outcome {
+        case .done: isExpected = !load.countsRefusals
+        case .refused(.soldOut): isExpected = load.countsRefusals
+        // Who comes at a rate is turned away at once where the queue is full: no order, and no failure.
+        case .refused(.overloaded) where load.ordersPerSecond != nil: return
+        case .refused, .unknown: isExpected = false
+        }
         if isExpected {
             tally.count += 1
         } else {
