@@ -209,5 +209,43 @@ extension Checker {
             verdict.violate(
                 .buyerLimit, nil, "buyer \(place.buyer) holds \(units) of SKU \(place.sku.rawValue); at most \(most)")
         }
+        checkLimitsMeanwhile(limits)
+    }
+
+    /// What one buyer surely held at any moment, by their own record.
+    private mutating func checkLimitsMeanwhile(_ limits: [SKUNumber: Int64]) {
+        struct Change {
+            let at: Int64
+            let sku: SKUNumber
+            let units: Int64
+        }
+        var changes: [Int64: [Change]] = [:]
+        for flow in stories.flows {
+            guard let story = stories.byFlow[flow], let buyer = story.buyer, let payload = story.done.first?.lines
+            else {
+                continue
+            }
+            let held = span(of: story, payload, flow)
+            guard let from = held.sureFrom, held.sureTo.map({ $0 > from }) ?? true else { continue }
+            for line in payload where limits[line.sku] != nil {
+                changes[buyer, default: []].append(Change(at: from, sku: line.sku, units: Int64(line.quantity)))
+                if let end = held.sureTo {
+                    changes[buyer]!.append(Change(at: end, sku: line.sku, units: -Int64(line.quantity)))
+                }
+            }
+        }
+        for buyer in changes.keys.sorted() {
+            var held: [SKUNumber: Int64] = [:]
+            // What ends at a moment ends before what begins with it.
+            for change in changes[buyer]!.sorted(by: { ($0.at, $0.units) < ($1.at, $1.units) }) {
+                held[change.sku, default: 0] += change.units
+                guard let most = limits[change.sku], held[change.sku]! > most else { continue }
+                verdict.lose(
+                    .buyerLimit, nil, isAllowed: mayLose,
+                    "buyer \(buyer) held \(held[change.sku]!) of SKU \(change.sku.rawValue) at \(change.at) us; at most \(most)"
+                )
+                break
+            }
+        }
     }
 }

@@ -13,8 +13,9 @@ extension Checker {
 
     /// At every entry of every epoch: 0 ≤ sold + reserved ≤ allocated.
     ///
-    /// An epoch whose data was lost may lack entries in SQL: units that it gave back last and took again are there without their
-    /// giving back. Such give-backs end with a later epoch's beginning, and the prefix may exceed by their units, no more.
+    /// An epoch whose data was lost may lack entries in SQL: units that it gave back, or got by a restock, and took again are there
+    /// without that entry. Such give-backs and restocks end with a later epoch's beginning, and the prefix may exceed by their
+    /// units, no more.
     mutating func checkPrefixes() {
         var movements: [Era: [FinalState.Movement]] = [:]
         for movement in final.movements {
@@ -33,6 +34,10 @@ extension Checker {
             for line in giveBack.lines {
                 folded[line.sku, default: []].append((id.epoch.rawValue, Int64(line.quantity)))
             }
+        }
+        for restock in final.restocks {
+            guard let id = restock.id, id.n == 0 else { continue }
+            folded[restock.sku, default: []].append((id.epoch.rawValue, restock.units))
         }
         let present = Dictionary(final.buckets.map { ($0.bucket, $0.epoch) }, uniquingKeysWith: { first, _ in first })
         for era in movements.keys.sorted() {

@@ -83,6 +83,7 @@ extension Checker {
                 "heard that its payment came too late; \(row?.state == .sold ? "SQL says sold" : "and that it is confirmed")"
             )
         }
+        if let row, row.state == .expired { checkDeadline(flow, story) }
         if let cancelledAt = story.cancelledAt, let late = story.done.first(where: { $0.askedAt > cancelledAt }) {
             verdict.violate(
                 .repliesDiffer, flow,
@@ -99,6 +100,19 @@ extension Checker {
             verdict.violate(
                 .cancelledButStands, flow, "heard at \(undoneAt) us that it is undone; SQL has no row that forbids it")
         }
+    }
+
+    /// Whoever heard that an expired order is over heard it after its deadline, which is counted from when it was taken.
+    private mutating func checkDeadline(_ flow: FlowID, _ story: Story) {
+        guard let timeout = promise.reservationTimeoutMicroseconds, let asked = story.deductions.map(\.askedAt).min(),
+            !stories.faults.contains(where: { $0.name == Promise.Fault.clockJump })
+        else { return }
+        // Deadlines are whole milliseconds.
+        let deadline = asked + timeout - 1_000
+        let over = story.endings.filter { $0.kind == .ok }.map(\.answeredAt).min()
+        guard let over, over < deadline else { return }
+        verdict.violate(
+            .expiredEarly, flow, "heard at \(over) us that it is over; its deadline was not before \(deadline) us")
     }
 
     /// What the books hold, somebody asked for, and in these quantities.
@@ -202,7 +216,7 @@ extension Checker {
     private static func recorded(_ question: Question) -> String? {
         switch question.answer {
         case HistoryEvent.Answer.done, HistoryEvent.Answer.conflict, HistoryEvent.Answer.cancelled,
-            HistoryEvent.Answer.overCapacity, HistoryEvent.Answer.soldOut:
+            HistoryEvent.Answer.overCapacity, HistoryEvent.Answer.soldOut, HistoryEvent.Answer.tooOld:
             question.answer
         default: nil
         }
@@ -225,6 +239,10 @@ extension Checker {
             if no.answeredAt < yes.askedAt { return evidence }
             let isUndone = story.endings.contains { $0.asksForUndoing && $0.askedAt < no.answeredAt }
             return isUndone || state == .expired || state == .refunded ? nil : evidence + ", undone by nobody"
+        case [HistoryEvent.Answer.done, HistoryEvent.Answer.tooOld]:
+            // Not taken and never to be: neither after a yes nor before one.
+            let isBeside = first.answeredAt >= second.askedAt && second.answeredAt >= first.askedAt
+            return isBeside ? nil : evidence
         case [HistoryEvent.Answer.done, HistoryEvent.Answer.overCapacity],
             [HistoryEvent.Answer.done, HistoryEvent.Answer.conflict]:
             return evidence

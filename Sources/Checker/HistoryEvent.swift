@@ -123,6 +123,7 @@ extension HistoryEvent {
         public static let conflict = "conflict"
         public static let soldOut = "soldOut"
         public static let overCapacity = "overCapacity"
+        public static let tooOld = "tooOld"
         public static let givenBack = "givenBack"
     }
 }

@@ -10,6 +10,7 @@ public struct Promise: Sendable {
         public static let aofCut = "aofCut"
         public static let promotion = "promotion"
         public static let rollback = "rollback"
+        public static let clockJump = "clockJump"
     }
 
     public var durability: Durability
@@ -21,6 +22,9 @@ public struct Promise: Sendable {
     public var driftSettlesWithinMicroseconds: Int64 = 10_000_000
     /// Units of one SKU that one buyer may hold; `nil`: as many as there are.
     public var unitsPerBuyerMax: Int64?
+    /// How long a reservation waits for its payment; `nil`: nobody says. Clocks that were turned (`clockJump`) end this promise:
+    /// deadlines are wall time.
+    public var reservationTimeoutMicroseconds: Int64?
 
     public init(durability: Durability, losesAfter: Set<String>) {
         self.durability = durability

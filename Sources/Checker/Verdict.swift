@@ -28,7 +28,9 @@ public enum Rule: String, Codable, Sendable, CaseIterable {
     case falseSoldOut
     /// The books did not agree in time after the last fault was healed.
     case driftAfterHealing
-    /// One buyer holds more units than the sale allows.
+    /// Ended by its deadline before it.
+    case expiredEarly
+    /// One buyer holds more units than the sale allows, or held them.
     case buyerLimit
     /// Too few orders before the first fault: nothing was put to the test.
     case tooFewOrders

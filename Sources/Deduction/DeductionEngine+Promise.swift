@@ -80,7 +80,7 @@ extension DeductionEngine {
 
     /// Whether a sale that needs SQL to go on has not reached it for too long, and for how long; `nil`: all is well.
     public var leaseOverdue: Duration? {
-        guard isBelowDurable else { return nil }
+        guard isBelowDurable, keepsLease.load(ordering: .relaxed) else { return nil }
         let now = clock.now
         return lease.withLock { lease in
             guard let age = lease.age(now: now), age >= Lease.length,
@@ -96,6 +96,8 @@ extension DeductionEngine {
     /// taken while no yes can be said helps nobody.
     func keepLease() async {
         guard isBelowDurable else { return }
+        keepsLease.store(true, ordering: .relaxed)
+        defer { keepsLease.store(false, ordering: .relaxed) }
         while !Task.isCancelled {
             await decideLeases(of: lanes)
             let wanting = lanes.filter { lane in

@@ -92,6 +92,8 @@ public final class DeductionEngine: Sendable {
     let clock: SaleClock
     let lanes: [Lane]
     let lease: Mutex<Lease>
+    /// Whether somebody renews it: an engine that only looks on sells nothing and needs none.
+    let keepsLease = Atomic<Bool>(false)
     private let isBraked = Atomic<Bool>(false)
 
     /// An engine for a sale whose buckets SQL knows; buckets that are open there are open here.

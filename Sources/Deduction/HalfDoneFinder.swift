@@ -9,7 +9,7 @@ public import Telemetry
 ///
 /// In the buckets of the missing groups Redis is told to forbid the flow where it is absent. Where all were taken the order is
 /// whole, and SQL is told so; else it never can be, and SQL undoes it. Both are compare and set in SQL, so two finders, or one
-/// and an engine that is late, come to one end. The bound: `age` + `interval` + the time of one call, while no bucket of the
+/// and an engine that is late, come to one end. The bound: `age` + 2 × `interval` + the time of one call, while no bucket of the
 /// order is fenced and SQL answers; `lag` has the measured times.
 public final class HalfDoneFinder: Sendable {
     public struct Configuration: Sendable {
@@ -36,6 +36,9 @@ public final class HalfDoneFinder: Sendable {
         public var lastError: String?
     }
 
+    /// Of every order, also of one whose beginning lies ahead by somebody's clock.
+    private static let anyAge = Duration.seconds(-100 * 365 * 86_400)
+
     /// Orders of one bucket in one call: its ledgers are read for each.
     static let callOrdersMax = 512
 
@@ -48,6 +51,8 @@ public final class HalfDoneFinder: Sendable {
     private let configuration: Configuration
     private let clock: SaleClock
     private let state = Mutex(Status())
+    /// Since when each was seen partial.
+    private let seen = Mutex<[FlowID: ContinuousClock.Instant]>([:])
 
     public init(
         catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
@@ -77,7 +82,7 @@ public final class HalfDoneFinder: Sendable {
     /// - Returns: how many could not be decided.
     @discardableResult
     public func look(only flows: Set<FlowID>? = nil) async throws -> Int {
-        let found = try await store.halfDone(olderThan: configuration.age, limit: configuration.ordersMax)
+        let found = ripe(try await store.halfDone(olderThan: Self.anyAge, limit: configuration.ordersMax))
             .filter { flows?.contains($0.order.flow) ?? true }
         guard !found.isEmpty else {
             state.withLock { ($0.waiting, $0.oldestMilliseconds, $0.lastError) = (0, 0, nil) }
@@ -110,15 +115,26 @@ public final class HalfDoneFinder: Sendable {
         }
         _ = try await store.undo(undone.map(\.order))
         let now = Int64(clock.unixMilliseconds)
-        for order in finished + undone { lag.record(.milliseconds(now - order.sinceMilliseconds)) }
+        for order in finished + undone { lag.record(.milliseconds(max(0, now - order.sinceMilliseconds))) }
         state.withLock { [finished, undone, waiting] state in
             state.waiting = waiting.count
-            state.oldestMilliseconds = waiting.map { now - $0.sinceMilliseconds }.max() ?? 0
+            state.oldestMilliseconds = waiting.map { max(0, now - $0.sinceMilliseconds) }.max() ?? 0
             state.finished += Int64(finished.count)
             state.undone += Int64(undone.count)
             state.lastError = nil
         }
         return waiting.count
+    }
+
+    /// Those that this finder has seen partial for the configured age. What SQL noted as their beginning is the wall clock of whoever
+    /// wrote it: one that is ahead would hide an order for as long, one that is behind would end it while it is being taken.
+    private func ripe(_ orders: [HalfDoneOrder]) -> [HalfDoneOrder] {
+        let now = clock.now
+        return seen.withLock { seen in
+            seen = Dictionary(
+                orders.map { ($0.order.flow, seen[$0.order.flow] ?? now) }, uniquingKeysWith: { first, _ in first })
+            return orders.filter { now - seen[$0.order.flow]! >= configuration.age }
+        }
     }
 
     // MARK: Redis

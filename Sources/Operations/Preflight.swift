@@ -8,6 +8,8 @@ public struct NodeFacts: Sendable, Hashable {
     /// `maxmemory`, or all of the machine's where none is set.
     public var memoryLimit: Int64 = 0
     public var evictionPolicy = "noeviction"
+    /// It reads what it had kept, and serves nobody; what else it tells is not what it will be.
+    public var isLoading = false
     public var hasAOF = false
     public var aofWritesWell = true
     /// `appendfsync`; `nil`: the server does not tell.
@@ -34,6 +36,7 @@ public struct NodeFacts: Sendable, Hashable {
         usedMemory = number("used_memory") - number("mem_not_counted_for_evict")
         memoryLimit = number("maxmemory") > 0 ? number("maxmemory") : number("total_system_memory")
         evictionPolicy = String(values["maxmemory_policy"] ?? "noeviction")
+        isLoading = number("loading") == 1
         hasAOF = number("aof_enabled") == 1
         aofWritesWell = values["aof_last_write_status"] ?? "ok" == "ok"
         for (name, value) in values {
@@ -70,7 +73,7 @@ public struct NodeFacts: Sendable, Hashable {
 /// | `aof`: writes to it fail | refused | alert: Redis itself refuses orders meanwhile |
 /// | `replicated(n)`: fewer than n | refused | alert: orders hear unknown and are asked again until they are there |
 /// | memory runs out | refused | halted, with room kept for give-backs |
-/// | a server does not answer | at `aof` and `replicated(n)` refused, for what it keeps is not known | nothing: its buckets do not sell, which is told elsewhere |
+/// | a server does not answer, or still loads | at `aof` and `replicated(n)` refused, for what it keeps is not known | nothing: its buckets do not sell, which is told elsewhere |
 ///
 /// A halted sale is opened again by a person.
 public struct Preflight: Sendable {
@@ -122,6 +125,11 @@ public struct Preflight: Sendable {
                     refusesOpening: kind != .silent || asksServers))
         }
         for node in nodes {
+            // A server that reads its append-only file says that it keeps none.
+            if node.isLoading {
+                add(.silent, node.address, false, "still reads what it had kept; it serves nobody until then")
+                continue
+            }
             if node.evictionPolicy != "noeviction" {
                 add(
                     .evicts, node.address, isBelowDurable,

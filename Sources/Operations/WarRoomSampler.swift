@@ -27,6 +27,7 @@ public actor WarRoomSampler {
     private var cuts: [BucketCut?]
     private var rates: RateBook
     private var records: [BucketNumber: BucketRecord] = [:]
+    private var backlogWatch = BacklogWatch()
     private var counters: [SKUNumber: SKUCounters] = [:]
     private var totals: OrderTotals?
     private var payments: PaymentTotals?
@@ -242,7 +243,7 @@ public actor WarRoomSampler {
         }
         snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
         assembleOrders(reading)
-        assembleLedger(ledgerEntries, bucketN)
+        assembleLedger(ledgerEntries, bucketN, now)
         assembleDrift(reading, now)
         assembleLife()
         snapshot.phase =
@@ -285,20 +286,24 @@ public actor WarRoomSampler {
             buyersPerSecond: reading.map { $0.buyersPerSecond ?? .infinity })
     }
 
-    private func assembleLedger(_ entries: Int64, _ bucketN: [Int64?]) {
+    private func assembleLedger(_ entries: Int64, _ bucketN: [Int64?], _ now: ContinuousClock.Instant) {
         var backlog: Int64 = 0
         for (position, n) in bucketN.enumerated() {
             guard let n, let record = records[service.catalogue.buckets[position].number],
                 cuts[position]?.id?.epoch == record.drainedThrough.epoch
             else { continue }
-            backlog += max(0, n - record.drainedThrough.n)
+            let entries = max(0, n - record.drainedThrough.n)
+            backlogWatch.note(record.bucket, entries: entries, drained: record.drainedThrough, now: now)
+            backlog += entries
         }
         let lag = service.worker.lag.summary
         let status = service.worker.status
         snapshot.ledger = WarRoomSnapshot.Ledger(
             entries: entries, entriesPerSecond: rates.entriesPerSecond, history: rates.entriesHistory,
             persisted: totals?.orders ?? 0,
-            backlogEntries: backlog, backlogMilliseconds: backlog == 0 ? 0 : status.oldestMilliseconds,
+            backlogEntries: backlog,
+            backlogMilliseconds: backlog == 0
+                ? 0 : max(status.oldestMilliseconds, Int64(backlogWatch.longest(now: now).milliseconds)),
             lagP50Milliseconds: lag.count > 0
                 ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
             lagP99Milliseconds: lag.count > 0

@@ -41,7 +41,9 @@ extension Reconciler {
     private func look(_ sku: SKUNumber, _ ledgerKey: [UInt8], _ keys: BucketKeys) async throws -> LedgerLook {
         // Before the ledger is read: what SQL had settled by then must have its rows now.
         let bucket = catalogue[sku]?.bucket
-        let drained = try await store.buckets().first { $0.bucket == bucket }?.drainedN ?? 0
+        let record = try await store.buckets().first { $0.bucket == bucket }
+        let drained = record?.drainedN ?? 0
+        let watermark = record?.watermark
         let scan = try await scan(ledgerKey, keys)
         var redis = scan.entries
         var result: Set<LedgerDifference> = []
@@ -71,13 +73,24 @@ extension Reconciler {
             guard rows.count == Self.pageRows, let last = rows.last else { break }
             after = last.flow
         }
-        for (flow, entry) in redis where !entry.cancelled && entry.quantity > 0 {
+        let archived = try await archived(redis, below: watermark)
+        for (flow, entry) in redis where !entry.cancelled && entry.quantity > 0 && !archived.contains(flow) {
             let side: LedgerDifference.Side = entry.n <= drained ? .settledWithoutRow : .onlyRedis
             result.insert(LedgerDifference(flow: flow, side: side, units: entry.quantity))
         }
         return LedgerLook(
             differences: result, held: try await heldDifferences(sku, scan.held), foreign: scan.foreign,
             marks: scan.marks)
+    }
+
+    /// Flows that were archived and are there again, because a server came back as it was before: SQL has their orders, though no
+    /// page of its ledger names them any more, and what they hold is counted. They are no difference; the next rebuild leaves
+    /// them out.
+    private func archived(_ entries: [FlowID: LedgerEntry], below watermark: FlowID?) async throws -> Set<FlowID> {
+        guard let watermark else { return [] }
+        let old = entries.keys.filter { $0 < watermark }
+        guard !old.isEmpty else { return [] }
+        return Set(old).subtracting(try await store.absent(old))
     }
 
     /// A ledger by what its fields are.

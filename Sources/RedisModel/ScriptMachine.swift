@@ -13,7 +13,11 @@ public final class ScriptMachine {
         let reference: Int32
     }
 
+    /// Texts whose hash is remembered.
+    private static let hashesMax = 1_000
+
     let lua: OpaquePointer
+    private var hashes: [[UInt8]: [UInt8]] = [:]
     /// Compiled scripts by hash, of all servers.
     private(set) var scripts: [[UInt8]: Script] = [:]
     /// Whose script runs now.
@@ -34,7 +38,7 @@ public final class ScriptMachine {
 
     /// Compiles a script, or finds it compiled.
     func compile(_ source: [UInt8]) throws(CommandError) -> Script {
-        let sha = SHA1.hex(source)
+        let sha = hash(source)
         if let known = scripts[sha] { return known }
         let flags = try ScriptFlags(source: source)
         // A first line with flags is no Lua; its line feed stays, so that lines keep their numbers.
@@ -49,6 +53,14 @@ public final class ScriptMachine {
         let script = Script(sha: sha, flags: flags, reference: luaL_ref(lua, sellout_lua_registry_index()))
         scripts[sha] = script
         return script
+    }
+
+    /// Of texts that come again and again.
+    private func hash(_ source: [UInt8]) -> [UInt8] {
+        if let known = hashes[source] { return known }
+        let sha = SHA1.hex(source)
+        if hashes.count < Self.hashesMax { hashes[source] = sha }
+        return sha
     }
 
     /// Runs a script of `server` to its end.

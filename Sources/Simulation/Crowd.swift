@@ -19,11 +19,18 @@ struct Crowd: Sendable {
     let scenario: Scenario
     /// Processes that can be asked just now.
     let parties: @Sendable () -> [SimulatedProcess]
+    /// Whether nothing is broken any more.
+    let isHealed: @Sendable () -> Bool
 
     /// One buyer's whole visit.
     func visit(_ number: Int) async {
         var random = SeededRandom(seed: scenario.seed, stream: 1_000 + UInt64(number))
-        await sleep(random.duration(.zero, scenario.rush))
+        if random.chance(scenario.stragglers) {
+            while !isHealed() { await sleep(.milliseconds(20)) }
+            await sleep(random.duration(.zero, .milliseconds(800)))
+        } else {
+            await sleep(random.duration(.zero, scenario.rush))
+        }
         let order = makeOrder(number, &random)
         let asker = recorder.asker()
         switch random.unit() {
@@ -33,6 +40,10 @@ struct Crowd: Sendable {
         case ..<0.92: await reuseFlow(order, asker, &random)
         default: await changeMind(order, asker, &random)
         }
+        // Long afterwards: the ledgers may have forgotten the flow, its answer is the same.
+        guard random.chance(scenario.returns) else { return }
+        await sleep(random.duration(.zero, (scenario.horizon ?? .milliseconds(300)) * 3))
+        if case .unknown = await attempt(order, isRetry: true, asker, &random) { await cancel(order, asker, &random) }
     }
 
     // MARK: Ways of buying
@@ -90,7 +101,7 @@ struct Crowd: Sendable {
         let line = order.lines[0]
         let other = Order(
             trustedFlow: order.flow, bucket: order.bucket,
-            sortedLines: [OrderLine(sku: line.sku, quantity: line.quantity + 1)])
+            sortedLines: [OrderLine(sku: line.sku, quantity: line.quantity + 1)], buyer: order.buyer)
         if case .done = outcome {
             _ = await attempt(other, isRetry: false, recorder.asker(), &random)
             await pay(order, succeeds: true, asker, &random)
@@ -136,7 +147,10 @@ struct Crowd: Sendable {
         let party: SimulatedProcess
         if let wanted { party = wanted } else { party = await somebody(&random) }
         let patience = random.chance(0.3) ? random.duration(.milliseconds(100), .seconds(2)) : .seconds(8)
-        recorder.add(.asking(order.flow, order.allLines, at: recorder.at, process: asker, isRetry: isRetry))
+        recorder.add(
+            .asking(
+                order.flow, order.allLines, at: recorder.at, process: asker, isRetry: isRetry,
+                buyer: order.buyer.map { Int64($0.low) }))
         let outcome = await party.ask(patience: patience) { service in
             await service.engine.deduct(order, isRetry: isRetry)
         }
@@ -158,6 +172,10 @@ struct Crowd: Sendable {
             guard let results, let result = results?.first else {
                 recorder.add(asker, .pay, .info, flow: order.flow)
                 await sleep(random.duration(.milliseconds(10), .milliseconds(300)))
+                if !succeeds, random.chance(scenario.secondCards) {
+                    // Another card: whichever of the two SQL hears of first decides.
+                    return await pay(order, succeeds: true, asker, &random)
+                }
                 continue
             }
             switch result {
@@ -174,13 +192,16 @@ struct Crowd: Sendable {
                         ? (sold ? HistoryEvent.Answer.confirmed : HistoryEvent.Answer.cancelled)
                         : (sold ? HistoryEvent.Answer.sold : HistoryEvent.Answer.cancelled))
                 return
-            case .waiting:
-                // SQL keeps it until its order comes, or cannot come any more.
+            case .waiting, .reservingAgain:
+                // SQL keeps it: until its order comes, or cannot come any more, or its lines are had once more.
                 recorder.add(asker, .pay, .info, flow: order.flow, answer: "waiting")
                 guard attempt < Self.paymentsMax else { return }
                 await sleep(.milliseconds(200))
-            case .reservingAgain, .reservedAgain, .refunded:
-                recorder.add(asker, .pay, .fail, flow: order.flow, answer: "late")
+            case .reservedAgain:
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.reservedAgain)
+                return
+            case .refunded:
+                recorder.add(asker, .pay, .ok, flow: order.flow, answer: HistoryEvent.Answer.refunded)
                 return
             }
         }
@@ -216,7 +237,8 @@ struct Crowd: Sendable {
             high: executor.unixMilliseconds << 16 | 0x7000 | 0x800 | UInt64(number & 0x7ff),
             low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
         let order = Order(
-            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)])
+            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)],
+            buyer: buyer(scenario.people + 1 + number))
         let asker = recorder.asker()
         if case .unknown = await insist(order, asker, &random) { await cancel(order, asker, &random) }
     }
@@ -249,11 +271,17 @@ struct Crowd: Sendable {
             low: random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
         // Now and then from another bucket too: all or nothing across buckets.
         let other = random.element(entries)
+        let buyer = buyer(random.pick(1...scenario.people))
         if random.chance(0.15), other.bucket != entry.bucket {
-            lines.append(OrderLine(sku: other.number, quantity: quantity(&random)))
-            if let wide = try? Order.across(flow: flow, lines: lines, catalogue: catalogue) { return wide }
+            let more = lines + [OrderLine(sku: other.number, quantity: quantity(&random))]
+            if let wide = try? Order.across(flow: flow, lines: more, catalogue: catalogue, buyer: buyer) { return wide }
         }
-        return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines)
+        return Order(trustedFlow: flow, bucket: entry.bucket, sortedLines: lines, buyer: buyer)
+    }
+
+    /// Who somebody is, where limits count.
+    private func buyer(_ person: Int) -> BuyerID? {
+        scenario.limits.isEmpty ? nil : BuyerID(high: 0, low: UInt64(person))
     }
 
     private func quantity(_ random: inout SeededRandom) -> Int32 { random.chance(0.75) ? 1 : Int32(random.pick(2...3)) }

@@ -45,7 +45,9 @@ struct FinalStateReader {
                 .init(
                     bucket: BucketNumber(rawValue: row["number"]), tag: tag, epoch: epoch,
                     isOpen: row["state"] == "open" && redisEpoch == epoch && state == "open", redisEpoch: redisEpoch,
-                    backlog: max(0, n - drained)))
+                    backlog: max(0, n - drained),
+                    watermarkMilliseconds: node.read(Array("HGET".utf8), control, Array("watermark".utf8)).bytes
+                        .flatMap { FlowID(bytes: $0) }?.milliseconds))
         }
     }
 
@@ -81,8 +83,8 @@ struct FinalStateReader {
                     allocated: row["allocated"], sold: row["sold"], reserved: row["reserved"],
                     overCapacity: row["overCapacity"],
                     redisStock: node.read(Array("GET".utf8), stockKey).int,
-                    redisAllocated: control.count == 5 ? control[0] : nil,
-                    redisTaken: control.count == 5 ? control[2] : nil, redisLedger: ledger))
+                    redisAllocated: control.count >= 5 ? control[0] : nil,
+                    redisTaken: control.count >= 5 ? control[2] : nil, redisLedger: ledger))
         }
     }
 
@@ -142,6 +144,12 @@ struct FinalStateReader {
                 .init(
                     flow: flow, lines: Self.lines([UInt8](row["lines"] as Data)),
                     id: Self.id(row["doneEpoch"], row["doneN"])))
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT flow, again FROM payments WHERE again IS NOT NULL") {
+            guard let flow = FlowID(bytes: [UInt8](row["flow"] as Data)),
+                let again = FlowID(bytes: [UInt8](row["again"] as Data))
+            else { continue }
+            final.standIns.append(.init(flow: flow, again: again))
         }
         final.deadLetters = try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM deadLetters") ?? 0
     }

@@ -67,8 +67,20 @@ struct Nemesis: Sendable {
                 await sleep(time)
             }
         case .dataLoss: await loseData(node, &random, asker)
+        case .rollbacks: await loseData(node, onlyTail: true, &random, asker)
+        case .stalls:
+            guard !parties.isEmpty else { return }
+            let party = random.element(parties)
+            let time = random.duration(.milliseconds(300), .seconds(4))
+            await fault("processStop", asker, "\(party.life.name) for \(time)") {
+                party.life.stop(until: executor.now + time)
+                await sleep(random.duration(.zero, .milliseconds(20)))
+                await loseData(node, onlyTail: random.chance(0.5), &random, recorder.asker())
+                await sleep(max(.zero, time - .milliseconds(20)))
+            }
         case .keyLoss:
-            let key = random.element(keys)
+            let stocks = Array("ss_".utf8)
+            let key = random.element(scenario.lostKeys == .all ? keys : keys.filter { $0.starts(with: stocks) })
             await fault(Promise.Fault.keyLoss, asker, String(decoding: key, as: UTF8.self)) {
                 for node in nodes { node.lose(key) }
             }
@@ -146,11 +158,13 @@ struct Nemesis: Sendable {
         }
     }
 
-    private func loseData(_ node: SimulatedNode, _ random: inout SeededRandom, _ asker: Int) async {
+    private func loseData(
+        _ node: SimulatedNode, onlyTail: Bool = false, _ random: inout SeededRandom, _ asker: Int
+    ) async {
         guard node.isUp else { return }
         let away = random.duration(.milliseconds(1), random.chance(0.3) ? .seconds(3) : .milliseconds(300))
         let name = "\(node.address)"
-        switch random.pick(0...5) {
+        switch onlyTail ? random.pick(1...2) : random.pick(0...5) {
         case 5:
             await fault("masterRestart", asker, "\(name) comes back whole") {
                 node.goDown()

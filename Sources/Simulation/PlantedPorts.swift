@@ -189,7 +189,7 @@ struct RedisRepairedBySet: RedisPortDecorator {
                 completion(result)
                 guard let (units, control) = before else { return }
                 var fields = control.split(separator: " ").map(String.init)
-                guard fields.count == 5, let taken = Int64(fields[2]) else { return }
+                guard fields.count >= 5, let taken = Int64(fields[2]) else { return }
                 fields[2] = "\(taken + delta)"
                 var set = RedisCommand("SET")
                 set.append(stock)

@@ -95,6 +95,8 @@ final class ProcessLife: Sendable {
         await withCheckedContinuation { continuation in deliver(at: instant) { continuation.resume() } }
     }
 
+    /// By how much its wall clock is off.
+    var wallOffsetMilliseconds: Int64 { state.withLock { $0.wallOffsetMilliseconds } }
     func turnWallClock(byMilliseconds offset: Int64) { state.withLock { $0.wallOffsetMilliseconds += offset } }
 
     var clock: SaleClock { SaleClock(Source(life: self)) }

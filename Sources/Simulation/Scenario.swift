@@ -5,11 +5,18 @@ struct Scenario: Sendable {
     /// A family of faults that a world may see.
     enum Trouble: CaseIterable, Sendable {
         case links, crashes, stops, dataLoss, keyLoss, sql, lineage, replicas, wallClock
+        /// A process stands still while a server loses data.
+        case stalls
+        /// A server comes back with less, or gives way to a replica that has less: `dataLoss` without those who lose everything.
+        case rollbacks
         /// Somebody takes entries of paid orders out of ledgers, and an operator repairs. No seed brings it by itself.
         case meddling
 
-        static let ofSeeds = allCases.filter { $0 != .meddling }
+        static let ofSeeds = allCases.filter { $0 != .meddling && $0 != .rollbacks }
     }
+
+    /// Keys that `keyLoss` may take.
+    enum Keys: Sendable { case all, stocks }
 
     let seed: UInt64
     var durability: Durability
@@ -28,8 +35,25 @@ struct Scenario: Sendable {
     /// The share of buyers who click more than once, and of payments that fail.
     var doubleClicks = 0.1
     var paymentFailure = 0.25
-    /// How often an operator acts.
+    /// The share of payments that failed unheard after which the buyer takes another card.
+    var secondCards = 0.4
+    /// The share of buyers who come when everything was healed, and of those who ask once more long afterwards.
+    var stragglers = 0.1
+    var returns = 0.15
+    var lostKeys = Keys.all
+    /// How often an operator acts, at most how long after each other, and how many of the acts rebuild a bucket that needs it not.
     var acts: Int
+    var actPause: Duration
+    var rebuilds = 0.15
+    /// How long a reservation waits for its payment; `nil`: for ever.
+    var reservationTimeout: Duration?
+    var latePayments = LatePaymentPolicy.refund
+    /// Units of each SKU that one buyer may hold; empty: no limits, and nobody says who they are.
+    var limits: [Int64?] = []
+    /// Who buys, some of them more than once.
+    var people: Int
+    /// Flows older than this leave the ledgers; `nil`: none does.
+    var horizon: Duration?
 
     init(seed: UInt64, durability: Durability? = nil) {
         var random = SeededRandom(seed: seed, stream: 1)
@@ -59,6 +83,16 @@ struct Scenario: Sendable {
         self.troubles = troubles
         faultPause = random.duration(.milliseconds(60), .milliseconds(600))
         acts = random.pick(0...4)
+        actPause = rush
+        people = max(3, buyers / 4)
+        if random.chance(0.35) {
+            reservationTimeout = random.duration(.milliseconds(500), .seconds(3))
+            latePayments = random.chance(0.5) ? .reserveAgain : .refund
+        }
+        if random.chance(0.3) {
+            limits = (0..<skus).map { _ in random.chance(0.7) ? Int64(random.pick(1...4)) : nil }
+        }
+        if random.chance(0.3) { horizon = random.duration(.milliseconds(300), .seconds(2)) }
     }
 
     /// A long rush of many, at several engines, with faults close together.

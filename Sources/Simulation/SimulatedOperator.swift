@@ -22,8 +22,14 @@ struct SimulatedOperator: Sendable {
             }
         }
         for _ in 0..<scenario.acts {
-            await sleep(random.duration(.milliseconds(20), scenario.rush))
+            await sleep(random.duration(.milliseconds(20), scenario.actPause))
             let sku = random.element(catalogue.entries).number
+            if random.chance(scenario.rebuilds) {
+                // A bucket that sells, rebuilt by somebody's hand.
+                let bucket = random.element(catalogue.buckets).number
+                await act(.recover, &random) { (try? await $0.recoverer.recover(bucket)) != nil }
+                continue
+            }
             switch random.unit() {
             case ..<0.55:
                 let units = Int64(random.pick(1...6))

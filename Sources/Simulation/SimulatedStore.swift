@@ -9,6 +9,8 @@ import Synchronization
 /// hearing.
 struct SimulatedStore: OrderStoreDecorator {
     let base: any OrderStore
+    /// What the books take for the time.
+    let time: BooksTime
     let life: ProcessLife
     let sky: Sky
 
@@ -26,7 +28,11 @@ struct SimulatedStore: OrderStoreDecorator {
         if sky.strikes(weather.storeRefuses) {
             throw OrderStoreError(.refused, "the order store is locked; try again")
         }
+        // What it writes, it dates by its own wall clock.
+        time.turn(toOffsetMilliseconds: life.wallOffsetMilliseconds)
+        defer { time.turn(toOffsetMilliseconds: 0) }
         let value = try await body()
+        time.turn(toOffsetMilliseconds: 0)
         let isLost = access == .writes && sky.strikes(weather.storeLosesAnswer)
         guard life.step() else { throw Self.dead(.unknown) }
         await life.wait(until: life.now + sky.storeDelay())
@@ -149,4 +155,18 @@ struct SimulatedStore: OrderStoreDecorator {
     func audit(_ entry: AuditEntry) async throws { try await call(.writes) { try await base.audit(entry) } }
     /// The books outlive the process.
     func close() async {}
+}
+
+/// The clock of the books, which every process that writes in them brings along: the world's, or off by what somebody turned it.
+final class BooksTime: SaleClock.Source {
+    private let executor: SimulationExecutor
+    private let offset = Mutex<Int64>(0)
+
+    init(executor: SimulationExecutor) { self.executor = executor }
+
+    func turn(toOffsetMilliseconds milliseconds: Int64) { offset.withLock { $0 = milliseconds } }
+
+    var now: ContinuousClock.Instant { executor.now }
+    var unixMilliseconds: UInt64 { UInt64(Int64(executor.unixMilliseconds) + offset.withLock { $0 }) }
+    func sleep(until deadline: ContinuousClock.Instant) async throws { try await executor.sleep(until: deadline) }
 }

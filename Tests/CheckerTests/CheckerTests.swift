@@ -190,6 +190,25 @@ struct CheckerTests {
         expect(run, breaks: [.ledgerPrefix])
     }
 
+    @Test("lets the end of a lost epoch lack the restock that its successor's beginning contains, and no more")
+    func lostRestock() {
+        var run = Self.goodRun()
+        let (lost, sku) = (Epoch(rawValue: 3), SKUNumber(rawValue: 1))
+        run.final.bases.append(.init(bucket: TinyRun.bucket, epoch: 3, sku: sku, taken: 10, allocated: 10))
+        run.final.movements.append(
+            .init(bucket: TinyRun.bucket, id: OutboxID(epoch: lost, n: 6), sku: sku, quantity: 2))
+        expect(run, breaks: [.ledgerPrefix])
+        run.say(HistoryEvent(at: 0, process: 9, .restock, .invoke, lines: TinyRun.lines(2)))
+        run.final.restocks.append(.init(sku: sku, units: 2, id: OutboxID(epoch: TinyRun.epoch, n: 0)))
+        run.final.skus[0].allocated += 2
+        run.final.skus[0].redisAllocated! += 2
+        run.final.skus[0].redisStock! += 2
+        expect(run, breaks: [])
+        run.final.movements.append(
+            .init(bucket: TinyRun.bucket, id: OutboxID(epoch: lost, n: 7), sku: sku, quantity: 1))
+        expect(run, breaks: [.ledgerPrefix])
+    }
+
     @Test("finds an epoch that began with more than there was")
     func ledgerBase() {
         var run = Self.goodRun()
@@ -256,6 +275,56 @@ struct CheckerTests {
         // Earlier than Redis did it, it cannot have been.
         run.final.giveBacks[position].id = OutboxID(epoch: Epoch(rawValue: 3), n: 1)
         expect(run, breaks: [.releasedTwice])
+    }
+
+    @Test("finds a reservation that was ended before its deadline, unless clocks were turned")
+    func expiredEarly() {
+        var run = Self.goodRun()
+        run.ask(6, 1)
+        run.take(6, 1)
+        run.hear(.done(duplicate: false), 6)
+        run.giveBack(6)
+        let row = run.final.orders.firstIndex { $0.flow == TinyRun.flow(6) }!
+        run.final.orders[row].state = .expired
+        run.promise.reservationTimeoutMicroseconds = 3 * TinyRun.step
+        run.end(6, .pay, flag: true, says: "refunded")
+        expect(run, breaks: [])
+        run.promise.reservationTimeoutMicroseconds = 5 * TinyRun.step
+        expect(run, breaks: [.expiredEarly])
+        run.fault(Promise.Fault.clockJump)
+        run.heal()
+        run.compare(0)
+        expect(run, breaks: [])
+    }
+
+    @Test("finds an order that is called too old, and never taken, after its yes", arguments: [true, false])
+    func tooOld(isAfter: Bool) {
+        var run = Self.goodRun()
+        if isAfter {
+            run.ask(5, 4, isRetry: true, sku: 2)
+            run.hear(.refused(.tooOld), 5)
+        } else {
+            run.ask(6, 1, sku: 2)
+            run.hear(.refused(.tooOld), 6)
+            run.buy(6, 1, sku: 2)
+        }
+        expect(run, breaks: [.repliesDiffer])
+    }
+
+    @Test("finds a buyer who held too much for a while")
+    func buyerLimitMeanwhile() {
+        var run = Self.goodRun()
+        run.promise.unitsPerBuyerMax = 3
+        for number in [6, 7] {
+            run.say(.asking(TinyRun.flow(number), TinyRun.lines(2, sku: 2), at: 0, process: 1, buyer: 8))
+            run.take(number, 2, sku: 2)
+            run.hear(.done(duplicate: false), number)
+        }
+        run.end(6, .cancel, says: "cancelled")
+        run.giveBack(6)
+        expect(run, breaks: [.buyerLimit])
+        run.promise.unitsPerBuyerMax = 4
+        expect(run, breaks: [])
     }
 
     @Test("lets old orders leave Redis's ledger, and no others")

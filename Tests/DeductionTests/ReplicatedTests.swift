@@ -191,6 +191,18 @@ struct ReplicatedTests {
         }
     }
 
+    @Test("an engine that only looks on misses no lease, however long it has not read SQL")
+    func looksOn() async throws {
+        try await SaleRig.with(units: [10], durability: .memory, replicas: 1) { rig async throws in
+            let sleep = Sleep()
+            let engine = try await DeductionEngine(
+                catalogue: rig.catalogue, cluster: rig.cluster, scripts: rig.scripts, store: rig.store,
+                durability: .memory, clock: SaleClock(sleep))
+            sleep.pass(.seconds(60))
+            #expect(engine.leaseOverdue == nil)
+        }
+    }
+
     @Test("a server that never had a replica sells without SQL; once it has one, it does not")
     func leaseIsNeedless() async throws {
         try await SaleRig.with(

@@ -18,6 +18,9 @@ final class Sleep: SaleClock.Source {
         try await ContinuousClock().sleep(until: deadline - state.withLock { $0.offset })
     }
 
+    /// Sleeps now.
+    func pass(_ span: Duration) { state.withLock { $0.offset += span } }
+
     /// Sleeps once, before the next answer of Redis to a deduction is looked at.
     func set(beforeNextAnswer span: Duration, _ meanwhile: @escaping @Sendable () async -> Void = {}) {
         state.withLock {

@@ -277,6 +277,17 @@ struct ClusterActTests {
         }
     }
 
+    @Test("a replica that follows somebody else is told again whom to follow")
+    func align() async throws {
+        try await withFleet(.init(masters: 1, replicas: 2)) { fleet in
+            _ = try await fleet.ask(1, "REPLICAOF", "127.0.0.1", "1")
+            _ = try await fleet.ask(0, "SET", "k", "v")
+            try await fleet.alignReplicas()
+            try await fleet.waitForReplicas()
+            #expect(try await fleet.get("k", from: 1) == "v")
+        }
+    }
+
     @Test("a lone master gets a replica, which can take over")
     func attach() async throws {
         try await withFleet(.init(masters: 3)) { fleet in

@@ -48,6 +48,14 @@ struct PreflightTests {
         #expect(kinds(.aof, node { $0.aofWritesWell = false }) == [.aofFails])
     }
 
+    @Test("a server that still reads its file is not one without a file: nothing halts for it, and nothing opens on it")
+    func loading() {
+        let info = "# Persistence\r\nloading:1\r\naof_enabled:0\r\nconnected_slaves:0\r\n"
+        let found = Preflight(durability: .aof).findings([NodeFacts(address: "h:1", info: info)])
+        #expect(found.map(\.kind) == [.silent])
+        #expect(found.allSatisfy { !$0.haltsSale && $0.refusesOpening })
+    }
+
     @Test("what evicts or expires halts where Redis alone knows of orders, and alerts where SQL does", arguments: all)
     func evicts(durability: Durability) {
         let found = Preflight(durability: durability).findings(

@@ -48,6 +48,26 @@ extension CommandTests {
         try await scratch.expectNothingLeft()
     }
 
+    @Test(
+        "a disk that fills up while a sale goes on: it is told at once, nothing counts as lost, and the end says what it is worth",
+        .enabled(if: getuid() == 0, "needs a small file system of its own"), arguments: ["memory", "durable"])
+    func fillingDisk(durability: String) async throws {
+        let scratch = try Scratch()
+        guard mount("tmpfs", scratch.temporary, "tmpfs", 0, "size=4m") == 0 else { return }
+        defer { umount(scratch.temporary) }
+        let result = try await Program.start(
+            [
+                "demo", "--no-ui", "--masters", "1", "--skus", "8", "--units", "1000000", "--rate", "2000",
+                "--duration", "4s", "--durability", durability, "--json",
+            ], in: scratch
+        ).result()
+        #expect(result.status == 3, "\(result.output)\(result.error)")
+        #expect(result.output.contains("\"lostOrders\" : 0"), "\(result.output)")
+        let lines = result.error.split(separator: "\n")
+        #expect(lines.contains { $0.contains("SQL refuses") && $0.contains("the disk is full") }, "\(result.error)")
+        #expect(lines.last?.hasPrefix("not checked: ") == true, "\(result.error)")
+    }
+
     @Test("no terminal where a screen was asked for")
     func noTerminal() async throws {
         let scratch = try Scratch()

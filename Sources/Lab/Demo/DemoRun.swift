@@ -74,7 +74,9 @@ public struct DemoRun: Sendable {
         public var keptItsPromise: Bool {
             // What SQL has not taken yet stands in no counter: then the sum says nothing, and `unchecked` says so.
             let adds = allocatedUnits == stockUnits + soldUnits + reservedUnits || !unchecked.isEmpty
-            let exact = driftUnits == 0 && adds
+            // A half-done order waits for SQL as well.
+            let waiting = unchecked.isEmpty ? 0 : drift[DriftKind.halfDone.rawValue] ?? 0
+            let exact = driftUnits == waiting && adds
             if durability != Durability.memory.rawValue || crashes == 0 {
                 return exact && lostOrders == 0 && oversoldUnits == 0
             }
@@ -166,7 +168,12 @@ public struct DemoRun: Sendable {
         let drain = drainStart.duration(to: clock.now)
         let comparison = await floor.service.compare(ledgers: true)
         for (_, why) in comparison.unread { unchecked.append(why) }
-        let lost = try await floor.countLosses()
+        var lost = try await floor.countLosses().orders
+        // Below `durable` an order that SQL lacks is lost only if no outbox holds it, and SQL has not taken all that those hold.
+        if lost > 0, configuration.floor.durability != .durable, await !floor.drained(patience: .milliseconds(100)) {
+            unchecked.append("\(lost) orders that SQL lacks may lie in the outbox; none of them is counted as lost")
+            lost = 0
+        }
         let counters = try await floor.store.skuCounters()
         let cuts = await floor.cuts()
         let records = Dictionary(
@@ -186,7 +193,7 @@ public struct DemoRun: Sendable {
             recoveries: status.recoveries, allocatedUnits: counters.reduce(0) { $0 + $1.allocated },
             stockUnits: cuts.flatMap(\.skus).reduce(0) { $0 + ($1.stock ?? 0) },
             soldUnits: counters.reduce(0) { $0 + $1.sold }, reservedUnits: counters.reduce(0) { $0 + $1.reserved },
-            oversoldUnits: floor.book.oversold.values.reduce(0, +), lostOrders: lost.orders,
+            oversoldUnits: floor.book.oversold.values.reduce(0, +), lostOrders: lost,
             driftUnits: comparison.driftUnits, driftUnitsPeak: comparisons.driftUnitsPeak,
             drift: Dictionary(uniqueKeysWithValues: comparison.unitsByKind.map { ($0.key.rawValue, $0.value) }),
             outboxBacklog: cuts.reduce(0) { sum, cut in

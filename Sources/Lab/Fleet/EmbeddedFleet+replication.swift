@@ -72,6 +72,13 @@ extension EmbeddedFleet {
         if server.isRunning { try await server.waitUntilItFollows(replicationAddress(of: master)) }
     }
 
+    /// Tells every replica of a shard whom it follows, as one has to whose promotion broke off half way. In a cluster they know.
+    public func alignReplicas(ofShard shard: Int = 0) async throws(FleetError) {
+        guard !isCluster else { return }
+        let master = try server(master(ofShard: shard))
+        for index in replicas(ofShard: shard) { try await follow(try server(index), master) }
+    }
+
     /// Adds a replica to a shard. Of a master that never had one, or had none for an hour, this changes the lineage
     /// (`master_replid`), and nothing is lost. Returns once the replica has its copy.
     public func attachReplica(shard: Int = 0) async throws(FleetError) -> Node {

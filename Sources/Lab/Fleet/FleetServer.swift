@@ -150,19 +150,30 @@ final class FleetServer: Sendable {
         return "\(folder)/appendonlydir/\(newest.1)"
     }
 
-    /// Sends commands to a running server, one after the other.
+    /// Sends commands to a running server, one after the other; while it loads a copy from its master, they wait.
     func tell(_ commands: [RedisCommand], within limit: Duration = .seconds(5)) async throws(FleetError) -> [RedisReply]
     {
         try await withControlConnection(within: limit) { connection, deadline throws(FleetError) in
             var replies: [RedisReply] = []
             for command in commands {
                 do throws(RedisError) {
-                    replies.append(try await connection.call(command, deadline: deadline))
+                    replies.append(try await Self.call(connection, command, deadline))
                 } catch {
                     throw FleetError(self.isRunning ? .timeout : .died, error.message)
                 }
             }
             return replies
+        }
+    }
+
+    private static func call(
+        _ connection: RedisConnection, _ command: RedisCommand, _ deadline: ContinuousClock.Instant
+    ) async throws(RedisError) -> RedisReply {
+        while true {
+            do throws(RedisError) { return try await connection.call(command, deadline: deadline) } catch {
+                guard error.kind == .loading, ContinuousClock.now < deadline, !Task.isCancelled else { throw error }
+                try? await Task.sleep(for: .milliseconds(10))
+            }
         }
     }
 

@@ -194,6 +194,7 @@ struct Nemesis: Sendable {
             if node.isUp { try? fleet.resume(node.index) } else { try await fleet.restart(node.index) }
         }
         for node in fleet.nodes where node.role == .outside { try await fleet.rejoin(node.index) }
+        try await fleet.alignReplicas()
         for party in floor.parties {
             party.resume()
             if party.ending != nil || !party.isReady {

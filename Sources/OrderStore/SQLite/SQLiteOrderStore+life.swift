@@ -15,11 +15,12 @@ extension SQLiteOrderStore {
     public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         let rowsMax = max(1, limit / SQLiteWriter.flowsPerDeadlineRow)
         // Looked up beside the writer: most of what is due was paid long ago, and needs no more than its row taken away.
-        let due = try await read { database in
+        let due = try await read { database -> [Due] in
             let rows = try Row.fetchAll(
-                database,
-                sql: "SELECT number, flows FROM deadlines WHERE deadline <= ? ORDER BY deadline, number LIMIT ?",
+                database.cachedStatement(
+                    sql: "SELECT number, flows FROM deadlines WHERE deadline <= ? ORDER BY deadline, number LIMIT ?"),
                 arguments: [now, rowsMax])
+            if rows.isEmpty { return [] }
             let find = try SQLiteStatement(
                 database, "SELECT bucket, deadline FROM orders WHERE flow = ?1 AND state = 2 AND deadline <= ?2")
             return try rows.map { row in
@@ -95,11 +96,11 @@ extension SQLiteOrderStore {
     ) async throws -> WaitingPaymentSweep {
         let waiting = try await read { database in
             try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT flow, digest, bucket, lines, epoch FROM payments
-                    WHERE state = 1 AND (flow, digest) > (?, ?) ORDER BY flow, digest LIMIT ?
-                    """,
+                database.cachedStatement(
+                    sql: """
+                        SELECT flow, digest, bucket, lines, epoch FROM payments
+                        WHERE state = 1 AND (flow, digest) > (?, ?) ORDER BY flow, digest LIMIT ?
+                        """),
                 arguments: [
                     Data(position?.flow.bytes ?? []), Int64(position?.digest.rawValue ?? 0), max(1, limit),
                 ]
@@ -135,9 +136,11 @@ extension SQLiteOrderStore {
     public func paymentsToReserveAgain(limit: Int) async throws -> [LatePayment] {
         try await read { database in
             try Row.fetchAll(
-                database,
-                sql:
-                    "SELECT flow, digest, bucket, lines, reason, again FROM payments WHERE state = 2 ORDER BY flow LIMIT ?",
+                database.cachedStatement(
+                    sql: """
+                        SELECT flow, digest, bucket, lines, reason, again FROM payments
+                        WHERE state = 2 ORDER BY flow LIMIT ?
+                        """),
                 arguments: [max(0, limit)]
             ).map { row in
                 let again: Data? = row["again"]

@@ -20,11 +20,11 @@ extension SQLiteOrderStore {
             - age.components.attoseconds / 1_000_000_000_000_000
         return try await read { database in
             try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT flow, groups, since, \(Self.buyer) FROM wideOrders INDEXED BY halfDoneOrders
-                    WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
-                    """, arguments: [latest, max(0, limit)]
+                database.cachedStatement(
+                    sql: """
+                        SELECT flow, groups, since, \(Self.buyer) FROM wideOrders INDEXED BY halfDoneOrders
+                        WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
+                        """), arguments: [latest, max(0, limit)]
             ).compactMap { row in
                 guard let wide = Self.wide(flow: row[0], groups: row[1], buyer: row[3]) else { return nil }
                 var arrived: Set<BucketNumber> = []
