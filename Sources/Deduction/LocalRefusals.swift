@@ -26,7 +26,7 @@ final class LocalRefusals: Sendable {
 
     private let cells: [NewsCell]
     private let halt = NewsCell()
-    private let limits = Mutex<[LimitKey: (heardAt: UInt64, quantity: Int32)]>([:])
+    private let limits = Mutex<[LimitKey: (heardAt: UInt64, unixMilliseconds: UInt64, quantity: Int32)]>([:])
     private let isLimited: Bool
     private let keys: BucketKeys
 
@@ -53,7 +53,7 @@ final class LocalRefusals: Sendable {
         let quantity = order.lines[0].quantity
         return limits.withLock { limits in
             guard let known = limits[LimitKey(position: position, buyer: buyer)], quantity >= known.quantity,
-                now < known.heardAt + Self.trustMilliseconds
+                now < known.heardAt + Self.trustMilliseconds, order.flow.milliseconds > known.unixMilliseconds
             else { return nil }
             return .limit
         }
@@ -84,7 +84,9 @@ final class LocalRefusals: Sendable {
             } else if let buyer = order.buyer {
                 limits.withLock { limits in
                     if limits.count >= Self.limitsMax { limits.removeAll(keepingCapacity: true) }
-                    limits[LimitKey(position: position, buyer: buyer)] = (now, order.lines[0].quantity)
+                    limits[LimitKey(position: position, buyer: buyer)] = (
+                        now, unixMilliseconds, order.lines[0].quantity
+                    )
                 }
             }
         }

@@ -96,6 +96,8 @@ import Testing
         let (one, other) = (BuyerID(high: 1, low: 1), BuyerID(high: 1, low: 2))
         hear(9, at: heardAt, results: "L", order: Self.order(2, 2, buyer: one))
         #expect(refusals.refusal(of: Self.order(2, 2, buyer: one), now: heardAt + 1) == .limit)
+        // It may be what the buyer holds already.
+        #expect(refusals.refusal(of: Self.order(2, 2, madeAt: heardAt, buyer: one), now: heardAt + 1) == nil)
         #expect(refusals.refusal(of: Self.order(2, 1, buyer: one), now: heardAt + 1) == nil)
         #expect(refusals.refusal(of: Self.order(2, 2, buyer: other), now: heardAt + 1) == nil)
         refusals.forgetLimits()
