@@ -83,14 +83,13 @@ final class BenchCrowd: Sendable {
         var asked = 0
         let perSample = load.countsRefusals ? Self.refusalsPerSample : Self.ordersPerSample
         while true {
-            let before = phase.load(ordering: .relaxed)
-            if before == Phase.over { break }
+            if phase.load(ordering: .relaxed) == Phase.over { break }
             asked += 1
             let order = makeOrder(&random, &flows)
             let isSampled = asked % perSample == 0
             let start = isSampled ? clock.now : nil
             let outcome = await engine.deduct(order)
-            if before == Phase.counting, phase.load(ordering: .relaxed) == Phase.counting {
+            if phase.load(ordering: .relaxed) == Phase.counting {
                 count(outcome, since: start, into: &tally)
             }
             // A refusal does not suspend: whoever only hears refusals would never let anybody else run.
