@@ -67,17 +67,23 @@ let package = Package(
         .target(
             name: "Lab",
             dependencies: [
-                "Checker", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Telemetry",
+                "Checker", "FinalBooks", "Inventory", "Redis", "OrderStore", "Deduction", "Reconciliation",
+                "Operations", "Telemetry",
                 "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         // Judges a run of the rig by its history and its end; shares no code with what it judges.
         .target(name: "Checker", dependencies: ["Inventory"], swiftSettings: strict),
+        // What both stores held in the end, read raw for the checker.
+        .target(
+            name: "FinalBooks", dependencies: ["Checker", "Inventory", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         // Worlds of one thread, one clock and one seed, in which the production code meets every fault.
         .target(
             name: "Simulation",
             dependencies: [
-                "Checker", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction", "Reconciliation",
+                "Checker", "FinalBooks", "Inventory", "Redis", "RedisModel", "OrderStore", "Deduction",
+                "Reconciliation",
                 "Operations",
                 "Telemetry", "Host", .product(name: "GRDB", package: "GRDB.swift"),
             ],

@@ -179,7 +179,7 @@ extension DeductionEngine {
             answerDone(tickets.filter { exceptions[$0.order.flow] == nil }, duplicate: false)
             for ticket in tickets {
                 guard let exception = exceptions[ticket.order.flow] else { continue }
-                deliver(exception, to: ticket, duplicate: false, lane: lane)
+                deliver(exception, to: ticket, duplicate: exception == .committed, lane: lane)
             }
         case .stale: askAgain(tickets, epoch: epoch, lane: lane)
         case nil: for ticket in tickets { answerUnknown(ticket, .storeFailed) }

@@ -33,11 +33,16 @@ extension DeductionEngine {
     /// that refused must forbid the flow first: once one has, no attempt can be whole; where all have taken it meanwhile,
     /// the order stands.
     private func undo(_ wide: WideOrder, _ refusal: Refusal, _ answers: [TicketAnswer]) async -> DeductionOutcome {
+        var forbidden: [BucketNumber: Epoch] = [:]
         if durability != .durable {
-            guard await someBucketForbids(wide, answers) else { return .unknown(.replyLost) }
+            forbidden = await forbiddance(wide, answers)
+            guard !forbidden.isEmpty else { return .unknown(.replyLost) }
         }
-        guard let result = try? await store.undo([wide]).first else { return .unknown(.storeFailed) }
+        guard let result = try? await store.undo([wide], forbidden: forbidden).first else {
+            return .unknown(.storeFailed)
+        }
         if result == .stands { return .done(duplicate: true) }
+        if result == .moved { return .unknown(.epochEnded) }
         let told = result == .conflict ? Refusal.conflict : refusal
         if durability == .durable {
             // SQL's word is final: no retry can turn it into a yes. The give-backs are pending there if these get lost.
@@ -48,8 +53,8 @@ extension DeductionEngine {
         return await releaseAll(wide) ? .refused(told) : .unknown(.replyLost)
     }
 
-    /// Whether some bucket that refused its group keeps the flow out from now on.
-    private func someBucketForbids(_ wide: WideOrder, _ answers: [TicketAnswer]) async -> Bool {
+    /// A bucket that refused its group and keeps the flow out from now on, with the epoch under which it does; empty if none does.
+    private func forbiddance(_ wide: WideOrder, _ answers: [TicketAnswer]) async -> [BucketNumber: Epoch] {
         let forbidder = GroupForbidder(
             catalogue: catalogue, cluster: cluster, scripts: scripts, callTimeout: configuration.callTimeout,
             clock: clock)
@@ -62,11 +67,11 @@ extension DeductionEngine {
             guard isOpen else { continue }
             let (said, _) = await forbidder.forbid([order], in: lane.bucket, epoch: epoch, n: n)
             switch said[order.flow]?[order.bucket] {
-            case .forbidden, .another: return true
+            case .forbidden, .another: return [order.bucket: epoch]
             default: continue
             }
         }
-        return false
+        return [:]
     }
 
     /// Gives back or forbids every group. False: not all buckets answered, ask again.

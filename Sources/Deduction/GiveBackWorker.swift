@@ -11,7 +11,14 @@ public final class GiveBackWorker: Sendable {
     private let engine: DeductionEngine
     private let store: any OrderStore
     private let acts: BucketActs
-    private let underWay = Mutex(Set<Order>())
+    /// By flow and bucket: two orders of one flow in one call would be told apart by nobody but the first.
+    private let underWay = Mutex<[Place: Order]>([:])
+
+    private struct Place: Hashable {
+        let flow: FlowID
+        let bucket: BucketNumber
+        init(_ order: Order) { (flow, bucket) = (order.flow, order.bucket) }
+    }
     /// What Redis answered without an entry that SQL could learn from.
     private let ends = Mutex<[GiveBackEnd]>([])
     private let clock: SaleClock
@@ -27,10 +34,12 @@ public final class GiveBackWorker: Sendable {
     public func run(interval: Duration = .milliseconds(50)) async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                let due = (try? await store.pendingGiveBacks(limit: Self.underWayMax)) ?? []
-                for giveBack in due {
-                    let order = giveBack.order
-                    let isNew = underWay.withLock { $0.count < Self.underWayMax && $0.insert(order).inserted }
+                for order in await due() {
+                    let isNew = underWay.withLock { underWay in
+                        guard underWay.count < Self.underWayMax, underWay[Place(order)] == nil else { return false }
+                        underWay[Place(order)] = order
+                        return true
+                    }
                     guard isNew else { continue }
                     group.addTask { [self] in
                         switch await engine.release(order) {
@@ -38,7 +47,7 @@ public final class GiveBackWorker: Sendable {
                             // Forbidden before, or the flow carries another order there: either way Redis holds nothing of it,
                             // and never will under this flow. No entry says so, and SQL would ask for ever.
                             ends.withLock { $0.append(GiveBackEnd(order: order, id: id)) }
-                        case .givenBack, .tombstone, .unknown: _ = underWay.withLock { $0.remove(order) }
+                        case .givenBack, .tombstone, .unknown: underWay.withLock { $0[Place(order)] = nil }
                         }
                     }
                 }
@@ -51,6 +60,21 @@ public final class GiveBackWorker: Sendable {
         }
     }
 
+    /// What waits for buckets that sell, oldest first; where there is much, some of each: what waits for a bucket that is down
+    /// keeps no other one's units from being sold again.
+    private func due() async -> [Order] {
+        let open = Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket))
+        var due = (try? await store.pendingGiveBacks(limit: Self.underWayMax)) ?? []
+        if due.count == Self.underWayMax {
+            due.removeAll()
+            let share = max(1, Self.underWayMax / max(1, open.count))
+            for bucket in open {
+                due += (try? await store.pendingGiveBacks(bucket: bucket, limit: share)) ?? []
+            }
+        }
+        return due.map(\.order).filter { open.contains($0.bucket) }
+    }
+
     private func tellEnds() async {
         let some = ends.withLock { ends in
             defer { ends = [] }
@@ -61,8 +85,8 @@ public final class GiveBackWorker: Sendable {
         let early = (try? await store.endGiveBacks(some)) ?? []
         ends.withLock { $0.append(contentsOf: early) }
         underWay.withLock { underWay in
-            underWay.subtract(some.map(\.order))
-            underWay.formUnion(early.map(\.order))
+            for end in some { underWay[Place(end.order)] = nil }
+            for end in early { underWay[Place(end.order)] = end.order }
         }
     }
 }

@@ -88,7 +88,8 @@ public final class HalfDoneFinder: Sendable {
             state.withLock { ($0.waiting, $0.oldestMilliseconds, $0.lastError) = (0, 0, nil) }
             return 0
         }
-        let (answers, entries) = await forbid(found.flatMap(\.missing), try await store.buckets())
+        let records = try await store.buckets()
+        let (answers, entries) = await forbid(found.flatMap(\.missing), records)
         var batch = CommitBatch(entries: entries)
         var finishing: [(order: HalfDoneOrder, duplicates: Range<Int>)] = []
         var undone: [HalfDoneOrder] = []
@@ -113,7 +114,11 @@ public final class HalfDoneFinder: Sendable {
                 if isStale { waiting.append(order) } else { finished.append(order) }
             }
         }
-        _ = try await store.undo(undone.map(\.order))
+        // What the buckets said holds as long as none of them is rebuilt: the next one to take the flow may not know of it.
+        let epochs = Dictionary(uniqueKeysWithValues: records.map { ($0.bucket, $0.epoch) })
+        let results = try await store.undo(undone.map(\.order), forbidden: epochs)
+        waiting += zip(undone, results).filter { $1 == .moved }.map(\.0)
+        undone = zip(undone, results).filter { $1 != .moved }.map(\.0)
         let now = Int64(clock.unixMilliseconds)
         for order in finished + undone { lag.record(.milliseconds(max(0, now - order.sinceMilliseconds))) }
         state.withLock { [finished, undone, waiting] state in

@@ -105,6 +105,9 @@ public final class LatePaymentWorker: Sendable {
     /// Asks for the same lines under a new flow, which SQL knows before Redis does: whoever goes on after a crash asks under the
     /// same one. What is refused is forbidden before the money goes back, so that no lost attempt can still take it.
     func reserveAgain(_ late: LatePayment) async throws {
+        // A retry that cannot be asked ends unknown, is cancelled, and the money goes back though there are units: wait instead.
+        let open = Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket))
+        guard late.order.groups.allSatisfy({ open.contains($0.bucket) }) else { return }
         let fresh = late.order.flow.again(milliseconds: clock.unixMilliseconds, digest: late.order.digest)
         guard let flow = try await store.linkReservation(of: late.order, again: fresh) else { return }
         let order = late.order.again(under: flow)

@@ -28,6 +28,8 @@ public enum UndoResult: Sendable, Hashable {
     case undone
     /// It is whole in SQL: reserved, sold, or over capacity. Nothing was changed.
     case stands
+    /// A bucket that kept its flow out was fenced since: ask it again. Nothing was changed.
+    case moved
     /// Another order has its flow. Nothing was changed; what Redis took for it is given back as its entries are settled.
     case conflict
 }

@@ -62,14 +62,16 @@ struct Crowd: Sendable {
         }
     }
 
-    /// A double click: the same order under the same flow, at once, at one engine or at several.
+    /// A double click: the same order under the same flow, at once or soon after, at one engine or at several.
     private func buyTwice(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
         let party = random.chance(0.6) ? await somebody(&random) : nil
         await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<random.pick(2...4) {
+            for click in 0..<random.pick(2...4) {
                 let seed = random.next()
                 group.addTask {
                     var random = SeededRandom(seed: seed)
+                    // At once, or because nothing seems to happen.
+                    if click > 0, random.chance(0.5) { await sleep(random.duration(.zero, .milliseconds(500))) }
                     _ = await attempt(order, isRetry: false, recorder.asker(), at: party, &random)
                 }
             }

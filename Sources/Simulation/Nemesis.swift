@@ -67,16 +67,18 @@ struct Nemesis: Sendable {
                 await sleep(time)
             }
         case .dataLoss: await loseData(node, &random, asker)
-        case .rollbacks: await loseData(node, onlyTail: true, &random, asker)
         case .stalls:
-            guard !parties.isEmpty else { return }
+            guard !parties.isEmpty, node.isUp else { return }
             let party = random.element(parties)
-            let time = random.duration(.milliseconds(300), .seconds(4))
+            let time = random.duration(.milliseconds(200), .milliseconds(2_500))
+            // What the server has by now survives.
+            node.replicate()
+            node.persist()
+            await sleep(random.duration(.milliseconds(2), .milliseconds(60)))
             await fault("processStop", asker, "\(party.life.name) for \(time)") {
                 party.life.stop(until: executor.now + time)
-                await sleep(random.duration(.zero, .milliseconds(20)))
-                await loseData(node, onlyTail: random.chance(0.5), &random, recorder.asker())
-                await sleep(max(.zero, time - .milliseconds(20)))
+                await loseData(node, onlyTail: true, &random, recorder.asker())
+                await sleep(time)
             }
         case .keyLoss:
             let stocks = Array("ss_".utf8)
@@ -162,7 +164,10 @@ struct Nemesis: Sendable {
         _ node: SimulatedNode, onlyTail: Bool = false, _ random: inout SeededRandom, _ asker: Int
     ) async {
         guard node.isUp else { return }
-        let away = random.duration(.milliseconds(1), random.chance(0.3) ? .seconds(3) : .milliseconds(300))
+        let away =
+            onlyTail
+            ? random.duration(.microseconds(200), .milliseconds(3))
+            : random.duration(.milliseconds(1), random.chance(0.3) ? .seconds(3) : .milliseconds(300))
         let name = "\(node.address)"
         switch onlyTail ? random.pick(1...2) : random.pick(0...5) {
         case 5:
@@ -199,7 +204,7 @@ struct Nemesis: Sendable {
         }
         // Whoever recovers may die over it.
         let parties = parties()
-        if random.chance(0.3), !parties.isEmpty {
+        if !onlyTail, random.chance(0.3), !parties.isEmpty {
             let party = random.element(parties)
             let steps = random.pick(1...40)
             await fault("processKill", asker, "\(party.life.name) in \(steps) steps") { party.life.die(inSteps: steps) }

@@ -38,6 +38,7 @@ extension Plant {
         means: "A decorator tells the service that the sale promises only `memory`.",
         ports: { ($0.redis, StoreThatPromisesLess(base: $0.store)) },
         scenario: { scenario in
+            scenario.crowd()
             scenario.durability = .durable
             scenario.troubles.formUnion([.dataLoss, .links])
         })
@@ -50,7 +51,11 @@ extension Plant {
         scenario: { scenario in
             scenario.crowd()
             scenario.durability = .durable
-            scenario.troubles = [.dataLoss, .sql, .stops]
+            scenario.troubles = [.stalls]
+            scenario.rush = .seconds(2)
+            scenario.doubleClicks = 0.7
+            scenario.storeDelayMax = .milliseconds(20)
+            scenario.plenty()
         })
 
     static let fenceWithoutLineage = Plant(
@@ -64,7 +69,10 @@ extension Plant {
         scenario: { scenario in
             scenario.crowd()
             scenario.durability = .durable
-            scenario.troubles = [.dataLoss]
+            scenario.troubles = [.stalls]
+            scenario.rush = .milliseconds(1_500)
+            scenario.storeDelayMax = .milliseconds(20)
+            scenario.plenty()
         })
 
     static let foldBeforeClose = Plant(
@@ -75,7 +83,14 @@ extension Plant {
         scenario: { scenario in
             scenario.crowd()
             scenario.durability = .memory
-            scenario.troubles = [.lineage, .sql]
+            scenario.troubles = []
+            scenario.rush = .milliseconds(800)
+            scenario.paymentFailure = 0.05
+            // Buckets that sell are rebuilt by hand.
+            scenario.acts = 15
+            scenario.actPause = .milliseconds(60)
+            scenario.rebuilds = 1
+            scenario.plenty()
         })
 
     static let reopenOldEpoch = Plant(
@@ -95,7 +110,10 @@ extension Plant {
         scenario: { scenario in
             scenario.crowd()
             scenario.durability = .durable
-            scenario.troubles = [.dataLoss]
+            scenario.troubles = [.stalls]
+            scenario.rush = .milliseconds(1_500)
+            scenario.storeDelayMax = .milliseconds(20)
+            scenario.plenty()
         })
 
     static let missingReadAsZero = Plant(
@@ -114,6 +132,12 @@ extension Plant {
             scenario.crowd()
             scenario.durability = .durable
             scenario.troubles = [.keyLoss]
+            scenario.lostKeys = .stocks
+            scenario.rush = .milliseconds(400)
+            scenario.faultPause = .milliseconds(30)
+            scenario.stragglers = 0.8
+            scenario.acts = 0
+            scenario.plenty()
         })
 
     static let doubleRelease = Plant(
@@ -134,7 +158,8 @@ extension Plant {
         ports: { ($0.redis, StoreThatGivesBackFirst(base: $0.store, redis: $0.redis)) },
         scenario: { scenario in
             scenario.crowd()
-            scenario.paymentFailure = 0.7
+            scenario.paymentFailure = 0.8
+            scenario.secondCards = 0.9
             scenario.troubles = [.sql, .crashes]
         })
 
@@ -142,7 +167,12 @@ extension Plant {
         name: "unknown-is-refused", breaks: "A call whose answer was lost counts as surely not done.",
         means: "A decorator turns every unknown outcome of Redis into a refusal.",
         ports: { (RedisThatRefuses(base: $0.redis), $0.store) },
-        scenario: { $0.troubles.insert(.links) })
+        scenario: { scenario in
+            scenario.crowd()
+            scenario.troubles = [.links]
+            scenario.faultPause = .milliseconds(100)
+            scenario.plenty()
+        })
 
     static let trimTooEarly = Plant(
         name: "trim-too-early", breaks: "The outbox loses entries that SQL does not have yet.",
@@ -182,6 +212,8 @@ extension Plant {
         ports: { ($0.redis, StoreThatRestocksAgain(base: $0.store)) },
         scenario: { scenario in
             scenario.troubles.insert(.lineage)
-            scenario.acts = 4
+            scenario.acts = 12
+            scenario.actPause = .milliseconds(300)
+            scenario.rebuilds = 0.4
         })
 }

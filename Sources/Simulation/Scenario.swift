@@ -5,14 +5,12 @@ struct Scenario: Sendable {
     /// A family of faults that a world may see.
     enum Trouble: CaseIterable, Sendable {
         case links, crashes, stops, dataLoss, keyLoss, sql, lineage, replicas, wallClock
-        /// A process stands still while a server loses data.
+        /// A server loses the last moments, and a process that may have filled them stands still.
         case stalls
-        /// A server comes back with less, or gives way to a replica that has less: `dataLoss` without those who lose everything.
-        case rollbacks
         /// Somebody takes entries of paid orders out of ledgers, and an operator repairs. No seed brings it by itself.
         case meddling
 
-        static let ofSeeds = allCases.filter { $0 != .meddling && $0 != .rollbacks }
+        static let ofSeeds = allCases.filter { $0 != .meddling }
     }
 
     /// Keys that `keyLoss` may take.
@@ -41,6 +39,8 @@ struct Scenario: Sendable {
     var stragglers = 0.1
     var returns = 0.15
     var lostKeys = Keys.all
+    /// Half of the time that SQL takes for a call, at most.
+    var storeDelayMax = Weather().storeDelay.upperBound
     /// How often an operator acts, at most how long after each other, and how many of the acts rebuild a bucket that needs it not.
     var acts: Int
     var actPause: Duration
@@ -101,5 +101,11 @@ struct Scenario: Sendable {
         rush = .seconds(3)
         processes = 3
         faultPause = .milliseconds(120)
+    }
+
+    /// Enough for everybody, however often they ask.
+    mutating func plenty() {
+        units = units.map { _ in 200 }
+        limits = []
     }
 }

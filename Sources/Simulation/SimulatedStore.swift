@@ -78,8 +78,8 @@ struct SimulatedStore: OrderStoreDecorator {
     func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
         try await call(.reads) { try await base.halfDone(olderThan: age, limit: limit) }
     }
-    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
-        try await call(.writes) { try await base.undo(orders) }
+    func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
+        try await call(.writes) { try await base.undo(orders, forbidden: forbidden) }
     }
     func raiseWatermark(bucket: BucketNumber, horizon: Duration, ordersMax: Int) async throws -> FlowID? {
         try await call(.writes) {

@@ -62,6 +62,7 @@ final class SimulatedWorld: Sendable {
     }
 
     func run() -> WorldReport {
+        sky.change { $0.storeDelay = $0.storeDelay.lowerBound...scenario.storeDelayMax }
         let ending = executor.run(stepsMax: Self.stepsMax) { [self] in
             do { try await live() } catch { fail("the world could not be run: \(error)") }
         }

@@ -32,8 +32,8 @@ struct MortalOrderStore: OrderStoreDecorator {
     func cancel(_ orders: [Order]) async throws -> [CancelResult] {
         try await step("cancel") { try await base.cancel(orders) }
     }
-    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
-        try await step("undo") { try await base.undo(orders) }
+    func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
+        try await step("undo") { try await base.undo(orders, forbidden: forbidden) }
     }
     func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
         try await step("claim") { try await base.claimEpoch(bucket: bucket, above: above, by: claimant) }

@@ -159,7 +159,7 @@ struct OrderStoreModel {
         }
         switch entry.action {
         case .deduct(let orders):
-            let voids = claim == nil && durability == .durable
+            let voids = durability == .durable
             // An order that stands from an entry before this one was taken twice: that is told too.
             var told: [FlowID: OrderSettlement] = [:]
             for order in orders {

@@ -40,10 +40,16 @@ import Testing
         await #expect(throws: OrderStoreError.self) { try await fixture.store.settleOversold(choice, claim: claim) }
         let fold = try await fixture.store.fold(bucket: bucket, claim: claim)
         #expect(fold.skus[0].taken == 3)
-        // A payment for who lost is paid back, under the record that is there.
+        // A payment for who lost is paid back, under the record that is there, even if that was ticked off before it came.
+        let number = try #require(refunds.last?.number)
+        #expect(try await fixture.store.settleRefund(number))
         #expect(try await fixture.pay(second) == .refunded(.oversold))
         #expect(try await fixture.store.refunds(limit: 10).count == 2)
         #expect(try await fixture.store.refunds(limit: 10).last?.isPaid == true)
+        #expect(try await fixture.store.refunds(limit: 10).last?.settledAtMilliseconds == nil)
+        #expect(try await fixture.store.settleRefund(number))
+        #expect(try await fixture.pay(second) == .refunded(.oversold))
+        #expect(try await fixture.store.refunds(limit: 10).last?.settledAtMilliseconds != nil)
     }
 
     @Test(arguments: StoreKind.all)

@@ -264,6 +264,7 @@ import Testing
         #expect(try await floor.reserved() == [1, 0, 2])
         #expect(try await floor.store.skuCounters().map(\.overCapacity) == [0, 0, 1])
         #expect(try await floor.halfDone().isEmpty)
+        #expect(try await floor.store.undo([order]) == [.stands])
         #expect(try await floor.store.cancel([order.orders[0]]) == [.cancelled])
         #expect(try await floor.reserved() == [0, 0, 2])
         #expect(try await floor.store.skuCounters().map(\.overCapacity) == [0, 0, 0])
@@ -412,6 +413,33 @@ import Testing
         #expect(try await floor.pending() == [order])
     }
 
+    @Test("what buckets said is worth nothing once one was rebuilt: the undoing waits", arguments: StoreKind.all)
+    func undoingRestsOnEpochs(kind: StoreKind) async throws {
+        let floor = try await Floor(kind)
+        let order = try floor.order(1)
+        #expect(try await floor.take(order, 0) == "settled 1:partial")
+        let missing = order.orders[1].bucket
+        let present = floor.epochs[missing]!
+        let older = [missing: Epoch(rawValue: present.rawValue - 1)]
+        #expect(try await floor.store.undo([order], forbidden: older) == [.moved])
+        #expect(try await floor.store.orderTotals().cancelled == 0)
+        #expect(try await floor.store.undo([order], forbidden: [missing: present]) == [.undone])
+    }
+
+    @Test("beyond capacity and not whole it does not stand: it could never be taken in", arguments: StoreKind.all)
+    func beyondCapacityAndNotWhole(kind: StoreKind) async throws {
+        let floor = try await Floor(kind, durability: .memory, units: 2)
+        let order = try floor.order(1, [(1, 1), (3, 1)])
+        let filler = try floor.fixture.order(2, sku: 3, quantity: 2)
+        _ = try await floor.fixture.settle(
+            floor.epochs[filler.bucket]!, 1, .deduct([filler]), bucket: filler.bucket)
+        #expect(try await floor.take(order, 1, n: 2) == "settled 1:overCapacity")
+        #expect(try await floor.store.undo([order]) == [.undone])
+        #expect(try await floor.reserved() == [0, 0, 2])
+        #expect(try await floor.store.skuCounters().map(\.overCapacity) == [0, 0, 0])
+        #expect(Set(try await floor.pending()) == Set(order.orders))
+    }
+
     @Test("a group of SKUs that a bucket does not have is a dead letter, and blocks nothing", arguments: StoreKind.all)
     func flaws(kind: StoreKind) async throws {
         let floor = try await Floor(kind)
@@ -428,4 +456,9 @@ import Testing
         await #expect(throws: OrderStoreError.self) { try await floor.store.undo([bad]) }
         #expect(try await floor.store.orderTotals().cancelled == 0)
     }
+}
+
+extension OrderStore {
+    /// Undoes what rests on no bucket's word.
+    func undo(_ orders: [WideOrder]) async throws -> [UndoResult] { try await undo(orders, forbidden: [:]) }
 }

@@ -242,7 +242,10 @@ private struct WideWalk {
         var result = "undone"
         if let row = rows[order.flow], row.order != order {
             result = "conflict"
-        } else if let row = rows[order.flow], [.reserved, .sold, .overCapacity].contains(row.state) {
+        } else if let row = rows[order.flow],
+            [.reserved, .sold].contains(row.state)
+                || (row.state == .overCapacity && order.orders.allSatisfy { row.groups[$0.bucket] != nil })
+        {
             result = "stands"
         } else {
             _ = cancel(order)

@@ -1,4 +1,5 @@
 import Checker
+import FinalBooks
 import Foundation
 import GRDB
 import Inventory
@@ -30,14 +31,14 @@ struct TortureReader {
     func pending() async throws -> Pending {
         var pending = try withFile { database in
             var pending = Pending()
-            pending.giveBacks = try Self.count(database, "giveBacks WHERE doneEpoch IS NULL")
-            pending.restocks = try Self.count(database, "restocks WHERE epoch IS NULL")
-            pending.closedBuckets = try Self.count(database, "buckets WHERE state <> 'open'")
-            pending.halfDone = try Self.count(database, "wideOrders WHERE since IS NOT NULL")
-            pending.halfDone += try Self.count(database, "payments WHERE state IN (1, 2)")
+            pending.giveBacks = try FinalBooks.count(database, "giveBacks WHERE doneEpoch IS NULL")
+            pending.restocks = try FinalBooks.count(database, "restocks WHERE epoch IS NULL")
+            pending.closedBuckets = try FinalBooks.count(database, "buckets WHERE state <> 'open'")
+            pending.halfDone = try FinalBooks.count(database, "wideOrders WHERE since IS NOT NULL")
+            pending.halfDone += try FinalBooks.count(database, "payments WHERE state IN (1, 2)")
             // What may still expire would do so between two readings.
             if sale.reservationTimeoutMilliseconds != nil {
-                pending.halfDone += try Self.count(database, "orders WHERE state = 2")
+                pending.halfDone += try FinalBooks.count(database, "orders WHERE state = 2")
             }
             return pending
         }
@@ -55,8 +56,8 @@ struct TortureReader {
             try await readBuckets(&final)
             try await readSKUs(&final)
             try withFile { database in
-                try Self.readOrders(database, &final)
-                try Self.readBooks(database, &final)
+                try FinalBooks.readOrders(database, &final)
+                try FinalBooks.readBooks(database, &final)
             }
         } catch {
             final.unread.append("the end cannot be read: \(error)")
@@ -71,10 +72,6 @@ struct TortureReader {
         let file = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? file.close() }
         return try file.read(body)
-    }
-
-    private static func count(_ database: Database, _ what: String) throws -> Int64 {
-        try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM \(what)") ?? 0
     }
 
     // MARK: Redis
@@ -157,102 +154,9 @@ struct TortureReader {
             }
             sku.redisStock = stock
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
-                guard let field = fields[position].bytes, let value = fields[position + 1].string else { continue }
-                if field == [UInt8(ascii: "#")] {
-                    let control = value.split(separator: " ").compactMap { Int64($0) }
-                    guard control.count >= 5 else { continue }
-                    sku.redisAllocated = control[0]
-                    sku.redisTaken = control[2]
-                } else if let flow = FlowID(bytes: field),
-                    let mark = value.firstIndex(where: { $0 == "t" || $0 == "c" }),
-                    let quantity = Int64(value[..<mark])
-                {
-                    sku.redisLedger.append(.init(flow: flow, quantity: quantity, isCancelled: value[mark] == "c"))
-                }
+                FinalBooks.read(field: fields[position].bytes, fields[position + 1].bytes, into: &sku)
             }
             final.skus.append(sku)
-        }
-    }
-
-    // MARK: SQL
-
-    /// Every order, and whether it was lost (5) or oversold (6) and is paid back for that.
-    private static let orders = """
-        SELECT flow, epoch, n, state,
-            EXISTS (SELECT 1 FROM refunds WHERE refunds.flow = orders.flow AND reason IN (5, 6)) AS isTakenBack
-        FROM orders
-        """
-
-    /// `orders.state` in the file.
-    private static let states: [Int64: FinalState.OrderState] = [
-        2: .reserved, 3: .sold, 4: .cancelled, 5: .void, 6: .overCapacity, 7: .expired, 8: .partial, 9: .refunded,
-    ]
-
-    private static func flow(_ row: Row) -> FlowID? { FlowID(bytes: [UInt8](row["flow"] as Data)) }
-
-    private static func readOrders(_ database: Database, _ final: inout FinalState) throws {
-        var lines: [FlowID: [OrderLine]] = [:]
-        for row in try Row.fetchAll(database, sql: "SELECT flow, sku, quantity FROM items ORDER BY flow, sku") {
-            guard let flow = flow(row) else { continue }
-            lines[flow, default: []].append(
-                OrderLine(sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
-        }
-        for row in try Row.fetchAll(database, sql: Self.orders) {
-            guard let flow = flow(row), var state = states[row["state"]] else {
-                final.unread.append("an order of state \(row["state"] as Int64) cannot be read")
-                continue
-            }
-            if state == .cancelled, row["isTakenBack"] { state = .refunded }
-            final.orders.append(
-                .init(
-                    flow: flow, state: state, lines: lines[flow] ?? [],
-                    id: OutboxID(epoch: Epoch(rawValue: row["epoch"]), n: row["n"])))
-        }
-    }
-
-    private static func readBooks(_ database: Database, _ final: inout FinalState) throws {
-        for row in try Row.fetchAll(database, sql: "SELECT bucket, epoch, n, sku, quantity FROM ledger") {
-            final.movements.append(
-                .init(
-                    bucket: BucketNumber(rawValue: row["bucket"]),
-                    id: OutboxID(epoch: Epoch(rawValue: row["epoch"]), n: row["n"]),
-                    sku: SKUNumber(rawValue: row["sku"]), quantity: row["quantity"]))
-        }
-        for row in try Row.fetchAll(database, sql: "SELECT bucket, epoch, sku, taken, allocated FROM cutBase") {
-            final.bases.append(
-                .init(
-                    bucket: BucketNumber(rawValue: row["bucket"]), epoch: row["epoch"],
-                    sku: SKUNumber(rawValue: row["sku"]), taken: row["taken"], allocated: row["allocated"]))
-        }
-        for row in try Row.fetchAll(database, sql: "SELECT sku, units, epoch, n FROM restocks") {
-            final.restocks.append(
-                .init(sku: SKUNumber(rawValue: row["sku"]), units: row["units"], id: id(row["epoch"], row["n"])))
-        }
-        for row in try Row.fetchAll(database, sql: "SELECT flow, lines, doneEpoch, doneN FROM giveBacks") {
-            guard let flow = flow(row) else { continue }
-            final.giveBacks.append(
-                .init(
-                    flow: flow, lines: lines([UInt8](row["lines"] as Data)), id: id(row["doneEpoch"], row["doneN"])))
-        }
-        for row in try Row.fetchAll(database, sql: "SELECT flow, again FROM payments WHERE again IS NOT NULL") {
-            guard let flow = flow(row), let again = FlowID(bytes: [UInt8](row["again"] as Data)) else { continue }
-            final.standIns.append(.init(flow: flow, again: again))
-        }
-        final.deadLetters = try count(database, "deadLetters WHERE settledAt IS NULL")
-    }
-
-    private static func id(_ epoch: Int64?, _ n: Int64?) -> OutboxID? {
-        guard let epoch, let n else { return nil }
-        return OutboxID(epoch: Epoch(rawValue: epoch), n: n)
-    }
-
-    /// SKU number and quantity, 4 bytes each, little endian.
-    private static func lines(_ bytes: [UInt8]) -> [OrderLine] {
-        func number(_ at: Int) -> Int32 {
-            (0..<4).reduce(Int32(0)) { $0 | Int32(bytes[at + $1]) << Int32(8 * $1) }
-        }
-        return stride(from: 0, to: bytes.count / 8 * 8, by: 8).map {
-            OrderLine(sku: SKUNumber(rawValue: number($0)), quantity: number($0 + 4))
         }
     }
 }

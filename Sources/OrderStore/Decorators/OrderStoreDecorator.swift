@@ -53,7 +53,9 @@ extension OrderStoreDecorator {
     public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
         try await base.halfDone(olderThan: age, limit: limit)
     }
-    public func undo(_ orders: [WideOrder]) async throws -> [UndoResult] { try await base.undo(orders) }
+    public func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
+        try await base.undo(orders, forbidden: forbidden)
+    }
     public func pendingRestocks() async throws -> [Restock] { try await base.pendingRestocks() }
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] { try await base.absent(flows) }
     public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {

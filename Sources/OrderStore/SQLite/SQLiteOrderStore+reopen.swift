@@ -11,7 +11,9 @@ extension SQLiteOrderStore {
         return try await write { database, _ in
             let record = try Self.requireBucket(database, bucket)
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
-            guard record.drainedThrough == id, try !Self.knowsBeyond(database, bucket, id) else { return false }
+            guard record.drainedThrough == id, try !Self.knowsBeyond(database, bucket, id),
+                try !Self.wasFoldedBeyond(database, bucket, id)
+            else { return false }
             let fold = try Self.fold(database, bucket: bucket, through: id, from: known)
             let fields = try Self.fields(database, bucket, from: record.watermark)
             guard fold.count == holding.count,
@@ -35,6 +37,14 @@ extension SQLiteOrderStore {
     private static func knowsBeyond(_ database: Database, _ bucket: BucketNumber, _ id: OutboxID) throws -> Bool {
         try Bool.fetchOne(
             database, sql: "SELECT EXISTS (SELECT 1 FROM settled WHERE bucket = ? AND epoch >= ?)",
+            arguments: [bucket.rawValue, id.epoch.rawValue]) ?? true
+    }
+
+    /// Whether a recovery folded the bucket after `id`, and died before it had written all of that to Redis: its fold ended
+    /// give-backs and restocks which Redis has not heard of, and what it settled may have moved counters.
+    private static func wasFoldedBeyond(_ database: Database, _ bucket: BucketNumber, _ id: OutboxID) throws -> Bool {
+        try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch > ?)",
             arguments: [bucket.rawValue, id.epoch.rawValue]) ?? true
     }
 

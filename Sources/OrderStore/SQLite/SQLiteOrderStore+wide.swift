@@ -4,11 +4,13 @@ public import Inventory
 
 /// Orders over several buckets, as the port shows them.
 extension SQLiteOrderStore {
-    public func undo(_ orders: [WideOrder]) async throws -> [UndoResult] {
+    public func undo(
+        _ orders: [WideOrder], forbidden: [BucketNumber: Epoch]
+    ) async throws -> [UndoResult] {
         if orders.isEmpty { return [] }
         return try await write { _, writer in
             try writer.openBooks()
-            let results = try orders.map { try writer.undo($0) }
+            let results = try orders.map { try writer.undo($0, forbidden: forbidden) }
             try writer.closeBooks()
             return results
         }

@@ -44,7 +44,8 @@ extension SQLiteWriter {
             return .already(exceptions: try exceptions(of: entry))
         }
         books.entrySerial += 1
-        let policy: CapacityPolicy = claim == nil && books.isDurable ? .void : .overCapacity
+        // At durable nobody was told yes for what SQL has no row of, not even where a recovery finds it in an outbox.
+        let policy: CapacityPolicy = books.isDurable ? .void : .overCapacity
         let exceptions = try guarded {
             let exceptions = try act(entry, policy: policy)
             try writeMovements(bucket: entry.bucket, id: entry.id)

@@ -38,10 +38,12 @@ struct OrderLifeStatements {
         findAgain = try prepare("SELECT flow, digest, state, reason FROM payments WHERE again = ?1 AND digest = ?2")
         endReservingAgain = try prepare("UPDATE payments SET state = 4 WHERE again = ?1 AND state = 2")
         findRefund = try prepare("SELECT reason FROM refunds WHERE flow = ?1 AND digest = ?2")
+        // Settled before any money had come, it has to be settled once more: now there is some.
         insertRefund = try prepare(
             """
             INSERT INTO refunds (flow, digest, units, reason, paid, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-            ON CONFLICT (flow, digest) DO UPDATE SET paid = 1 WHERE excluded.paid
+            ON CONFLICT (flow, digest) DO UPDATE
+            SET paid = 1, settledAt = CASE WHEN paid THEN settledAt END WHERE excluded.paid
             """)
         savepoint = try prepare("SAVEPOINT one")
         releaseSavepoint = try prepare("RELEASE one")

@@ -125,7 +125,14 @@ extension SQLiteWriter {
     }
 
     /// Cancels an order that is not whole, by compare and set: one that is stays.
-    func undo(_ wide: WideOrder) throws -> UndoResult {
+    ///
+    /// - Parameter forbidden: the epochs under which buckets said that they keep the flow out. A bucket that was rebuilt since may
+    ///   have taken it: nobody knows of a tombstone before the order is undone.
+    func undo(_ wide: WideOrder, forbidden: [BucketNumber: Epoch]) throws -> UndoResult {
+        for order in wide.orders {
+            guard let epoch = forbidden[order.bucket] else { continue }
+            guard let place = try place(of: order.bucket), books.buckets[place].epoch == epoch else { return .moved }
+        }
         switch try known(wide.orders[0]) {
         case .another:
             // The groups that Redis took are nobody's: each is given back when its entry is settled.
@@ -135,6 +142,10 @@ extension SQLiteWriter {
             return .undone
         case .same(.partial):
             _ = try change(wide, from: .partial, to: .cancelled)
+            return .undone
+        case .same(.overCapacity) where try wide.orders.contains { try kind(of: $0) == nil }:
+            // Some group has room, some has none, and one never came: it could not even be taken in.
+            _ = try change(wide, from: .overCapacity, to: .cancelled)
             return .undone
         case .same(let state) where state == .reserved || state == .sold || state == .overCapacity: return .stands
         case .same: return .undone

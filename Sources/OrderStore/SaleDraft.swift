@@ -1,0 +1,40 @@
+public import Inventory
+
+/// A sale to create.
+public struct SaleDraft: Sendable {
+    public struct SKU: Sendable {
+        public let sku: String
+        public let name: String
+        public let tag: String
+        /// Units given to the sale, 0 … 10^12.
+        public let allocated: Int64
+        /// Units that one buyer may hold, 1 or more; `nil`: any number.
+        public let limitPerBuyer: Int64?
+        public init(sku: String, name: String, tag: String, allocated: Int64, limitPerBuyer: Int64? = nil) {
+            self.sku = sku
+            self.name = name
+            self.tag = tag
+            self.allocated = allocated
+            self.limitPerBuyer = limitPerBuyer
+        }
+    }
+    public let name: String
+    public let durability: Durability
+    public let skus: [SKU]
+    public let whileFenced: WhileFenced
+    /// How long a reservation waits for its payment, in milliseconds, 1 or more; `nil`: for ever.
+    public let reservationTimeoutMilliseconds: Int64?
+    /// What becomes of a payment whose order has ended or was lost.
+    public let latePayments: LatePaymentPolicy
+    public init(
+        name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain,
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund
+    ) {
+        self.whileFenced = whileFenced
+        self.name = name
+        self.durability = durability
+        self.skus = skus
+        self.reservationTimeoutMilliseconds = reservationTimeoutMilliseconds
+        self.latePayments = latePayments
+    }
+}
