@@ -396,7 +396,12 @@ final class ConnectionLoop {
                 noteDeadline(expiry)
                 continue
             }
-            let reason = isReady ? nil : health.lastError
+            // The greeting may still have a moment left that this command has not.
+            let silence =
+                if case .greeting = phase { "\(core.address): it accepts but does not answer; is it Redis?" } else {
+                    nil as String?
+                }
+            let reason = isReady ? nil : health.lastError ?? silence
             end(
                 entry,
                 RedisError(

@@ -307,8 +307,9 @@ struct PlantedHoleTests {
             #expect(try await rig.stock() == 0)
             let beyond = Array(orders.suffix(4))
             try await withService(rig) { watched, supervisor async throws in
-                // A retry hears its final no, and that is no reason to rebuild the bucket.
-                #expect(await watched.engine.deduct(beyond[0]) == .refused(.overCapacity))
+                // At durable nobody was told yes, so they are void and their flows forbidden: a retry hears its final no, and that
+                // is no reason to rebuild the bucket.
+                #expect(await watched.engine.deduct(beyond[0]) == .refused(.cancelled))
                 #expect(watched.reasons.isEmpty && supervisor.status.fences == 0)
                 for order in beyond { #expect(await watched.engine.cancel(order) == .cancelled) }
                 let nothingBack = try await rig.stock()
