@@ -48,11 +48,11 @@ extension DemoFloor {
         }
     }
 
-    /// Promotes the first living replica of a dead master. Returns its shard; `nil` where there is none, or where clients would
-    /// not find it.
+    /// Promotes the living replica that has most of what a dead master wrote: whatever some replica had said it has. Returns its
+    /// shard; `nil` where there is none, or where clients would not find it.
     private func promoteReplica(of master: EmbeddedFleet.Node, name: String) async throws(FleetError) -> Int? {
         guard case .master(let shard) = master.role, fleet.clientsFollowPromotions,
-            let replica = fleet.replicas(ofShard: shard).first(where: { fleet.nodes[$0].isUp })
+            let replica = await fleet.foremostReplica(ofShard: shard)
         else { return nil }
         try await fleet.promote(replica)
         let address = fleet.nodes[replica].address
