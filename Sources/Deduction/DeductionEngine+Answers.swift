@@ -7,7 +7,7 @@ import Telemetry
 /// What becomes of a call's orders once it is answered, or is not.
 extension DeductionEngine {
     func handle(
-        _ answer: ScriptAnswer, of call: LaneState.Call, positions: [Int], replicas: Int, lane: Lane
+        _ answer: ScriptAnswer, of call: LaneState.Call, sentAt: UInt64, positions: [Int], replicas: Int, lane: Lane
     ) {
         switch answer {
         case .done(let n, let results, let duplicates, let stocks):
@@ -16,8 +16,7 @@ extension DeductionEngine {
                 // Under the lock: what was said of an epoch must not be remembered beyond it.
                 guard state.isOpen, state.epoch == call.epoch else { return }
                 lane.refusals.hear(
-                    stocks: stocks, positions: positions, of: call, results: results, now: clock.milliseconds,
-                    unixMilliseconds: clock.unixMilliseconds)
+                    stocks: stocks, positions: positions, of: call, results: results, at: sentAt)
                 if call.purpose == .release { lane.refusals.forgetLimits() }
             }
             // The next call leaves before this one's callers are told: the server must not wait for them.
@@ -29,8 +28,8 @@ extension DeductionEngine {
                     call, id: id, results: results, duplicates: duplicates, replicas: replicas, lane: lane)
             case .release: deliverReleases(call, id: id, results: results)
             }
-        case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane)
-        case .unreadable: stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+        case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane, sentAt: sentAt)
+        case .unreadable: stop(call, reason: .scriptFailed, epoch: nil, lane: lane, sentAt: sentAt)
         }
     }
 
@@ -43,7 +42,7 @@ extension DeductionEngine {
         case (.unknown, _):
             lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
         case (.refused, .wrongType):
-            stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+            stop(call, reason: .scriptFailed, epoch: nil, lane: lane, sentAt: 0)
         case (.refused, _), (.notSent, _):
             let refused = lane.state.withLock { $0.stopped(call.tickets, phase: .unreachable, epoch: call.epoch) }
             for ticket in refused { answerRefused(ticket, .unreachable) }
@@ -52,7 +51,9 @@ extension DeductionEngine {
         pump(lane)
     }
 
-    private func stop(_ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane) {
+    private func stop(
+        _ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane, sentAt: UInt64
+    ) {
         // SQL names an epoch open only after Redis was closed under it: an older one in Redis is a rollback.
         let reason = if told == .epoch, let epoch, epoch < call.epoch { FenceReason.behind } else { told }
         if let refusal = reason.passingRefusal {
@@ -60,7 +61,7 @@ extension DeductionEngine {
             lane.state.withLock { state in
                 state.answered(n: 0, epoch: .none)
                 if refusal == .halted, call.purpose == .deduct, state.isOpen {
-                    lane.refusals.hearHalted(now: clock.milliseconds, unixMilliseconds: clock.unixMilliseconds)
+                    lane.refusals.hearHalted(at: sentAt)
                 }
             }
             pump(lane)

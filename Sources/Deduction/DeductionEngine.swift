@@ -40,7 +40,7 @@ public final class DeductionEngine: Sendable {
         /// Orders in one script call, at most `OutboxBlob.orderCountMax`.
         public var callOrdersMax = 512
         /// Calls of one bucket under way.
-        public var callsInFlightMax = 2
+        public var callsInFlightMax = 1
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         public var queueMax = 16_384
         public init() {}
@@ -167,17 +167,22 @@ public final class DeductionEngine: Sendable {
 
     /// Takes stock for an order, all lines or none, in every bucket that it names.
     ///
-    /// - Parameter isRetry: the same flow was asked before and its outcome is unknown. A "no" then stays `unknown`, since the
-    ///   lost attempt may still run, until `cancel` was answered.
-    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
-        if !isRetry, let refusal = refusesLocally(order) {
+    /// - Parameter attempt: what the caller knows of earlier attempts of the flow. Where it is not sure, `repeated`.
+    public func deduct(_ order: Order, attempt: Attempt) async -> DeductionOutcome {
+        if attempt == .first, let refusal = refusesLocally(order) {
             meter.countLocally(refusal)
             return .refused(refusal)
         }
+        let isRetry = attempt == .afterUnknown
         if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }
         return await withUnsafeContinuation { continuation in
             enqueue(order, purpose: .deduct, isRetry: isRetry, caller: .waiting(continuation))
         }
+    }
+
+    /// The same for callers that know only whether the flow's outcome is unknown: everything is asked of Redis.
+    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
+        await deduct(order, attempt: isRetry ? .afterUnknown : .repeated)
     }
 
     /// Why Redis would surely refuse a first attempt, and need not be asked.
@@ -302,12 +307,15 @@ public final class DeductionEngine: Sendable {
 
     private func send(_ call: LaneState.Call, lane: Lane) {
         let (script, positions) = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
+        // What the answer says may be as old as the question.
+        let sentAt = clock.milliseconds
         meter.add { $0.calls += 1 }
         evaluate(call, script, lane: lane) { [self] result in
             switch result {
             case .success(let answer):
                 handle(
-                    ScriptAnswer(answer.reply), of: call, positions: positions, replicas: answer.replicas, lane: lane)
+                    ScriptAnswer(answer.reply), of: call, sentAt: sentAt, positions: positions,
+                    replicas: answer.replicas, lane: lane)
             case .failure(let error): handle(error, of: call, lane: lane)
             }
         }

@@ -11,7 +11,7 @@ struct LaneState {
         /// Orders in one call.
         var callOrdersMax = 512
         /// Calls of one bucket under way.
-        var callsInFlightMax = 2
+        var callsInFlightMax = 1
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         var queueMax = 16_384
     }

@@ -4,15 +4,16 @@ import Synchronization
 /// What a bucket's last answers said that is surely still true a moment later: so nearly all of a flash sale's requests, which
 /// are refusals, are answered without Redis.
 ///
-/// Only first attempts are refused here. What may be a retry goes to Redis, which has its own yes for it: whatever its caller
-/// calls one, and every flow that was made before its SKU was first heard to be short.
+/// Only first attempts are refused here, by their callers' word (`Attempt.first`). What may be a retry goes to Redis, which has
+/// its own yes for it.
 ///
-/// What was heard is trusted for `trustMilliseconds`: within that bound a thaw, a restock, a release by another engine or a
-/// reopening reaches this one; a release by this engine does at once. From half of it on, one caller asks anew for all.
+/// What was heard is trusted for `trustMilliseconds` from when it was asked: within that bound a thaw, a restock, a release by
+/// another engine or a reopening reaches this one; a release by this engine does at once. From half of it on, one caller asks
+/// anew for all.
 ///
 /// Readers take no lock. Whoever writes holds the lane's, so that news of an epoch that has ended is not written over its end.
 final class LocalRefusals: Sendable {
-    /// Milliseconds from an answer to the last refusal that rests on it.
+    /// Milliseconds from a question to the last refusal that rests on its answer.
     static let trustMilliseconds: UInt64 = 100
     /// Milliseconds after which somebody asks anew.
     static let askAgainMilliseconds: UInt64 = 50
@@ -26,7 +27,7 @@ final class LocalRefusals: Sendable {
 
     private let cells: [NewsCell]
     private let halt = NewsCell()
-    private let limits = Mutex<[LimitKey: (heardAt: UInt64, unixMilliseconds: UInt64, quantity: Int32)]>([:])
+    private let limits = Mutex<[LimitKey: (askedAt: UInt64, quantity: Int32)]>([:])
     private let isLimited: Bool
     private let keys: BucketKeys
 
@@ -40,12 +41,10 @@ final class LocalRefusals: Sendable {
     ///
     /// - Parameter now: of `SaleClock.milliseconds`.
     func refusal(of order: Order, now: UInt64) -> Refusal? {
-        if halt.holds(against: 1, flow: order.flow, now: now) != nil { return .halted }
+        if halt.holds(against: 1, now: now) != nil { return .halted }
         for line in order.lines {
             guard let position = keys.position(of: line.sku) else { return nil }
-            if let refusal = cells[position].holds(against: line.quantity, flow: order.flow, now: now) {
-                return refusal
-            }
+            if let refusal = cells[position].holds(against: line.quantity, now: now) { return refusal }
         }
         guard isLimited, let buyer = order.buyer, order.lines.count == 1,
             let position = keys.position(of: order.lines[0].sku)
@@ -53,7 +52,7 @@ final class LocalRefusals: Sendable {
         let quantity = order.lines[0].quantity
         return limits.withLock { limits in
             guard let known = limits[LimitKey(position: position, buyer: buyer)], quantity >= known.quantity,
-                now < known.heardAt + Self.trustMilliseconds, order.flow.milliseconds > known.unixMilliseconds
+                now < known.askedAt + Self.trustMilliseconds
             else { return nil }
             return .limit
         }
@@ -63,15 +62,12 @@ final class LocalRefusals: Sendable {
 
     /// Takes in what a call was answered: the units left of each of its SKUs, by `positions`, and its refusals.
     ///
-    /// - Parameters:
-    ///   - now: of `SaleClock.milliseconds`.
-    ///   - unixMilliseconds: the same moment as flows tell it.
+    /// - Parameter askedAt: when the call was sent, of `SaleClock.milliseconds`.
     func hear(
-        stocks: [Int64], positions: [Int], of call: LaneState.Call, results: [UInt8], now: UInt64,
-        unixMilliseconds: UInt64
+        stocks: [Int64], positions: [Int], of call: LaneState.Call, results: [UInt8], at askedAt: UInt64
     ) {
         for (position, units) in zip(positions, stocks) {
-            cells[position].hear(units: units, frozen: false, now: now, unixMilliseconds: unixMilliseconds)
+            cells[position].hear(units: units, frozen: false, at: askedAt)
         }
         guard call.purpose == .deduct, results.count == call.tickets.count else { return }
         for (place, result) in results.enumerated()
@@ -80,13 +76,11 @@ final class LocalRefusals: Sendable {
             // Of several lines it is not said which.
             guard order.lines.count == 1, let position = keys.position(of: order.lines[0].sku) else { continue }
             if result == UInt8(ascii: "F") {
-                cells[position].hear(units: 0, frozen: true, now: now, unixMilliseconds: unixMilliseconds)
+                cells[position].hear(units: 0, frozen: true, at: askedAt)
             } else if let buyer = order.buyer {
                 limits.withLock { limits in
                     if limits.count >= Self.limitsMax { limits.removeAll(keepingCapacity: true) }
-                    limits[LimitKey(position: position, buyer: buyer)] = (
-                        now, unixMilliseconds, order.lines[0].quantity
-                    )
+                    limits[LimitKey(position: position, buyer: buyer)] = (askedAt, order.lines[0].quantity)
                 }
             }
         }
@@ -94,8 +88,8 @@ final class LocalRefusals: Sendable {
     }
 
     /// The sale is not open.
-    func hearHalted(now: UInt64, unixMilliseconds: UInt64) {
-        halt.hear(units: 0, frozen: false, now: now, unixMilliseconds: unixMilliseconds)
+    func hearHalted(at askedAt: UInt64) {
+        halt.hear(units: 0, frozen: false, at: askedAt)
     }
 
     /// Buyers may hold less of what a release gave back.
@@ -117,22 +111,19 @@ private final class NewsCell: Sendable {
     private static let unitsMask: UInt64 = 1 << unitBits - 1
     private static let frozenBit: UInt64 = 1 << unitBits
 
-    /// When it was heard, in milliseconds · whether it is frozen, 1 bit · units left, 20 bits. 0: nothing that would refuse.
+    /// When it was asked, in milliseconds · whether it is frozen, 1 bit · units left, 20 bits. 0: nothing that would refuse.
     private let news = Atomic<UInt64>(0)
     /// The news that somebody is asking after.
     private let asked = Atomic<UInt64>(0)
-    /// Unix milliseconds since when it has been short, look after look.
-    private let since = Atomic<UInt64>(0)
 
-    func holds(against quantity: Int32, flow: FlowID, now: UInt64) -> Refusal? {
+    func holds(against quantity: Int32, now: UInt64) -> Refusal? {
         let news = news.load(ordering: .acquiring)
         guard news != 0 else { return nil }
         let isFrozen = news & Self.frozenBit != 0
         guard isFrozen || UInt64(clamping: quantity) > news & Self.unitsMask else { return nil }
-        let heardAt = news >> (Self.unitBits + 1)
-        guard now < heardAt + LocalRefusals.trustMilliseconds, flow.milliseconds > since.load(ordering: .relaxed)
-        else { return nil }
-        if now >= heardAt + LocalRefusals.askAgainMilliseconds, asked.load(ordering: .relaxed) != news,
+        let askedAt = news >> (Self.unitBits + 1)
+        guard now < askedAt + LocalRefusals.trustMilliseconds else { return nil }
+        if now >= askedAt + LocalRefusals.askAgainMilliseconds, asked.load(ordering: .relaxed) != news,
             asked.exchange(news, ordering: .relaxed) != news
         {
             return nil
@@ -140,21 +131,10 @@ private final class NewsCell: Sendable {
         return isFrozen ? .frozen : .soldOut
     }
 
-    func hear(units: Int64, frozen: Bool, now: UInt64, unixMilliseconds: UInt64) {
-        let before = news.load(ordering: .relaxed)
-        guard frozen || units < Int64(Self.unitsMask) else {
-            if before != 0 { news.store(0, ordering: .releasing) }
-            return
-        }
-        let units = UInt64(max(0, units))
-        // Of what is left between two looks, others may have taken some since: only nothing stays nothing.
-        let heardAt = before >> (Self.unitBits + 1)
-        let stayedShort =
-            before != 0 && now < heardAt + LocalRefusals.trustMilliseconds && before & Self.unitsMask == 0
-            && (before & Self.frozenBit != 0) == frozen && (frozen || units == 0)
-        if !stayedShort { since.store(unixMilliseconds, ordering: .relaxed) }
+    func hear(units: Int64, frozen: Bool, at askedAt: UInt64) {
+        guard frozen || units < Int64(Self.unitsMask) else { return forget() }
         news.store(
-            now << (Self.unitBits + 1) | (frozen ? Self.frozenBit : 0) | (frozen ? 0 : units), ordering: .releasing)
+            askedAt << (Self.unitBits + 1) | (frozen ? Self.frozenBit : UInt64(max(0, units))), ordering: .releasing)
     }
 
     func forget() {

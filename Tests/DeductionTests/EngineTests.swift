@@ -101,21 +101,14 @@ struct EngineTests {
             #expect(await engine.deduct(rig.order(2)) == Self.yes)
             _ = try await rig.store.setFrozen(sku, false)
             #expect(await acts.setFrozen(sku, false, patience: .seconds(1)) == .applied)
-            // An engine that refuses by itself hears of it within 100 ms.
-            try await eventually("the thaw arrives", within: .seconds(1)) {
-                await engine.deduct(rig.order(1)) == Self.yes
-            }
+            #expect(await engine.deduct(rig.order(1)) == Self.yes)
 
             _ = try await rig.store.setSaleState(from: [.open], to: .halted)
             #expect(await acts.setState(.halted, patience: .seconds(1)).values.allSatisfy { $0 == .applied })
             for sku: Int32 in [1, 2] { #expect(await engine.deduct(rig.order(sku)) == .refused(.halted)) }
             _ = try await rig.store.setSaleState(from: [.halted], to: .open)
             #expect(await acts.setState(.open, patience: .seconds(1)).values.allSatisfy { $0 == .applied })
-            for sku: Int32 in [1, 2] {
-                try await eventually("the opening arrives", within: .seconds(1)) {
-                    await engine.deduct(rig.order(sku)) == Self.yes
-                }
-            }
+            for sku: Int32 in [1, 2] { #expect(await engine.deduct(rig.order(sku)) == Self.yes) }
         }
     }
 

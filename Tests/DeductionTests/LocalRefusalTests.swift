@@ -13,13 +13,13 @@ import Testing
                 bucket: BucketNumber(rawValue: 1), limitPerBuyer: number == 2 ? 1 : nil)
         }, tags: [BucketNumber(rawValue: 1): "t"])
 
-    /// Heard at 10,000 of the clock and of Unix time.
-    let heardAt: UInt64 = 10_000
+    /// When what is heard was asked.
+    let askedAt: UInt64 = 10_000
     let refusals = LocalRefusals(
         keys: BucketKeys(bucket: catalogue.buckets[0], catalogue: catalogue), isLimited: true)
 
     static func order(
-        _ sku: Int32 = 1, _ quantity: Int32 = 1, madeAt milliseconds: UInt64 = 10_001, buyer: BuyerID? = nil
+        _ sku: Int32 = 1, _ quantity: Int32 = 1, madeAt milliseconds: UInt64 = 1, buyer: BuyerID? = nil
     ) -> Order {
         Order(
             trustedFlow: .earliest(atMilliseconds: milliseconds), bucket: BucketNumber(rawValue: 1),
@@ -36,72 +36,55 @@ import Testing
     func hear(_ stock: Int64, at time: UInt64, results: String = "S", order: Order = order()) {
         refusals.hear(
             stocks: [stock], positions: [Int(order.lines[0].sku.rawValue) - 1], of: Self.call([order]),
-            results: Array(results.utf8), now: time, unixMilliseconds: time)
+            results: Array(results.utf8), at: time)
     }
 
     @Test("nothing is refused that nobody spoke of, nor what there is enough of")
     func enough() {
-        #expect(refusals.refusal(of: Self.order(), now: heardAt) == nil)
-        hear(3, at: heardAt, results: "D")
-        #expect(refusals.refusal(of: Self.order(1, 3), now: heardAt) == nil)
-        #expect(refusals.refusal(of: Self.order(1, 4), now: heardAt) == .soldOut)
-        #expect(refusals.refusal(of: Self.order(2, 4), now: heardAt) == nil)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt) == nil)
+        hear(3, at: askedAt, results: "D")
+        #expect(refusals.refusal(of: Self.order(1, 3), now: askedAt) == nil)
+        #expect(refusals.refusal(of: Self.order(1, 4), now: askedAt) == .soldOut)
+        #expect(refusals.refusal(of: Self.order(2, 4), now: askedAt) == nil)
     }
 
     @Test("sold out holds for its time, and one caller asks anew for all")
     func time() {
-        hear(0, at: heardAt)
-        #expect(refusals.refusal(of: Self.order(), now: heardAt + 49) == .soldOut)
-        #expect(refusals.refusal(of: Self.order(), now: heardAt + 50) == nil)
-        #expect(refusals.refusal(of: Self.order(), now: heardAt + 51) == .soldOut)
-        #expect(refusals.refusal(of: Self.order(), now: heardAt + 99) == .soldOut)
-        #expect(refusals.refusal(of: Self.order(), now: heardAt + 100) == nil)
-    }
-
-    @Test("a flow that is older than the news may be a retry; looks in a row are one piece of news")
-    func retries() {
-        hear(0, at: heardAt)
-        hear(0, at: heardAt + 60)
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt), now: heardAt + 61) == nil)
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 1), now: heardAt + 61) == .soldOut)
-        // Too long between two looks: somebody may have bought in between.
-        hear(0, at: heardAt + 200)
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 1), now: heardAt + 201) == nil)
-        // Units came back and went.
-        hear(1, at: heardAt + 210, results: "D")
-        hear(0, at: heardAt + 220)
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 205), now: heardAt + 221) == nil)
+        hear(0, at: askedAt)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 49) == .soldOut)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 50) == nil)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 51) == .soldOut)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 99) == .soldOut)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 100) == nil)
     }
 
     @Test("a release, a thaw and a new epoch are heard at once")
     func news() {
-        hear(0, at: heardAt)
+        hear(0, at: askedAt)
         refusals.hear(
             stocks: [1], positions: [0], of: Self.call([Self.order()], .release), results: Array("R".utf8),
-            now: heardAt + 1, unixMilliseconds: heardAt + 1)
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 2), now: heardAt + 2) == nil)
-        hear(5, at: heardAt + 3, results: "F")
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 4), now: heardAt + 4) == .frozen)
-        hear(5, at: heardAt + 5, results: "D")
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 6), now: heardAt + 6) == nil)
-        hear(0, at: heardAt + 7)
-        refusals.hearHalted(now: heardAt + 7, unixMilliseconds: heardAt + 7)
-        #expect(refusals.refusal(of: Self.order(2, madeAt: heardAt + 8), now: heardAt + 8) == .halted)
+            at: askedAt + 1)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 2) == nil)
+        hear(5, at: askedAt + 3, results: "F")
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 4) == .frozen)
+        hear(5, at: askedAt + 5, results: "D")
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 6) == nil)
+        hear(0, at: askedAt + 7)
+        refusals.hearHalted(at: askedAt + 7)
+        #expect(refusals.refusal(of: Self.order(2), now: askedAt + 8) == .halted)
         refusals.forget()
-        #expect(refusals.refusal(of: Self.order(madeAt: heardAt + 8), now: heardAt + 8) == nil)
+        #expect(refusals.refusal(of: Self.order(), now: askedAt + 8) == nil)
     }
 
     @Test("a buyer's limit holds for that buyer and that many units")
     func limits() {
         let (one, other) = (BuyerID(high: 1, low: 1), BuyerID(high: 1, low: 2))
-        hear(9, at: heardAt, results: "L", order: Self.order(2, 2, buyer: one))
-        #expect(refusals.refusal(of: Self.order(2, 2, buyer: one), now: heardAt + 1) == .limit)
-        // It may be what the buyer holds already.
-        #expect(refusals.refusal(of: Self.order(2, 2, madeAt: heardAt, buyer: one), now: heardAt + 1) == nil)
-        #expect(refusals.refusal(of: Self.order(2, 1, buyer: one), now: heardAt + 1) == nil)
-        #expect(refusals.refusal(of: Self.order(2, 2, buyer: other), now: heardAt + 1) == nil)
+        hear(9, at: askedAt, results: "L", order: Self.order(2, 2, buyer: one))
+        #expect(refusals.refusal(of: Self.order(2, 2, buyer: one), now: askedAt + 1) == .limit)
+        #expect(refusals.refusal(of: Self.order(2, 1, buyer: one), now: askedAt + 1) == nil)
+        #expect(refusals.refusal(of: Self.order(2, 2, buyer: other), now: askedAt + 1) == nil)
         refusals.forgetLimits()
-        #expect(refusals.refusal(of: Self.order(2, 2, buyer: one), now: heardAt + 1) == nil)
+        #expect(refusals.refusal(of: Self.order(2, 2, buyer: one), now: askedAt + 1) == nil)
     }
 
     @Test("a call is packed as its blob would be", arguments: [Ticket.Purpose.deduct, .release])

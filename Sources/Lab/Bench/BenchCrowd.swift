@@ -88,7 +88,7 @@ final class BenchCrowd: Sendable {
             let order = makeOrder(&random, &flows)
             let isSampled = asked % perSample == 0
             let start = isSampled ? clock.now : nil
-            let outcome = await engine.deduct(order)
+            let outcome = await engine.deduct(order, attempt: .first)
             if phase.load(ordering: .relaxed) == Phase.counting {
                 count(outcome, since: start, into: &tally)
             }
@@ -132,7 +132,7 @@ final class BenchCrowd: Sendable {
                 let dueAt = start + .seconds(Double(made) / rate)
                 group.addTask(executorPreference: executor) { [self] in
                     let isCounted = phase.load(ordering: .relaxed) == Phase.counting
-                    let outcome = await engine.deduct(order)
+                    let outcome = await engine.deduct(order, attempt: .first)
                     guard isCounted else { return }
                     var tally = Tally()
                     count(outcome, since: dueAt, into: &tally)
