@@ -11,6 +11,9 @@ public struct Promise: Sendable {
         public static let promotion = "promotion"
         public static let rollback = "rollback"
         public static let clockJump = "clockJump"
+
+        /// After one of these what Redis holds may differ from what it was told; after any other fault it may not.
+        public static let changesData: Set<String> = [masterKill, flushAll, keyLoss, aofCut, promotion, rollback]
     }
 
     public var durability: Durability

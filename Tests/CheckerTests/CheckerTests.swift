@@ -470,12 +470,14 @@ struct CheckerTests {
     @Test("wants the books to agree within ten seconds of the last heal")
     func drift() {
         var late = TinyRun()
+        late.fault("flushAll")
         late.heal()
         late.compare(3)
         late.now += 11_000_000
         late.compare(0)
         expect(late, breaks: [.driftAfterHealing])
         var inTime = TinyRun()
+        inTime.fault("flushAll")
         inTime.heal()
         inTime.compare(3)
         inTime.now += 9_000_000
@@ -484,6 +486,29 @@ struct CheckerTests {
         inTime.now += 9_000_000
         inTime.compare(1)
         expect(inTime, breaks: [.driftAfterHealing])
+    }
+
+    @Test("wants the books to agree for as long as nothing has changed what Redis holds")
+    func causes() {
+        for (fault, isExplained) in [
+            ("engineKill", false), ("replyLost", false), ("masterKill", true), ("keyLoss", true),
+        ] {
+            var run = TinyRun()
+            run.fault(fault)
+            run.compare(1)
+            run.heal()
+            run.compare(0)
+            expect(run, breaks: isExplained ? [] : [.driftWithoutCause])
+        }
+        var before = TinyRun()
+        before.compare(1)
+        before.now += 1
+        before.fault("flushAll")
+        before.heal()
+        before.compare(0)
+        expect(before, breaks: [.driftWithoutCause])
+        before.final.comparisons[0].isWhole = false
+        expect(before, breaks: [])
     }
 
     @Test("calls unknown what could not be compared, read or drained", arguments: 0..<6)
