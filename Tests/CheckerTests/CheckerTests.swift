@@ -417,9 +417,24 @@ struct CheckerTests {
         run.ask(6, 7, sku: 2)
         run.hear(.refused(.soldOut), 6)
         expect(run, breaks: [])
+        run.now += run.promise.soldOutAgeMicrosecondsMax
         run.ask(7, 6, sku: 2)
         run.hear(.refused(.soldOut), 7)
         expect(run, breaks: [.falseSoldOut])
+    }
+
+    @Test("lets a sold-out be as old as engines may remember it, and no older")
+    func rememberedSoldOut() {
+        for (age, isFalse) in [(Int64(90_000), false), (101_000, true)] {
+            var run = Self.goodRun()
+            run.buy(8, 6, sku: 2)
+            run.end(8, .cancel, says: "cancelled")
+            run.giveBack(8)
+            run.now += age
+            run.ask(9, 6, sku: 2)
+            run.hear(.refused(.soldOut), 9)
+            expect(run, breaks: isFalse ? [.falseSoldOut] : [])
+        }
     }
 
     @Test("does not call a sold-out false while somebody may hold the units")
