@@ -62,6 +62,7 @@ public final class SQLiteMemory: Sendable {
 
     /// Looks at the tables as they are, for who judges them without the store's code.
     public func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try queue.read(body)
+        // Not GRDB's `read`: it turns `query_only` on and off, after which SQLite parses every statement anew.
+        try queue.writeWithoutTransaction(body)
     }
 }

@@ -116,9 +116,18 @@ extension SQLiteOrderStore {
     public func buckets() async throws -> [BucketRecord] {
         try await read { database in
             // Everybody who works behind a sale asks this all the time: parsed once a connection.
-            try Row.fetchAll(
-                database.cachedStatement(sql: "SELECT \(Self.bucketColumns) FROM buckets ORDER BY number")
-            ).map(Self.record)
+            let rows = try SQLiteStatement(
+                cachedBy: database, "SELECT \(Self.bucketColumns) FROM buckets ORDER BY number")
+            var records: [BucketRecord] = []
+            while try rows.next() {
+                records.append(
+                    BucketRecord(
+                        bucket: BucketNumber(rawValue: rows.int32(0)), epoch: Epoch(rawValue: rows.int64(1)),
+                        state: BucketState(rawValue: rows.text(2)) ?? .recovering,
+                        drainedThrough: OutboxID(epoch: Epoch(rawValue: rows.int64(3)), n: rows.int64(4)),
+                        watermark: rows.isNull(5) ? nil : rows.flow(5)))
+            }
+            return records
         }
     }
 
