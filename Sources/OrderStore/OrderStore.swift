@@ -17,10 +17,13 @@ public protocol OrderStore: OrderLifeStore {
     func sale() async throws -> Sale?
     /// SKUs and buckets of the sale.
     func catalogue() async throws -> Catalogue
-    /// Compare and set of the sale's state. Returns the sale as it is now; unchanged if its state was not in `from`.
+    /// Compare and set of the sale's state; a change is an act on every bucket. Returns the sale as it is now; unchanged if its
+    /// state was not in `from`.
     func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale
-    /// Sets a SKU's frozen flag. Returns the flag before.
+    /// Sets a SKU's frozen flag; a change is an act on its bucket. Returns the flag before.
     func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool
+    /// What the acts so far make of every bucket, all of it read at one moment: what Redis must say.
+    func bucketControls() async throws -> [BucketControl]
     /// Adds `units` to a SKU's allocation as movement `version → version + 1`, pending until Redis applied it.
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock
 

@@ -53,6 +53,7 @@ struct SimulatedStore: OrderStoreDecorator {
     func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
         try await call(.writes) { try await base.setFrozen(sku, frozen) }
     }
+    func bucketControls() async throws -> [BucketControl] { try await call(.reads) { try await base.bucketControls() } }
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await call(.writes) { try await base.restock(sku, units: units) }
     }

@@ -17,6 +17,7 @@ extension OrderStoreDecorator {
     public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
         try await base.setFrozen(sku, frozen)
     }
+    public func bucketControls() async throws -> [BucketControl] { try await base.bucketControls() }
     public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await base.restock(sku, units: units)
     }
