@@ -100,8 +100,9 @@ public protocol OrderStore: OrderLifeStore {
     ///   then, and somebody else's release may be among it. Ended before that, the order's units would be nobody's; and with the
     ///   outbox lost, for good. One of an epoch that ended is forgotten: Redis has to be asked again.
     func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd]
-    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
-    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Orders over several buckets of which some group has not come, those first whose beginning was noted first, at most `limit`.
+    /// How old each is, who asks must judge: what was noted is the wall clock of whoever wrote it.
+    func halfDone(limit: Int) async throws -> [HalfDoneOrder]
     /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
     /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
     ///

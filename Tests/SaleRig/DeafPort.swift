@@ -8,6 +8,7 @@ public final class DeafPort: RedisPort {
     private let base: any RedisPort
     private let slots = Mutex<Set<Int>>([])
     private let tried = Mutex<[Int: Int]>([:])
+    private let hook = Mutex<(@Sendable (String) -> Void)?>(nil)
 
     public init(_ base: any RedisPort) { self.base = base }
 
@@ -21,6 +22,9 @@ public final class DeafPort: RedisPort {
     public func missed(_ bucket: Bucket) -> Int {
         tried.withLock { $0[HashSlot.of(Array("{\(bucket.tag)}".utf8)), default: 0] }
     }
+
+    /// Called with a script's name when it was answered, before whoever asked hears of it.
+    public func onAnswer(_ body: @escaping @Sendable (_ script: String) -> Void) { hook.withLock { $0 = body } }
 
     private func isDeaf(_ slot: Int) -> Bool {
         guard slots.withLock({ $0.contains(slot) }) else { return false }
@@ -44,7 +48,10 @@ public final class DeafPort: RedisPort {
         completion: @escaping Completion
     ) {
         if isDeaf(slot) { return completion(.failure(Self.down)) }
-        base.evaluate(script, call, slot: slot, deadline: deadline, completion: completion)
+        base.evaluate(script, call, slot: slot, deadline: deadline) { [self] result in
+            if case .success = result { hook.withLock { $0 }?(script.name) }
+            completion(result)
+        }
     }
     public func load(_ script: RedisScript) async throws(RedisError) -> LoadedScript { try await base.load(script) }
     public func onEachMaster(

@@ -51,8 +51,8 @@ extension OrderStoreDecorator {
     public func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
         try await base.endGiveBacks(ends)
     }
-    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
-        try await base.halfDone(olderThan: age, limit: limit)
+    public func halfDone(limit: Int) async throws -> [HalfDoneOrder] {
+        try await base.halfDone(limit: limit)
     }
     public func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
         try await base.undo(orders, forbidden: forbidden)

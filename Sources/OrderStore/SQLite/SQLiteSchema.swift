@@ -19,6 +19,9 @@ enum SQLiteSchema {
         migrator.registerMigration("numbers of acts") {
             try $0.execute(sql: "ALTER TABLE buckets ADD COLUMN act INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("last sweep") {
+            try $0.execute(sql: "ALTER TABLE sales ADD COLUMN sweptAt INTEGER")
+        }
         return migrator
     }
 
