@@ -150,7 +150,8 @@ extension SQLiteOrderStore {
                 cached: "UPDATE counters SET frozen = ? WHERE sku = ?", arguments: [frozen, sku.rawValue])
             if before != frozen {
                 try database.execute(
-                    cached: "UPDATE buckets SET act = act + 1 WHERE number = (SELECT bucket FROM counters WHERE sku = ?)",
+                    cached:
+                        "UPDATE buckets SET act = act + 1 WHERE number = (SELECT bucket FROM counters WHERE sku = ?)",
                     arguments: [sku.rawValue])
             }
             return before
