@@ -17,7 +17,8 @@ public struct SaleControl: Sendable {
 
     /// Units in one restock.
     public static let restockUnitsMax: Int64 = 1_000_000
-    /// How long a bucket that does not answer is asked again; SQL has the act, and the bucket's opening takes it from there.
+    /// How long whoever acts waits for a bucket that does not answer; SQL has the act, and the bucket's opening or the `ActKeeper`
+    /// takes it from there.
     public static let patience = Duration.milliseconds(800)
 
     private let catalogue: Catalogue
@@ -45,7 +46,7 @@ public struct SaleControl: Sendable {
     /// Lets orders in, if the servers can keep what the sale promises.
     public func open() async -> Report { await setState(.open, from: [.warmed, .halted], done: "the sale is open") }
 
-    /// Stops orders in every bucket that answers, and in the others before they open again.
+    /// Stops orders in every bucket that answers, and in the others as soon as they do or before they open again.
     public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
 
     /// Halts by itself, for a reason that cannot wait for a person.
@@ -71,13 +72,13 @@ public struct SaleControl: Sendable {
                 throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
             }
             let start = clock.now
-            let outcomes = await acts.setState(state, patience: Self.patience)
+            let outcomes = await acts.tellAll(patience: Self.patience)
             let waiting = outcomes.values.count { $0 != .applied }
             let took = start.duration(to: clock.now).formatted
             let sentence =
                 waiting == 0
                 ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
-                : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) are closed and will open that way"
+                : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) more as soon as they answer"
             return (before.state.rawValue, reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue, sentence)
         }
     }
@@ -88,7 +89,7 @@ public struct SaleControl: Sendable {
         return await report(what: frozen ? "freeze" : "thaw", subject: name) {
             guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
             let before = try await store.setFrozen(sku, frozen)
-            let outcome = await acts.setFrozen(sku, frozen, patience: Self.patience)
+            let outcome = await acts.tell(bucketOf: sku, patience: Self.patience)
             let word = frozen ? "frozen" : "thawed"
             return (
                 before ? "frozen" : "selling", frozen ? "frozen" : "selling",

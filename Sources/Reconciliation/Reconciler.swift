@@ -86,7 +86,8 @@ public struct Reconciler: Sendable {
     public func compare(_ bucket: Bucket) async throws -> [Finding] {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
         // Read before the cut: what SQL held then, Redis must have now. Less is a rollback, however well it balances.
-        let known = try await drainPosition(bucket)
+        let control = try await store.bucketControls().first { $0.record.bucket == bucket.number }
+        let known = control?.record
         for _ in 0..<5 {
             let cut = try await readCut(bucket, keys)
             if let damage = cut.damage { return [try await damaged(bucket, cut, damage)] }
@@ -107,6 +108,7 @@ public struct Reconciler: Sendable {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
                 findings = byLedger
             }
+            if let control, cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
             return findings
         }
         throw Unreadable(description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again")
@@ -148,6 +150,17 @@ public struct Reconciler: Sendable {
         return Finding(
             kind: kind, bucket: bucket.number, sku: nil, units: max(units, 1),
             sentence: "bucket \(bucket.tag): \(evidence(cut) ?? damage.sentence); it must be rebuilt from SQL")
+    }
+
+    private func missedAct(_ bucket: Bucket, _ cut: BucketCut, _ control: BucketControl) -> Finding {
+        func words(_ state: String, _ frozen: Int) -> String { "\(state) with \(frozen) frozen" }
+        let inRedis = words(cut.state, cut.skus.count { $0.control?.frozen == true })
+        return Finding(
+            kind: .missedAct, bucket: bucket.number, sku: nil, units: 0,
+            sentence: """
+                bucket \(bucket.tag): SQL says \(words(control.saleState.nameInRedis, control.frozen.count)) (act \(control.act)), \
+                Redis \(inRedis) (act \(cut.act)); a running sale tells it again
+                """)
     }
 
     private enum Fold {

@@ -28,7 +28,11 @@ struct FinalStateReader {
 
     private func readBuckets(_ database: Database, _ final: inout FinalState) throws {
         for row in try Row.fetchAll(
-            database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets")
+            database,
+            sql: """
+                SELECT number, tag, epoch, state, drainedEpoch, drainedN, act, (SELECT state FROM sales) AS saleState
+                FROM buckets
+                """)
         {
             let tag: String = row["tag"]
             let epoch: Int64 = row["epoch"]
@@ -45,6 +49,11 @@ struct FinalStateReader {
                     backlog: max(0, n - drained),
                     watermarkMilliseconds: node.read(Array("HGET".utf8), control, Array("watermark".utf8)).bytes
                         .flatMap { FlowID(bytes: $0) }?.milliseconds))
+            let last = final.buckets.count - 1
+            final.buckets[last].state = row["saleState"]
+            final.buckets[last].act = row["act"]
+            final.buckets[last].redisState = state
+            final.buckets[last].redisAct = node.read(Array("HGET".utf8), control, Array("act".utf8)).int
         }
     }
 
@@ -52,7 +61,7 @@ struct FinalStateReader {
         for row in try Row.fetchAll(
             database,
             sql: """
-                SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, s.sku AS name, b.tag
+                SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, c.frozen, s.sku AS name, b.tag
                 FROM counters c JOIN skus s ON s.number = c.sku JOIN buckets b ON b.number = c.bucket
                 """)
         {
@@ -65,6 +74,7 @@ struct FinalStateReader {
                 allocated: row["allocated"], sold: row["sold"], reserved: row["reserved"],
                 overCapacity: row["overCapacity"], redisStock: node.read(Array("GET".utf8), stockKey).int,
                 redisAllocated: nil, redisTaken: nil, redisLedger: [])
+            sku.isFrozen = row["frozen"]
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
                 FinalBooks.read(field: fields[position].bytes, fields[position + 1].bytes, into: &sku)
             }

@@ -5,7 +5,7 @@ extension Plant {
     public static let all: [Plant] = [
         noDedupe, flowTwiceInOneCall, ackBeforeCommit, commitWithoutEpoch, fenceWithoutLineage, foldBeforeClose,
         reopenOldEpoch, missingReadAsZero, doubleRelease, giveBackInRedisFirst, unknownIsRefused, trimTooEarly,
-        repairBySet, releaseWithoutTombstone, restockAgain,
+        repairBySet, releaseWithoutTombstone, restockAgain, actSentOnce,
     ]
 
     /// Replaces a part of a script's text; a text that is not there is a plant that would test nothing.
@@ -218,5 +218,19 @@ extension Plant {
             scenario.acts = 12
             scenario.actPause = .milliseconds(300)
             scenario.rebuilds = 0.4
+        })
+
+    static let actSentOnce = Plant(
+        name: "act-sent-once", breaks: "A bucket that did not hear an act on the sale never hears of it.",
+        means: "A decorator names each act to a process once.",
+        ports: { ($0.redis, StoreThatNamesActsOnce(base: $0.store)) },
+        scenario: { scenario in
+            scenario.troubles = [.links]
+            scenario.processes = 1
+            scenario.faultPause = .milliseconds(60)
+            scenario.rush = .seconds(2)
+            scenario.acts = 12
+            scenario.actPause = .milliseconds(300)
+            scenario.rebuilds = 0
         })
 }

@@ -267,7 +267,7 @@ final class SimulatedWorld: Sendable {
         let restocks = try? await books.pendingRestocks()
         let giveBacks = try? await books.pendingGiveBacks(limit: 1)
         let payments = try? await books.paymentTotals()
-        let halfDone = try? await books.halfDone(olderThan: .seconds(-1_000_000), limit: 1)
+        let halfDone = try? await books.halfDone(limit: 1)
         return restocks?.isEmpty == true && giveBacks?.isEmpty == true && payments?.waiting == 0
             && payments?.reservingAgain == 0 && halfDone?.isEmpty == true
     }

@@ -367,7 +367,7 @@ import Testing
         #expect(try await fixture.store.pendingRestocks().isEmpty)
         _ = try await fixture.store.cancel([orders[1]])
         _ = try await fixture.store.setSaleState(from: [.warmed], to: .open)
-        let opening = OpeningState(saleState: .open, frozen: [sku])
+        let opening = OpeningState(saleState: .open, frozen: [sku], act: 2)
         #expect(try await fixture.store.markOpened(bucket: fixture.bucket, claim: claim) == opening)
         #expect(try await fixture.store.markOpened(bucket: fixture.bucket, claim: claim) == opening)
         #expect(try await fixture.pendingFlows() == [Fixture.flow(2), Fixture.flow(9)])

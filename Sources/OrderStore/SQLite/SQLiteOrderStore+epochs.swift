@@ -107,9 +107,11 @@ extension SQLiteOrderStore {
                 database,
                 cached: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
                 arguments: [bucket.rawValue])
+            let act = try Int64.fetchOne(
+                database, sql: "SELECT act FROM buckets WHERE number = ?", arguments: [bucket.rawValue])
             return OpeningState(
                 saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))),
-                watermark: record.watermark)
+                act: act ?? 0, watermark: record.watermark)
         }
     }
 
@@ -128,6 +130,25 @@ extension SQLiteOrderStore {
                         watermark: rows.isNull(5) ? nil : rows.flow(5)))
             }
             return records
+        }
+    }
+
+    public func bucketControls() async throws -> [BucketControl] {
+        try await read { database in
+            guard let state = try Self.fetchSale(database)?.state else { return [] }
+            var frozen: [Int32: Set<SKUNumber>] = [:]
+            for row in try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT bucket, sku FROM counters WHERE frozen"))
+            {
+                frozen[row[0], default: []].insert(SKUNumber(rawValue: row[1]))
+            }
+            return try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT \(Self.bucketColumns), act FROM buckets ORDER BY number")
+            ).map { row in
+                let record = Self.record(row)
+                return BucketControl(
+                    record: record, act: row[6], saleState: state, frozen: frozen[record.bucket.rawValue] ?? [])
+            }
         }
     }
 

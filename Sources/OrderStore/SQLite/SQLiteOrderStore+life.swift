@@ -14,6 +14,7 @@ extension SQLiteOrderStore {
 
     public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         let rowsMax = max(1, limit / SQLiteWriter.flowsPerDeadlineRow)
+        try await noteSweep(now)
         // Looked up beside the writer: most of what is due was paid long ago, and needs no more than its row taken away.
         let due = try await read { database -> [Due] in
             let rows = try Row.fetchAll(
@@ -51,6 +52,27 @@ extension SQLiteOrderStore {
             return expired
         }
         return ExpirySweep(expired: expired, isDone: due.count < rowsMax)
+    }
+
+    private func noteSweep(_ now: Int64) async throws {
+        let noted = try await read { try Int64.fetchOne($0.cachedStatement(sql: "SELECT sweptAt FROM sales")) }
+        if let noted, noted > now - ExpirySweep.notePeriodMilliseconds { return }
+        try await write { database, _ in
+            try database.execute(sql: "UPDATE sales SET sweptAt = max(coalesce(sweptAt, ?1), ?1)", arguments: [now])
+        }
+    }
+
+    public func lastReservationOrSweep() async throws -> Int64? {
+        try await read { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT sweptAt, (SELECT deadline FROM deadlines ORDER BY number DESC LIMIT 1) - reservationTimeout
+                    FROM sales
+                    """)
+            let (swept, made): (Int64?, Int64?) = (row?[0], row?[1])
+            return [swept, made].compactMap { $0 }.max()
+        }
     }
 
     private static func flows(_ data: Data) -> [FlowID] {

@@ -131,6 +131,7 @@ extension SQLiteOrderStore {
             let sale = try Self.requireSale(database)
             guard from.contains(sale.state) else { return sale }
             try database.execute(cached: "UPDATE sales SET state = ?", arguments: [to.rawValue])
+            if sale.state != to { try database.execute(cached: "UPDATE buckets SET act = act + 1") }
             if to == .open {
                 try database.execute(
                     cached: "UPDATE sales SET openedAt = ? WHERE openedAt IS NULL",
@@ -147,6 +148,11 @@ extension SQLiteOrderStore {
             guard let before else { throw Self.unknown(sku) }
             try database.execute(
                 cached: "UPDATE counters SET frozen = ? WHERE sku = ?", arguments: [frozen, sku.rawValue])
+            if before != frozen {
+                try database.execute(
+                    cached: "UPDATE buckets SET act = act + 1 WHERE number = (SELECT bucket FROM counters WHERE sku = ?)",
+                    arguments: [sku.rawValue])
+            }
             return before
         }
     }

@@ -16,17 +16,14 @@ extension SQLiteOrderStore {
         }
     }
 
-    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
-        let latest =
-            Int64(clock.unixMilliseconds) - age.components.seconds * 1_000
-            - age.components.attoseconds / 1_000_000_000_000_000
-        return try await read { database in
+    public func halfDone(limit: Int) async throws -> [HalfDoneOrder] {
+        try await read { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
                         SELECT flow, groups, since, \(Self.buyer) FROM wideOrders INDEXED BY halfDoneOrders
-                        WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
-                        """), arguments: [latest, max(0, limit)]
+                        WHERE since IS NOT NULL ORDER BY since LIMIT ?
+                        """), arguments: [max(0, limit)]
             ).compactMap { row in
                 guard let wide = Self.wide(flow: row[0], groups: row[1], buyer: row[3]) else { return nil }
                 var arrived: Set<BucketNumber> = []
