@@ -50,11 +50,13 @@ extension Plant {
         ports: { ($0.redis, StoreWithoutEpochs(base: $0.store)) },
         scenario: { scenario in
             scenario.crowd()
+            scenario.buyers = 180
             scenario.durability = .durable
             scenario.troubles = [.stalls]
             scenario.rush = .seconds(2)
             scenario.doubleClicks = 0.7
-            scenario.storeDelayMax = .milliseconds(20)
+            // Long enough for a server to lose what a process has not written in SQL yet.
+            scenario.storeDelayMax = .milliseconds(60)
             scenario.plenty()
         })
 
@@ -158,6 +160,7 @@ extension Plant {
         ports: { ($0.redis, StoreThatGivesBackFirst(base: $0.store, redis: $0.redis)) },
         scenario: { scenario in
             scenario.crowd()
+            scenario.buyers = 180
             scenario.paymentFailure = 0.8
             scenario.secondCards = 0.9
             scenario.troubles = [.sql, .crashes]
