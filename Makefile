@@ -5,7 +5,7 @@ SOAK_RUNS := 20
 TORTURE_SECONDS := 3600
 TORTURE_SEEDS := 60000
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak torture lint clean
+.PHONY: help setup build demo test soak torture bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ torture: build ## torture sales for long: TORTURE_SEEDS=n simulated, TORTURE_SEC
 	$(SELLOUT) torture --seconds $(TORTURE_SECONDS) --seed 3000 --topology replicated
 	$(SELLOUT) torture --seconds $(TORTURE_SECONDS) --seed 4000 --topology replicated --durability replicated:2
 	$(SELLOUT) torture --seconds $(TORTURE_SECONDS) --seed 5000 --durability aof
+
+bench: build ## measure how fast orders are taken and write the table to Sources/BENCH.md; ARGS="--rounds 5 …" are its arguments
+	@$(SELLOUT) bench $(ARGS) > Sources/BENCH.md.new && mv Sources/BENCH.md.new Sources/BENCH.md && cat Sources/BENCH.md
 
 lint: ## check the formatting
 	swift format lint --strict --recursive Package.swift Sources Tests

@@ -134,10 +134,10 @@ extension Checker {
                         restocks: stories.restocks.filter { $0.lines.first?.sku == line.sku })
                 }
                 // Its own units, counted while it was asked, are not in its own way.
+                let from = question.askedAt - promise.soldOutAgeMicrosecondsMax
                 let inItsWay =
-                    sums[line.sku]!.mostHeld(from: question.askedAt, to: question.answeredAt)
-                    - Int64(line.quantity)
-                return sums[line.sku]!.leastAllocated(at: question.askedAt) - inItsWay >= Int64(line.quantity)
+                    sums[line.sku]!.mostHeld(from: from, to: question.answeredAt) - Int64(line.quantity)
+                return sums[line.sku]!.leastAllocated(at: from) - inItsWay >= Int64(line.quantity)
             }
             guard isFalse else { continue }
             verdict.violate(

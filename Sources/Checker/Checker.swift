@@ -30,6 +30,7 @@ public struct Checker: Sendable {
         checker.checkActs()
         checker.checkHoldings()
         checker.checkComparisons()
+        checker.checkCauses()
         checker.checkRate()
         return checker.verdict
     }
@@ -125,6 +126,18 @@ public struct Checker: Sendable {
         }
         for late in whole where late.at > max(deadline, first.at) && late.driftUnits != 0 {
             verdict.violate(.driftAfterHealing, nil, Self.text(of: late, since: healedAt))
+        }
+    }
+
+    /// The take that is done twice is seen here first: the second line of defence, SQL, hides it from its buyer.
+    private mutating func checkCauses() {
+        let harmedAt = stories.faults.first { Promise.Fault.changesData.contains($0.name) }?.at ?? .max
+        for comparison in final.comparisons
+        where comparison.isWhole && comparison.driftUnits != 0 && comparison.at < harmedAt {
+            verdict.violate(
+                .driftWithoutCause, nil,
+                "the books differed by \(comparison.driftUnits) units, and no fault before had changed what Redis holds"
+                    + (comparison.detail.map { ": \($0)" } ?? ""))
         }
     }
 

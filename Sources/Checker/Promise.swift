@@ -11,6 +11,9 @@ public struct Promise: Sendable {
         public static let promotion = "promotion"
         public static let rollback = "rollback"
         public static let clockJump = "clockJump"
+
+        /// After one of these what Redis holds may differ from what it was told; after any other fault it may not.
+        public static let changesData: Set<String> = [masterKill, flushAll, keyLoss, aofCut, promotion, rollback]
     }
 
     public var durability: Durability
@@ -20,6 +23,8 @@ public struct Promise: Sendable {
     public var acknowledgedPerSecondMin: Double? = 50
     /// From the last heal to books that agree.
     public var driftSettlesWithinMicroseconds: Int64 = 10_000_000
+    /// How old what an engine knows may be when it tells a first attempt that its SKUs are sold out.
+    public var soldOutAgeMicrosecondsMax: Int64 = 100_000
     /// Units of one SKU that one buyer may hold; `nil`: as many as there are.
     public var unitsPerBuyerMax: Int64?
     /// How long a reservation waits for its payment; `nil`: nobody says. Clocks that were turned (`clockJump`) end this promise:

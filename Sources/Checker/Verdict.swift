@@ -28,6 +28,8 @@ public enum Rule: String, Codable, Sendable, CaseIterable {
     case falseSoldOut
     /// The books did not agree in time after the last fault was healed.
     case driftAfterHealing
+    /// The books differed before anything was done to what Redis holds: wires and processes that fail change no units.
+    case driftWithoutCause
     /// At the end a bucket's state, or a SKU's frozen flag, is not in Redis what SQL says.
     case missedAct
     /// Ended by its deadline before it.

@@ -15,7 +15,7 @@ public struct BucketKeys: Sendable {
     public let ledgers: [[UInt8]]
     /// 0 … 16383.
     public let slot: Int
-    private let positions: [SKUNumber: Int]
+    private let positions: DenseIndex
 
     public init(bucket: Bucket, catalogue: Catalogue) {
         let tag = "{\(bucket.tag)}"
@@ -25,9 +25,9 @@ public struct BucketKeys: Sendable {
         stocks = texts.map { Array("ss_\(tag)\($0)".utf8) }
         ledgers = texts.map { Array("sx_\(tag)\($0)".utf8) }
         slot = HashSlot.of(control)
-        positions = Dictionary(uniqueKeysWithValues: bucket.skus.enumerated().map { ($1, $0) })
+        positions = DenseIndex(bucket.skus.map(\.rawValue))
     }
 
     /// The position of a SKU within the bucket; `nil` for a SKU of another bucket.
-    public func position(of sku: SKUNumber) -> Int? { positions[sku] }
+    public func position(of sku: SKUNumber) -> Int? { positions[sku.rawValue] }
 }

@@ -6,10 +6,19 @@ import Telemetry
 
 /// What becomes of a call's orders once it is answered, or is not.
 extension DeductionEngine {
-    func handle(_ answer: ScriptAnswer, of call: LaneState.Call, replicas: Int, lane: Lane) {
+    func handle(
+        _ answer: ScriptAnswer, of call: LaneState.Call, sentAt: UInt64, positions: [Int], replicas: Int, lane: Lane
+    ) {
         switch answer {
-        case .done(let n, let results, let duplicates, _):
-            lane.state.withLock { $0.answered(n: n, epoch: call.epoch) }
+        case .done(let n, let results, let duplicates, let stocks):
+            lane.state.withLock { state in
+                state.answered(n: n, epoch: call.epoch)
+                // Under the lock: what was said of an epoch must not be remembered beyond it.
+                guard state.isOpen, state.epoch == call.epoch else { return }
+                lane.refusals.hear(
+                    stocks: stocks, positions: positions, of: call, results: results, at: sentAt)
+                if call.purpose == .release { lane.refusals.forgetLimits() }
+            }
             // The next call leaves before this one's callers are told: the server must not wait for them.
             pump(lane)
             let id = OutboxID(epoch: call.epoch, n: n)
@@ -19,8 +28,8 @@ extension DeductionEngine {
                     call, id: id, results: results, duplicates: duplicates, replicas: replicas, lane: lane)
             case .release: deliverReleases(call, id: id, results: results)
             }
-        case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane)
-        case .unreadable: stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+        case .fenced(let reason, let epoch): stop(call, reason: reason, epoch: epoch, lane: lane, sentAt: sentAt)
+        case .unreadable: stop(call, reason: .scriptFailed, epoch: nil, lane: lane, sentAt: sentAt)
         }
     }
 
@@ -33,7 +42,7 @@ extension DeductionEngine {
         case (.unknown, _):
             lane.state.withLock { $0.lost(call.tickets, epoch: call.epoch) }
         case (.refused, .wrongType):
-            stop(call, reason: .scriptFailed, epoch: nil, lane: lane)
+            stop(call, reason: .scriptFailed, epoch: nil, lane: lane, sentAt: 0)
         case (.refused, _), (.notSent, _):
             let refused = lane.state.withLock { $0.stopped(call.tickets, phase: .unreachable, epoch: call.epoch) }
             for ticket in refused { answerRefused(ticket, .unreachable) }
@@ -42,12 +51,19 @@ extension DeductionEngine {
         pump(lane)
     }
 
-    private func stop(_ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane) {
+    private func stop(
+        _ call: LaneState.Call, reason told: FenceReason, epoch: Epoch?, lane: Lane, sentAt: UInt64
+    ) {
         // SQL names an epoch open only after Redis was closed under it: an older one in Redis is a rollback.
         let reason = if told == .epoch, let epoch, epoch < call.epoch { FenceReason.behind } else { told }
         if let refusal = reason.passingRefusal {
             // Nothing was taken, and nothing is wrong with the bucket: answer, and let the next call ask again.
-            lane.state.withLock { $0.answered(n: 0, epoch: .none) }
+            lane.state.withLock { state in
+                state.answered(n: 0, epoch: .none)
+                if refusal == .halted, call.purpose == .deduct, state.isOpen {
+                    lane.refusals.hearHalted(at: sentAt)
+                }
+            }
             pump(lane)
             for ticket in call.tickets { answerRefused(ticket, refusal) }
             return
@@ -100,9 +116,10 @@ extension DeductionEngine {
             fence(lane, reason: .scriptFailed, seenUnder: call.epoch)
             return
         }
-        var done: [Ticket] = []
+        let allDone = results.allSatisfy { $0 == UInt8(ascii: "D") }
+        var done: [Ticket] = allDone ? call.tickets : []
         var repeated: [(ticket: Ticket, id: OutboxID)] = []
-        for (position, ticket) in call.tickets.enumerated() {
+        for (position, ticket) in call.tickets.enumerated() where !allDone {
             switch results[position] {
             case UInt8(ascii: "D"): done.append(ticket)
             case UInt8(ascii: "d"):

@@ -47,7 +47,10 @@ extension DeductionEngine {
                 let isNews =
                     record.epoch > state.epoch
                     || (record.epoch == state.epoch && state.phase == .fenced(.recovering))
-                if isNews { state.expectOpening(epoch: record.epoch, n: record.drainedN) }
+                if isNews {
+                    state.expectOpening(epoch: record.epoch, n: record.drainedN)
+                    lane.refusals.forget()
+                }
             }
         }
     }
@@ -98,7 +101,11 @@ extension DeductionEngine {
             } else if id.n < n {
                 fence(lane, reason: .behind, seenUnder: epoch)
             } else if await mayPromise(lane, epoch: epoch) {
-                lane.state.withLock { if $0.epoch == epoch { $0.reopen(epoch: epoch, n: n) } }
+                lane.state.withLock { state in
+                    guard state.epoch == epoch else { return }
+                    state.reopen(epoch: epoch, n: n)
+                    lane.refusals.forget()
+                }
                 pump(lane)
             }
         case .recovering: return

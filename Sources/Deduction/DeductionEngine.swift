@@ -68,10 +68,12 @@ public final class DeductionEngine: Sendable {
         let bucket: Bucket
         let keys: BucketKeys
         let state: Mutex<LaneState>
-        init(bucket: Bucket, keys: BucketKeys, state: LaneState) {
+        let refusals: LocalRefusals
+        init(bucket: Bucket, keys: BucketKeys, isLimited: Bool, state: LaneState) {
             self.bucket = bucket
             self.keys = keys
             self.state = Mutex(state)
+            refusals = LocalRefusals(keys: keys, isLimited: isLimited)
         }
     }
 
@@ -134,6 +136,7 @@ public final class DeductionEngine: Sendable {
             let isOpen = record?.state == .open
             return Lane(
                 bucket: bucket, keys: BucketKeys(bucket: bucket, catalogue: catalogue),
+                isLimited: bucket.skus.contains { catalogue[$0]?.limitPerBuyer != nil },
                 state: LaneState(
                     limits: limits, epoch: record?.epoch ?? .none, n: record?.drainedN ?? 0,
                     phase: isOpen ? .open : .fenced(.recovering)))
@@ -164,18 +167,37 @@ public final class DeductionEngine: Sendable {
 
     /// Takes stock for an order, all lines or none, in every bucket that it names.
     ///
-    /// - Parameter isRetry: the same flow was asked before and its outcome is unknown. A "no" then stays `unknown`, since the
-    ///   lost attempt may still run, until `cancel` was answered.
-    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
-        if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }
-        return await withCheckedContinuation { continuation in
-            enqueue(order, purpose: .deduct, isRetry: isRetry) { answer in
-                guard case .deduction(let outcome) = answer else {
-                    preconditionFailure("a deduction was answered as a release")
-                }
-                continuation.resume(returning: outcome)
-            }
+    /// - Parameter attempt: what the caller knows of earlier attempts of the flow. Where it is not sure, `repeated`.
+    public func deduct(_ order: Order, attempt: Attempt) async -> DeductionOutcome {
+        if attempt == .first, let refusal = refusesLocally(order) {
+            meter.countLocally(refusal)
+            return .refused(refusal)
         }
+        let isRetry = attempt == .afterUnknown
+        if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }
+        return await withUnsafeContinuation { continuation in
+            enqueue(order, purpose: .deduct, isRetry: isRetry, caller: .waiting(continuation))
+        }
+    }
+
+    /// The same for callers that know only whether the flow's outcome is unknown: everything is asked of Redis.
+    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
+        await deduct(order, attempt: isRetry ? .afterUnknown : .repeated)
+    }
+
+    /// Why Redis would surely refuse a first attempt, and need not be asked.
+    private func refusesLocally(_ order: Order) -> Refusal? {
+        if isBraked.load(ordering: .relaxed) { return .halted }
+        let now = clock.milliseconds
+        if let wide = order.wide {
+            for group in wide.orders {
+                guard let position = catalogue.position(of: group.bucket) else { continue }
+                if let refusal = lanes[position].refusals.refusal(of: group, now: now) { return refusal }
+            }
+            return nil
+        }
+        guard let position = catalogue.position(of: order.bucket) else { return nil }
+        return lanes[position].refusals.refusal(of: order, now: now)
     }
 
     /// Gives an order's stock back in Redis, or forbids the flow in advance: of an order over several buckets, the one group that
@@ -248,9 +270,13 @@ public final class DeductionEngine: Sendable {
         _ order: Order, purpose: Ticket.Purpose, isRetry: Bool = false,
         resume: @escaping @Sendable (TicketAnswer) -> Void
     ) {
+        enqueue(order, purpose: purpose, isRetry: isRetry, caller: .told(resume))
+    }
+
+    private func enqueue(_ order: Order, purpose: Ticket.Purpose, isRetry: Bool, caller: Ticket.Caller) {
         let now = clock.now
         let ticket = Ticket(
-            order: order, purpose: purpose, askedAt: now, deadline: now + configuration.orderTimeout, resume: resume)
+            order: order, purpose: purpose, askedAt: now, deadline: now + configuration.orderTimeout, caller: caller)
         if isRetry { ticket.uncertainty = .replyLost }
         if purpose == .deduct, isBraked.load(ordering: .relaxed) { return answerRefused(ticket, .halted) }
         guard let position = catalogue.position(of: order.bucket) else {
@@ -261,10 +287,15 @@ public final class DeductionEngine: Sendable {
     }
 
     func ask(_ ticket: Ticket, lane: Lane) {
-        if let refusal = lane.state.withLock({ $0.admit(ticket) }) {
+        let (refusal, call): (Refusal?, LaneState.Call?) = lane.state.withLock { state in
+            if let refusal = state.admit(ticket) { return (refusal, nil) }
+            return (nil, state.nextCall())
+        }
+        if let refusal {
             if refusal == .fenced || refusal == .unreachable, fencedSale?.admit(ticket) == true { return }
             answerRefused(ticket, refusal)
-        } else {
+        } else if let call {
+            send(call, lane: lane)
             pump(lane)
         }
     }
@@ -275,35 +306,41 @@ public final class DeductionEngine: Sendable {
     }
 
     private func send(_ call: LaneState.Call, lane: Lane) {
-        let script = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
+        let (script, positions) = Self.scriptCall(call, lane: lane, milliseconds: clock.unixMilliseconds)
+        // What the answer says may be as old as the question.
+        let sentAt = clock.milliseconds
         meter.add { $0.calls += 1 }
         evaluate(call, script, lane: lane) { [self] result in
             switch result {
             case .success(let answer):
-                handle(ScriptAnswer(answer.reply), of: call, replicas: answer.replicas, lane: lane)
+                handle(
+                    ScriptAnswer(answer.reply), of: call, sentAt: sentAt, positions: positions,
+                    replicas: answer.replicas, lane: lane)
             case .failure(let error): handle(error, of: call, lane: lane)
             }
         }
     }
 
-    /// The call's keys and arguments, as orders.lua reads them.
-    private static func scriptCall(_ call: LaneState.Call, lane: Lane, milliseconds: UInt64) -> ScriptCall {
-        var touched: [SKUNumber] = []
+    /// The call's keys and arguments, as orders.lua reads them, and the positions of its SKUs in the order of their keys.
+    private static func scriptCall(
+        _ call: LaneState.Call, lane: Lane, milliseconds: UInt64
+    ) -> (script: ScriptCall, positions: [Int]) {
         var isTouched = [Bool](repeating: false, count: lane.bucket.skus.count)
         var positions: [Int] = []
+        var lines = 0
+        var last: SKUNumber?
         for ticket in call.tickets {
             for line in ticket.order.lines {
+                lines += 1
+                if line.sku == last { continue }
+                last = line.sku
                 guard let position = lane.keys.position(of: line.sku), !isTouched[position] else { continue }
                 isTouched[position] = true
                 positions.append(position)
-                touched.append(line.sku)
             }
         }
-        let orders = call.tickets.map(\.order)
-        let blob = OutboxBlob(
-            milliseconds: milliseconds, payload: call.purpose == .deduct ? .deduct(orders) : .release(orders)
-        ).bytes
-        var script = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: blob.count + 64 * (positions.count + 4))
+        let capacity = 32 * call.tickets.count + 8 * lines + 96 * (positions.count + 4)
+        var script = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: capacity)
         script.append(lane.keys.control)
         script.append(lane.keys.outbox)
         for position in positions {
@@ -312,8 +349,8 @@ public final class DeductionEngine: Sendable {
         }
         script.append(call.epoch.rawValue)
         script.append(call.n)
-        script.append(blob)
-        for sku in touched { script.append(Int64(sku.rawValue)) }
-        return script
+        OutboxBlob.append(call, milliseconds: milliseconds, to: &script)
+        for position in positions { script.append(Int64(lane.bucket.skus[position].rawValue)) }
+        return (script, positions)
     }
 }

@@ -1,17 +1,17 @@
-import DequeModule
 import Inventory
 
 /// The combiner of one bucket, as a value: who waits, what is under way, whether anything may be sent. It does no I/O; the
 /// engine obeys what it returns.
 ///
-/// What waits goes into the next call; a call never waits for a batch to fill. Two calls may be under way, so that the
-/// server works on one while the client reads the other.
+/// What waits goes into the next call; a call never waits for a batch to fill. Another call goes out beside one that is under way
+/// only where enough waits to make it half full: then the server works on it while the client reads the first, and where
+/// less waits the next call is the larger for it, which is cheaper for the server.
 struct LaneState {
     struct Limits: Sendable {
         /// Orders in one call.
         var callOrdersMax = 512
         /// Calls of one bucket under way.
-        var callsInFlightMax = 2
+        var callsInFlightMax = 1
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         var queueMax = 16_384
     }
@@ -32,8 +32,8 @@ struct LaneState {
     /// The highest n seen in this epoch.
     private(set) var n: Int64
     private(set) var inFlight = 0
-    private var deducts = Deque<Ticket>()
-    private var releases = Deque<Ticket>()
+    private var deducts: [Ticket] = []
+    private var releases: [Ticket] = []
     /// Attempts of unknown outcome, and releases, that wait for the bucket to answer again.
     private(set) var parked: [Ticket] = []
     /// The engine has ended: nobody would answer what is taken in.
@@ -86,19 +86,27 @@ struct LaneState {
     /// The next call to send, if one may be sent and something waits. Give-backs go first: they free stock.
     mutating func nextCall() -> Call? {
         guard phase == .open, !isEnded, inFlight < limits.callsInFlightMax else { return nil }
-        if let call = take(from: \.releases, purpose: .release) { return call }
-        return take(from: \.deducts, purpose: .deduct)
-    }
-
-    private mutating func take(
-        from queue: WritableKeyPath<LaneState, Deque<Ticket>>, purpose: Ticket.Purpose
-    ) -> Call? {
-        let count = min(self[keyPath: queue].count, limits.callOrdersMax)
-        guard count > 0 else { return nil }
-        let tickets = Array(self[keyPath: queue].prefix(count))
-        self[keyPath: queue].removeFirst(count)
+        if inFlight > 0, releases.isEmpty, deducts.count < (limits.callOrdersMax + 1) / 2 { return nil }
+        let purpose: Ticket.Purpose = releases.isEmpty ? .deduct : .release
+        let tickets =
+            purpose == .release
+            ? Self.take(from: &releases, limits.callOrdersMax) : Self.take(from: &deducts, limits.callOrdersMax)
+        guard !tickets.isEmpty else { return nil }
         inFlight += 1
         return Call(purpose: purpose, epoch: epoch, n: n, tickets: tickets)
+    }
+
+    private static func take(from queue: inout [Ticket], _ countMax: Int) -> [Ticket] {
+        guard queue.count <= countMax else {
+            let tickets = Array(queue[..<countMax])
+            queue.removeSubrange(..<countMax)
+            return tickets
+        }
+        // The whole queue goes: no ticket is copied while callers wait for the lock.
+        let tickets = queue
+        queue = []
+        queue.reserveCapacity(tickets.count)
+        return tickets
     }
 
     /// A call came back with an answer from behind the fence.
@@ -136,7 +144,7 @@ struct LaneState {
     mutating func turnAwayQueued() -> [Ticket] {
         if isEnded { return end() }
         guard !isOpen else { return [] }
-        let queued = Array(releases) + Array(deducts)
+        let queued = releases + deducts
         releases.removeAll()
         deducts.removeAll()
         return turnAway(queued)
@@ -192,6 +200,6 @@ struct LaneState {
             releases.removeAll()
             parked.removeAll()
         }
-        return Array(deducts) + Array(releases) + parked
+        return deducts + releases + parked
     }
 }

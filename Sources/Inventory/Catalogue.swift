@@ -57,8 +57,8 @@ public struct Catalogue: Sendable {
 
     public let entries: [CatalogueEntry]
     public let buckets: [Bucket]
-    private let entryPositions: [Int32: Int]
-    private let bucketPositions: [Int32: Int]
+    private let entryPositions: DenseIndex
+    private let bucketPositions: DenseIndex
     private let numbersBySKU: [String: SKUNumber]
 
     /// Takes entries and the tag of each bucket; buckets without entries are dropped.
@@ -67,9 +67,8 @@ public struct Catalogue: Sendable {
         var members: [BucketNumber: [SKUNumber]] = [:]
         for entry in self.entries { members[entry.bucket, default: []].append(entry.number) }
         buckets = members.keys.sorted().map { Bucket(number: $0, tag: tags[$0] ?? "", skus: members[$0]!) }
-        entryPositions = Dictionary(
-            uniqueKeysWithValues: self.entries.enumerated().map { ($1.number.rawValue, $0) })
-        bucketPositions = Dictionary(uniqueKeysWithValues: buckets.enumerated().map { ($1.number.rawValue, $0) })
+        entryPositions = DenseIndex(self.entries.map(\.number.rawValue))
+        bucketPositions = DenseIndex(buckets.map(\.number.rawValue))
         numbersBySKU = Dictionary(self.entries.map { ($0.sku, $0.number) }, uniquingKeysWith: { first, _ in first })
     }
 

@@ -170,6 +170,13 @@ public struct OrderDigest: Hashable, Sendable {
         }
     }
 
+    /// Writes the six characters into six bytes.
+    public func write(to bytes: UnsafeMutableRawBufferPointer) {
+        Self.alphabet.withUnsafeBufferPointer { alphabet in
+            for place in 0..<6 { bytes[place] = alphabet[Int(rawValue >> UInt64(30 - 6 * place) & 63)] }
+        }
+    }
+
     /// The six characters.
     public var bytes: [UInt8] {
         var result: [UInt8] = []

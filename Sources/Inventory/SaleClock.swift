@@ -26,6 +26,14 @@ public struct SaleClock: Clock {
     public var now: ContinuousClock.Instant { source?.now ?? ContinuousClock.now }
     /// Milliseconds since 1970: where a moment must mean the same to every process.
     public var unixMilliseconds: UInt64 { source?.unixMilliseconds ?? WallClock.milliseconds }
+    /// Milliseconds since some moment that stays the same while the process lives; they pass as `now` does, and cost less.
+    public var milliseconds: UInt64 {
+        guard let source else { return WallClock.uptimeMilliseconds }
+        let passed = Self.origin.duration(to: source.now)
+        // An injected clock may stand before the machine's: what counts is how its readings differ.
+        return UInt64(bitPattern: Int64(passed / .milliseconds(1))) &+ 1 << 40
+    }
+    private static let origin = ContinuousClock.now
     public var minimumResolution: Duration { .nanoseconds(1) }
 
     public func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {

@@ -26,18 +26,20 @@ public struct SaleControl: Sendable {
     private let acts: BucketActs
     private let events: EventLog
     private let who: Operator
+    private let clock: SaleClock
     private let check: (@Sendable () async -> [Preflight.Finding])?
 
     /// - Parameter check: looks whether the servers can keep the sale's promise, before it is opened.
     public init(
         catalogue: Catalogue, store: any OrderStore, acts: BucketActs, events: EventLog, who: Operator = .current,
-        check: (@Sendable () async -> [Preflight.Finding])? = nil
+        clock: SaleClock = .system, check: (@Sendable () async -> [Preflight.Finding])? = nil
     ) {
         self.catalogue = catalogue
         self.store = store
         self.acts = acts
         self.events = events
         self.who = who
+        self.clock = clock
         self.check = check
     }
 
@@ -69,10 +71,10 @@ public struct SaleControl: Sendable {
             guard now.state == state else {
                 throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
             }
-            let start = ContinuousClock.now
+            let start = clock.now
             let outcomes = await acts.tellAll(patience: Self.patience)
             let waiting = outcomes.values.count { $0 != .applied }
-            let took = start.duration(to: .now).formatted
+            let took = start.duration(to: clock.now).formatted
             let sentence =
                 waiting == 0
                 ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
@@ -128,7 +130,7 @@ public struct SaleControl: Sendable {
 
     private func entry(_ what: String, _ subject: String, _ before: String, _ after: String) -> AuditEntry {
         AuditEntry(
-            atMilliseconds: Int64(WallClock.milliseconds), who: who.who, origin: who.origin, what: what,
+            atMilliseconds: Int64(clock.unixMilliseconds), who: who.who, origin: who.origin, what: what,
             subject: subject,
             before: before, after: after)
     }

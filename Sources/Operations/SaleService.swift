@@ -85,7 +85,7 @@ public final class SaleService: Sendable {
             claimant: "\(who.who) \(who.origin)",
             clock: clock)
         self.recoverer = recoverer
-        let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events)
+        let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events, clock: clock)
         let supervisor = RecoverySupervisor(recoverer: recoverer, clock: clock) { narrator.hear($0) }
         self.supervisor = supervisor
         engine = try await DeductionEngine(
@@ -111,7 +111,7 @@ public final class SaleService: Sendable {
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
             durability: sale.durability, events: events, configuration: options.monitor, clock: clock)
         self.monitor = monitor
-        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who) {
+        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who, clock: clock) {
             await monitor.check()
         }
         sweeper = ReservationSweeper(store: store, configuration: options.sweeper, clock: clock)

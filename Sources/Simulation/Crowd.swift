@@ -34,7 +34,7 @@ struct Crowd: Sendable {
         let order = makeOrder(number, &random)
         let asker = recorder.asker()
         switch random.unit() {
-        case ..<(0.80 - scenario.doubleClicks): await buy(order, asker, &random)
+        case ..<(0.80 - scenario.doubleClicks): await buy(order, asker, .first, &random)
         case ..<0.80: await buyTwice(order, asker, &random)
         case ..<0.86: await cancelFirst(order, asker, &random)
         case ..<0.92: await reuseFlow(order, asker, &random)
@@ -43,16 +43,18 @@ struct Crowd: Sendable {
         // Long afterwards: the ledgers may have forgotten the flow, its answer is the same.
         guard random.chance(scenario.returns) else { return }
         await sleep(random.duration(.zero, (scenario.horizon ?? .milliseconds(300)) * 3))
-        if case .unknown = await attempt(order, isRetry: true, asker, &random) { await cancel(order, asker, &random) }
+        if case .unknown = await attempt(order, .afterUnknown, asker, &random) { await cancel(order, asker, &random) }
     }
 
     // MARK: Ways of buying
 
-    private func buy(_ order: Order, _ asker: Int, isRetry: Bool = false, _ random: inout SeededRandom) async {
+    private func buy(
+        _ order: Order, _ asker: Int, _ attempt: Attempt, _ random: inout SeededRandom
+    ) async {
         let start = executor.now
-        switch await insist(order, asker, isRetry: isRetry, &random) {
+        switch await insist(order, asker, attempt, &random) {
         case .done:
-            let isSimple = !isRetry && executor.now - start < .milliseconds(20)
+            let isSimple = attempt == .first && executor.now - start < .milliseconds(20)
             await sleep(random.duration(.zero, .milliseconds(1_500)))
             let succeeds = !random.chance(scenario.paymentFailure)
             await pay(order, succeeds: succeeds, asker, &random)
@@ -72,12 +74,12 @@ struct Crowd: Sendable {
                     var random = SeededRandom(seed: seed)
                     // At once, or because nothing seems to happen.
                     if click > 0, random.chance(0.5) { await sleep(random.duration(.zero, .milliseconds(500))) }
-                    _ = await attempt(order, isRetry: false, recorder.asker(), at: party, &random)
+                    _ = await attempt(order, .repeated, recorder.asker(), at: party, &random)
                 }
             }
         }
         // Whoever heard what: a third look tells.
-        await buy(order, asker, isRetry: true, &random)
+        await buy(order, asker, .afterUnknown, &random)
     }
 
     /// The cancellation overtakes the order.
@@ -92,20 +94,20 @@ struct Crowd: Sendable {
             group.addTask {
                 var random = SeededRandom(seed: second)
                 await sleep(random.duration(.zero, .milliseconds(20)))
-                _ = await insist(order, asker, &random)
+                _ = await insist(order, asker, .repeated, &random)
             }
         }
     }
 
     /// Another order under a flow that is taken: it must hear `conflict`, whoever was first.
     private func reuseFlow(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
-        let outcome = await insist(order, asker, &random)
+        let outcome = await insist(order, asker, .first, &random)
         let line = order.lines[0]
         let other = Order(
             trustedFlow: order.flow, bucket: order.bucket,
             sortedLines: [OrderLine(sku: line.sku, quantity: line.quantity + 1)], buyer: order.buyer)
         if case .done = outcome {
-            _ = await attempt(other, isRetry: false, recorder.asker(), &random)
+            _ = await attempt(other, .repeated, recorder.asker(), &random)
             await pay(order, succeeds: true, asker, &random)
         } else if case .unknown = outcome {
             await cancel(order, asker, &random)
@@ -114,7 +116,7 @@ struct Crowd: Sendable {
 
     /// Bought, and then returned before it was paid for.
     private func changeMind(_ order: Order, _ asker: Int, _ random: inout SeededRandom) async {
-        if case .refused = await insist(order, asker, &random) { return }
+        if case .refused = await insist(order, asker, .first, &random) { return }
         await sleep(random.duration(.zero, .milliseconds(300)))
         await cancel(order, asker, &random)
     }
@@ -123,38 +125,40 @@ struct Crowd: Sendable {
 
     /// Asks until there is an answer, or too often.
     private func insist(
-        _ order: Order, _ asker: Int, isRetry wasAsked: Bool = false, _ random: inout SeededRandom
+        _ order: Order, _ asker: Int, _ first: Attempt, _ random: inout SeededRandom
     ) async -> DeductionOutcome {
-        var isRetry = wasAsked
+        var next = first
         for _ in 0..<Self.attemptsMax {
-            let outcome = await attempt(order, isRetry: isRetry, asker, &random)
+            let outcome = await attempt(order, next, asker, &random)
             switch outcome {
             case .done: return outcome
             case .refused(.fenced), .refused(.unreachable), .refused(.halted), .refused(.overloaded),
                 .refused(.notLoaded):
                 // Surely not done: perhaps the door opens in a moment.
                 guard random.chance(0.6) else { return outcome }
+                if next == .first { next = .repeated }
             case .refused: return outcome
-            case .unknown: isRetry = true
+            case .unknown: next = .afterUnknown
             }
             await sleep(random.duration(.milliseconds(10), .milliseconds(400)))
         }
-        return isRetry ? .unknown(.replyLost) : .refused(.unreachable)
+        return next == .afterUnknown ? .unknown(.replyLost) : .refused(.unreachable)
     }
 
     /// One question to one engine. Who hears nothing in time, or whose engine dies, knows nothing; the engine may go on.
     private func attempt(
-        _ order: Order, isRetry: Bool, _ asker: Int, at wanted: SimulatedProcess? = nil, _ random: inout SeededRandom
+        _ order: Order, _ attempt: Attempt, _ asker: Int, at wanted: SimulatedProcess? = nil,
+        _ random: inout SeededRandom
     ) async -> DeductionOutcome {
         let party: SimulatedProcess
         if let wanted { party = wanted } else { party = await somebody(&random) }
         let patience = random.chance(0.3) ? random.duration(.milliseconds(100), .seconds(2)) : .seconds(8)
         recorder.add(
             .asking(
-                order.flow, order.allLines, at: recorder.at, process: asker, isRetry: isRetry,
+                order.flow, order.allLines, at: recorder.at, process: asker, isRetry: attempt == .afterUnknown,
                 buyer: order.buyer.map { Int64($0.low) }))
         let outcome = await party.ask(patience: patience) { service in
-            await service.engine.deduct(order, isRetry: isRetry)
+            await service.engine.deduct(order, attempt: attempt)
         }
         guard let outcome else {
             recorder.add(asker, .deduct, .info, flow: order.flow, answer: "notHeard")
@@ -242,7 +246,7 @@ struct Crowd: Sendable {
             trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)],
             buyer: buyer(scenario.people + 1 + number))
         let asker = recorder.asker()
-        if case .unknown = await insist(order, asker, &random) { await cancel(order, asker, &random) }
+        if case .unknown = await insist(order, asker, .first, &random) { await cancel(order, asker, &random) }
     }
 
     private func somebody(_ random: inout SeededRandom) async -> SimulatedProcess {

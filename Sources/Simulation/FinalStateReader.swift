@@ -6,19 +6,15 @@ import Inventory
 import OrderStore
 import Redis
 
-/// Reads what both stores hold at the end: SQL's tables as they stand in the file, Redis's keys as they lie in the nodes. None of
+/// Reads what both stores hold at the end: SQL's tables as they are, Redis's keys as they lie in the nodes. None of
 /// the code that wrote them takes part.
 struct FinalStateReader {
-    let path: String
+    let tables: SQLiteMemory
     /// The node of a slot.
     let node: (Int) -> SimulatedNode
 
     func read() throws -> FinalState {
-        var configuration = Configuration()
-        configuration.readonly = true
-        let file = try DatabaseQueue(path: path, configuration: configuration)
-        defer { try? file.close() }
-        return try file.read { try read($0) }
+        try tables.read { try read($0) }
     }
 
     private func read(_ database: Database) throws -> FinalState {

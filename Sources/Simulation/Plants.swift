@@ -22,12 +22,12 @@ extension Plant {
     static let noDedupe = Plant(
         name: "no-dedupe", breaks: "A flow that is asked again takes its units again.",
         means: "deduct.lua does not look at what the ledger has recorded.",
-        script: replacing("local entry = recorded(i)", with: "local entry = nil", in: ["deduct"]))
+        script: replacing("entry = recorded(i)", with: "entry = nil", in: ["deduct"]))
 
     static let flowTwiceInOneCall = Plant(
         name: "flow-twice-in-one-call", breaks: "A flow that stands twice in one call takes its units twice.",
         means: "deduct.lua forgets what it took earlier in the same call.",
-        script: replacing("if earlier and results[earlier] == 'D' then", with: "if false then", in: ["deduct"]),
+        script: replacing("if earlier then", with: "if false then", in: ["deduct"]),
         scenario: { scenario in
             scenario.crowd()
             scenario.doubleClicks = 0.6

@@ -15,6 +15,16 @@ struct Sources: ParsableArguments {
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
+    /// An address that cannot be read is an error of the command line, not of what it names.
+    func validate() throws {
+        do {
+            _ = try RedisURL(redis)
+            _ = try OrderStoreURL(orders)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
     /// Connects to both, or says in one line why not.
     func connect(readOnly: Bool, events: EventLog) async throws -> (
         service: SaleService, redisURL: String, ordersURL: String

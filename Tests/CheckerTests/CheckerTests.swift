@@ -417,9 +417,24 @@ struct CheckerTests {
         run.ask(6, 7, sku: 2)
         run.hear(.refused(.soldOut), 6)
         expect(run, breaks: [])
+        run.now += run.promise.soldOutAgeMicrosecondsMax
         run.ask(7, 6, sku: 2)
         run.hear(.refused(.soldOut), 7)
         expect(run, breaks: [.falseSoldOut])
+    }
+
+    @Test("lets a sold-out be as old as engines may remember it, and no older")
+    func rememberedSoldOut() {
+        for (age, isFalse) in [(Int64(90_000), false), (101_000, true)] {
+            var run = Self.goodRun()
+            run.buy(8, 6, sku: 2)
+            run.end(8, .cancel, says: "cancelled")
+            run.giveBack(8)
+            run.now += age
+            run.ask(9, 6, sku: 2)
+            run.hear(.refused(.soldOut), 9)
+            expect(run, breaks: isFalse ? [.falseSoldOut] : [])
+        }
     }
 
     @Test("does not call a sold-out false while somebody may hold the units")
@@ -455,12 +470,14 @@ struct CheckerTests {
     @Test("wants the books to agree within ten seconds of the last heal")
     func drift() {
         var late = TinyRun()
+        late.fault("flushAll")
         late.heal()
         late.compare(3)
         late.now += 11_000_000
         late.compare(0)
         expect(late, breaks: [.driftAfterHealing])
         var inTime = TinyRun()
+        inTime.fault("flushAll")
         inTime.heal()
         inTime.compare(3)
         inTime.now += 9_000_000
@@ -469,6 +486,29 @@ struct CheckerTests {
         inTime.now += 9_000_000
         inTime.compare(1)
         expect(inTime, breaks: [.driftAfterHealing])
+    }
+
+    @Test("wants the books to agree for as long as nothing has changed what Redis holds")
+    func causes() {
+        for (fault, isExplained) in [
+            ("engineKill", false), ("replyLost", false), ("masterKill", true), ("keyLoss", true),
+        ] {
+            var run = TinyRun()
+            run.fault(fault)
+            run.compare(1)
+            run.heal()
+            run.compare(0)
+            expect(run, breaks: isExplained ? [] : [.driftWithoutCause])
+        }
+        var before = TinyRun()
+        before.compare(1)
+        before.now += 1
+        before.fault("flushAll")
+        before.heal()
+        before.compare(0)
+        expect(before, breaks: [.driftWithoutCause])
+        before.final.comparisons[0].isWhole = false
+        expect(before, breaks: [])
     }
 
     @Test("calls unknown what could not be compared, read or drained", arguments: 0..<6)

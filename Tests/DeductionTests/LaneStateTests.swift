@@ -47,6 +47,9 @@ import Testing
         #expect(lane.admit(Self.ticket(6)) == nil)
         #expect(lane.nextCall() == nil)
         lane.answered(n: 9, epoch: Self.epoch)
+        // Less than half a call waits, and one is under way: it waits for that one.
+        #expect(lane.nextCall() == nil)
+        lane.answered(n: 8, epoch: Self.epoch)
         let third = try Self.next(&lane)
         #expect(Self.numbers(third.tickets) == [6] && third.n == 9)
         #expect(lane.nextCall() == nil && lane.waiting == 0)

@@ -448,7 +448,7 @@ import Testing
 
     // MARK: Two stores on one database
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: [StoreKind.file])
     func aStaleEngineChangesNothingAfterAnotherRecovered(kind: StoreKind) async throws {
         let fixture = try await Fixture(kind, units: 10)
         let second = try kind.open(fixture.folder)
@@ -469,7 +469,7 @@ import Testing
         await second.close()
     }
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: [StoreKind.file])
     func theOlderOfTwoClaimsIsRefused(kind: StoreKind) async throws {
         let fixture = try await Fixture(kind)
         let second = try kind.open(fixture.folder)

@@ -14,6 +14,15 @@ struct TortureTests {
             .contains { $0.faults.contains { $0.fault == .masterKill } } && seed % 3 != 0
     }!
 
+    /// The first seed whose first two windows lose replies: what was executed is asked again, and nothing else explains a drift.
+    private static let seedWithLostReplies: UInt64 = (1...).first { seed in
+        let losing: Set<TortureFault> = [.wireDropReplies, .replyLost]
+        return TorturePlan(seed: seed, seconds: tortured, topology: .single, appendsOnly: seed % 3 == 0)
+            .windows.prefix(2).allSatisfy { losing.contains($0.faults[0].fault) }
+    }!
+    /// Of the twelve seconds of a round.
+    private static let tortured = 12 - TorturePlan.quiet.inSeconds
+
     private func torture(
         seconds: Double, seed: UInt64, durability: Durability = .durable, plant: String? = nil
     ) async throws -> ProcessTorture.Report {
@@ -50,9 +59,9 @@ struct TortureTests {
 
     @Test("finds a bug that was put in", arguments: ["no-dedupe"])
     func planted(_ plant: String) async throws {
-        let report = try await torture(seconds: 12, seed: 1, plant: plant)
+        let report = try await torture(seconds: 12, seed: Self.seedWithLostReplies, plant: plant)
         #expect(report.violations > 0)
-        #expect(report.firstBadSeed == 1)
+        #expect(report.firstBadSeed == Self.seedWithLostReplies)
         #expect(report.exitCode == 1)
     }
 

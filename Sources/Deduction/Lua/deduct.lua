@@ -11,61 +11,126 @@ if damage then return fenced(damage, ARGV[1]) end
 
 local nextN = n + 1
 local mark = 't' .. int(nextN) .. '.'
+local heads = {}           -- quantity → how its ledger entries begin; Lua writes numbers slowly
 local results, duplicates = {}, {}
 local seen = {}            -- flow → its order in this call
-local writes, taken = {}, {}
+local writes, writeCounts, taken = {}, {}, {}
 local done = false
 
-local function exceeds(i, pair, quantity)
-  local limit = skus[pair].limit
-  if not limit then return false end
-  if not buyers or not buyers[i] then return true end
-  return held[pair][buyers[i]] + quantity > limit
-end
-
--- No SKU stands twice in an order, so the lines can be looked at one by one.
-local function exceedsLimit(i)
-  if exceeds(i, pairAt[i], quantityAt[i]) then return true end
-  local more = moreLines[i]
-  if more then
-    for k = 1, #more, 3 do
-      if exceeds(i, more[k], more[k + 1]) then return true end
-    end
+local exceedsLimit
+if isLimited then
+  local function exceeds(i, pair, quantity)
+    local limit = skus[pair].limit
+    if not limit then return false end
+    if not buyers or not buyers[i] then return true end
+    return held[pair][buyers[i]] + quantity > limit
   end
-  return false
+
+  -- No SKU stands twice in an order, so the lines can be looked at one by one.
+  exceedsLimit = function(i)
+    if exceeds(i, pairAt[i], quantityAt[i]) then return true end
+    local more = moreLines[i]
+    if more then
+      for k = 1, #more, 3 do
+        if exceeds(i, more[k], more[k + 1]) then return true end
+      end
+    end
+    return false
+  end
 end
 
-for i = 1, orderCount do
-  local flow, digest = flows[i], digests[i]
+local function take(i, pair, quantity)
+  if isLimited then hold(i, pair, quantity) end
+  local sku = skus[pair]
+  sku.stock = sku.stock - quantity
+  local list, count = writes[pair], writeCounts[pair]
+  if not list then
+    list, count = {'#', ''}, 2
+    writes[pair], taken[pair] = list, 0
+  end
+  taken[pair] = taken[pair] + quantity
+  local head = heads[quantity]
+  if not head then
+    head = int(quantity) .. mark
+    heads[quantity] = head
+  end
+  list[count + 1], list[count + 2] = flows[i], head .. digests[i]
+  writeCounts[pair] = count + 2
+end
+
+-- One SKU and only new flows: what a flash sale is. The first order of which that does not hold ends it, and the general way
+-- goes on from there.
+local first = 1
+if not spread and not isLimited then
+  local sku, list, answer = skus[1], fields[1], entries[1]
+  local stock, isFrozen = sku.stock, sku.frozen == '1'
+  local write, count = {'#', ''}, 2
+  for i = 1, orderCount do
+    local flow = list[i + 1]
+    if answer[i + 1] or seen[flow] or watermark and flowMilliseconds(flow) < watermark then break end
+    local quantity = quantityAt[i]
+    if isFrozen then
+      results[i] = 'F'
+    elseif quantity > stock then
+      results[i] = 'S'
+    else
+      results[i] = 'D'
+      seen[flow] = i
+      stock = stock - quantity
+      local head = heads[quantity]
+      if not head then
+        head = int(quantity) .. mark
+        heads[quantity] = head
+      end
+      write[count + 1], write[count + 2] = flow, head .. digests[i]
+      count = count + 2
+    end
+    first = i + 1
+  end
+  if count > 2 then
+    done = true
+    writes[1], writeCounts[1], taken[1] = write, count, sku.stock - stock
+    sku.stock = stock
+  end
+end
+if first <= orderCount then spreadOut() end
+for i = first, orderCount do
+  local flow = flows[i]
+  local pair, quantity, more = pairAt[i], quantityAt[i], moreLines[i]
   local earlier = seen[flow]
   local result
-  if earlier and results[earlier] == 'D' then
-    if digests[earlier] == digest then
+  if earlier then
+    if digests[earlier] == digests[i] then
       result = 'd'
       duplicates[#duplicates + 1] = i .. ':' .. int(nextN)
     else
       result = 'C'
     end
-  elseif otherDigest(i) then
-    result = 'C'
   else
-    local entry = recorded(i)
-    if entry == false then return fenced('damaged', ARGV[1]) end
-    if entry then
-      local kind, entryN = string.match(entry, '^%d+([tc])(%d+)%.')
-      if not kind then return fenced('damaged', ARGV[1]) end
-      if kind == 'c' then
-        result = 'X'
+    local entry = entries[pair][fieldAt[i]]
+    if more or entry then
+      if otherDigest(i) then
+        result = 'C'
       else
-        result = 'd'
-        duplicates[#duplicates + 1] = i .. ':' .. entryN
+        entry = recorded(i)
+        if entry == false then return fenced('damaged', ARGV[1]) end
+        if entry then
+          local kind, entryN = string.match(entry, '^%d+([tc])(%d+)%.')
+          if not kind then return fenced('damaged', ARGV[1]) end
+          if kind == 'c' then
+            result = 'X'
+          else
+            result = 'd'
+            duplicates[#duplicates + 1] = i .. ':' .. entryN
+          end
+        end
       end
+    end
+    if result then
     elseif watermark and flowMilliseconds(flow) < watermark then
       result = 'O'
     else
-      local pair, quantity = pairAt[i], quantityAt[i]
       local sku = skus[pair]
-      local more = moreLines[i]
       if sku.frozen == '1' then
         result = 'F'
       elseif quantity > sku.stock then
@@ -88,30 +153,9 @@ for i = 1, orderCount do
         result = 'D'
         done = true
         seen[flow] = i
-        if isLimited then hold(i, pair, quantity) end
-        sku.stock = sku.stock - quantity
-        taken[pair] = (taken[pair] or 0) + quantity
-        local list = writes[pair]
-        if not list then
-          list = {'#', ''}
-          writes[pair] = list
-        end
-        list[#list + 1] = flow
-        list[#list + 1] = quantity .. mark .. digest
+        take(i, pair, quantity)
         if more then
-          for k = 1, #more, 3 do
-            local otherPair, otherQuantity = more[k], more[k + 1]
-            if isLimited then hold(i, otherPair, otherQuantity) end
-            skus[otherPair].stock = skus[otherPair].stock - otherQuantity
-            taken[otherPair] = (taken[otherPair] or 0) + otherQuantity
-            list = writes[otherPair]
-            if not list then
-              list = {'#', ''}
-              writes[otherPair] = list
-            end
-            list[#list + 1] = flow
-            list[#list + 1] = otherQuantity .. mark .. digest
-          end
+          for k = 1, #more, 3 do take(i, more[k], more[k + 1]) end
         end
       end
     end

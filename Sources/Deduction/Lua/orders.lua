@@ -6,10 +6,10 @@
 -- each buyer holds of it: field `@<buyer>`, longer than any flow, value the units; a buyer who holds none has no field.
 local blob = ARGV[3]
 local pairsCount = #KEYS / 2 - 1
-local pairOf, fields = {}, {}
+local pairOf, fields, fieldCounts = {}, {}, {}
 for i = 1, pairsCount do
   pairOf[tonumber(ARGV[3 + i])] = i
-  fields[i] = {'#'}
+  fields[i], fieldCounts[i] = {'#'}, 1
 end
 
 local unpackStruct = struct.unpack
@@ -17,23 +17,48 @@ local _, kindByte, _, orderCount, position = unpackStruct('<BBc6I2', blob)
 local flows, digests = {}, {}
 local pairAt, quantityAt, fieldAt = {}, {}, {} -- the first line of each order
 local moreLines = {}                           -- the others: {pair, quantity, field, pair, …}
-for i = 1, orderCount do
+local spread = true                            -- whether flows, pairAt and fieldAt are filled
+if pairsCount == 1 then
+  -- One SKU, so one line an order, 31 bytes each, and the place of its flow is its own behind the control: the hot path of a hot
+  -- SKU reads four orders at a time and leaves the tables that say no more for whoever needs them (`spreadOut`).
+  spread = false
+  local list = fields[1]
+  local i = 1
+  while i + 3 <= orderCount do
+    local flow1, digest1, quantity1, flow2, digest2, quantity2, flow3, digest3, quantity3, flow4, digest4, quantity4
+    flow1, digest1, quantity1, flow2, digest2, quantity2, flow3, digest3, quantity3, flow4, digest4, quantity4, position =
+      unpackStruct('<c16c6xxxxxI4c16c6xxxxxI4c16c6xxxxxI4c16c6xxxxxI4', blob, position)
+    list[i + 1], list[i + 2], list[i + 3], list[i + 4] = flow1, flow2, flow3, flow4
+    digests[i], digests[i + 1], digests[i + 2], digests[i + 3] = digest1, digest2, digest3, digest4
+    quantityAt[i], quantityAt[i + 1], quantityAt[i + 2], quantityAt[i + 3] = quantity1, quantity2, quantity3, quantity4
+    i = i + 4
+  end
+  for i = i, orderCount do
+    list[i + 1], digests[i], quantityAt[i], position = unpackStruct('<c16c6xxxxxI4', blob, position)
+  end
+  if kindByte < 64 and position ~= #blob + 1 then error('packed orders of another layout') end
+end
+local function spreadOut()
+  if spread then return end
+  spread = true
+  for i = 1, orderCount do flows[i], pairAt[i], fieldAt[i] = fields[1][i + 1], 1, i + 1 end
+end
+for i = 1, spread and orderCount or 0 do
   local flow, digest, lineCount, sku, quantity
   flow, digest, lineCount, sku, quantity, position = unpackStruct('<c16c6BI4I4', blob, position)
   local pair = pairOf[sku]
-  local list = fields[pair]
-  local field = #list + 1
-  list[field] = flow
+  local field = fieldCounts[pair] + 1
+  fields[pair][field], fieldCounts[pair] = flow, field
   flows[i], digests[i], pairAt[i], quantityAt[i], fieldAt[i] = flow, digest, pair, quantity, field
   if lineCount > 1 then
-    local more = {}
+    local more, count = {}, 0
     for _ = 2, lineCount do
       sku, quantity, position = unpackStruct('<I4I4', blob, position)
       pair = pairOf[sku]
-      list = fields[pair]
-      field = #list + 1
-      list[field] = flow
-      more[#more + 1], more[#more + 2], more[#more + 3] = pair, quantity, field
+      field = fieldCounts[pair] + 1
+      fields[pair][field], fieldCounts[pair] = flow, field
+      more[count + 1], more[count + 2], more[count + 3] = pair, quantity, field
+      count = count + 3
     end
     moreLines[i] = more
   end
@@ -61,8 +86,10 @@ for i = 1, pairsCount do
 end
 
 -- What the buyers of this call hold of limited SKUs: pair → buyer's field → units. Read only where there is a limit.
-local held, heldChanged = {}, {}
-if isLimited and buyers and not damage then
+local held, heldChanged, hold, heldFields
+if isLimited and not damage then
+  spreadOut()
+  held, heldChanged = {}, {}
   local wanted = {}
   local function want(pair, buyer)
     if not skus[pair].limit then return end
@@ -76,7 +103,7 @@ if isLimited and buyers and not damage then
       wanted[pair][#wanted[pair] + 1] = buyer
     end
   end
-  for i, buyer in pairs(buyers) do
+  for i, buyer in pairs(buyers or {}) do
     want(pairAt[i], buyer)
     local more = moreLines[i]
     if more then
@@ -87,29 +114,29 @@ if isLimited and buyers and not damage then
     local answer = getFields(KEYS[2 + 2 * pair], list)
     for k = 1, #list do held[pair][list[k]] = tonumber(answer[k] or '0') or 0 end
   end
-end
 
--- Notes that the buyer of order i holds `quantity` units more of a pair's SKU.
-local function hold(i, pair, quantity)
-  if not skus[pair].limit or not buyers or not buyers[i] then return end
-  local buyer = buyers[i]
-  held[pair][buyer] = math.max(0, held[pair][buyer] + quantity)
-  heldChanged[pair][buyer] = true
-end
-
--- Writes what changed of it: into `fields` of an HSET, and the fields to remove into the answer.
-local function heldFields(pair, fields)
-  local gone = {}
-  for buyer in pairs(heldChanged[pair] or {}) do
-    local units = held[pair][buyer]
-    if units > 0 then
-      fields[#fields + 1] = buyer
-      fields[#fields + 1] = int(units)
-    else
-      gone[#gone + 1] = buyer
-    end
+  -- Notes that the buyer of order i holds `quantity` units more of a pair's SKU.
+  hold = function(i, pair, quantity)
+    if not skus[pair].limit or not buyers or not buyers[i] then return end
+    local buyer = buyers[i]
+    held[pair][buyer] = math.max(0, held[pair][buyer] + quantity)
+    heldChanged[pair][buyer] = true
   end
-  return gone
+
+  -- Writes what changed of it: into `fields` of an HSET, and the fields to remove into the answer.
+  heldFields = function(pair, fields)
+    local gone = {}
+    for buyer in pairs(heldChanged[pair] or {}) do
+      local units = held[pair][buyer]
+      if units > 0 then
+        fields[#fields + 1] = buyer
+        fields[#fields + 1] = int(units)
+      else
+        gone[#gone + 1] = buyer
+      end
+    end
+    return gone
+  end
 end
 
 -- The recorded entry of order i: nil if no line has one, false if only some have (the ledger is damaged).

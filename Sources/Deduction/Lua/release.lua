@@ -8,6 +8,7 @@
 -- An order beyond capacity stands in the ledger with 0 units: it holds nothing, so it becomes a tombstone.
 -- Below the watermark no tombstone is needed, for nothing is taken there any more: the field goes, or none is made.
 if damage then return fenced(damage, ARGV[1]) end
+spreadOut()
 
 local nextN = n + 1
 local mark = 'c' .. int(nextN) .. '.'

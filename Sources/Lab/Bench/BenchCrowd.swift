@@ -53,13 +53,28 @@ final class BenchCrowd: Sendable {
     func leave() { endCounting() }
 
     /// Asks until `leave`.
-    func press() async {
+    func press() async throws {
+        if load.countsRefusals {
+            // Refusals are answered where they are asked: here the whole pool asks.
+            await withDiscardingTaskGroup { group in
+                for caller in 0..<load.callers { group.addTask { [self] in await ask(caller) } }
+            }
+            return
+        }
+        let executor = try CrowdExecutor()
+        defer { executor.end() }
         await withDiscardingTaskGroup { group in
-            for caller in 0..<load.callers {
-                group.addTask { [self] in await ask(caller) }
+            if let rate = load.ordersPerSecond {
+                await come(rate, executor, &group)
+            } else {
+                for caller in 0..<load.callers {
+                    group.addTask(executorPreference: executor) { [self] in await ask(caller) }
+                }
             }
         }
     }
+
+    // MARK: One after another
 
     private func ask(_ caller: Int) async {
         var random = SplitMix64(seed: seed &* 0x1_0000_0001 &+ UInt64(caller))
@@ -67,40 +82,65 @@ final class BenchCrowd: Sendable {
         var tally = Tally()
         var asked = 0
         let perSample = load.countsRefusals ? Self.refusalsPerSample : Self.ordersPerSample
-        let pause = load.ordersPerSecond.map { Double(load.callers) / $0 }
-        var next = clock.now + .seconds((pause ?? 0) * random.unit())
-        while phase.load(ordering: .relaxed) != Phase.over {
-            if let pause {
-                try? await clock.sleep(until: next)
-                next += .seconds(pause)
-            }
+        while true {
+            if phase.load(ordering: .relaxed) == Phase.over { break }
             asked += 1
             let order = makeOrder(&random, &flows)
-            let isSampled = pause != nil || asked % perSample == 0
-            // Open loop: what was due and could not be asked has waited too.
-            let start = isSampled ? (pause.map { next - .seconds($0) } ?? clock.now) : nil
-            let outcome = await engine.deduct(order)
-            let isExpected: Bool =
-                switch outcome {
-                case .done: !load.countsRefusals
-                case .refused(.soldOut): load.countsRefusals
-                case .refused, .unknown: false
-                }
-            guard phase.load(ordering: .relaxed) == Phase.counting else {
-                // A refusal does not suspend: whoever only hears refusals would never let anybody else run.
-                if load.countsRefusals, asked % perSample == 0 { await Task.yield() }
-                continue
+            let isSampled = asked % perSample == 0
+            let start = isSampled ? clock.now : nil
+            let outcome = await engine.deduct(order, attempt: .first)
+            if phase.load(ordering: .relaxed) == Phase.counting {
+                count(outcome, since: start, into: &tally)
             }
-            if isExpected {
-                tally.count += 1
-            } else {
-                tally.unexpected += 1
-                tally.lastUnexpected = "\(outcome)"
-            }
-            if let start { tally.milliseconds.append(start.duration(to: clock.now).inSeconds * 1_000) }
-            if load.countsRefusals, asked % perSample == 0 { await Task.yield() }
+            // A refusal does not suspend: whoever only hears refusals would never let anybody else run.
+            if isSampled, load.countsRefusals { await Task.yield() }
         }
         sum.withLock { [tally] in $0.add(tally) }
+    }
+
+    private func count(_ outcome: DeductionOutcome, since start: ContinuousClock.Instant?, into tally: inout Tally) {
+        let isExpected: Bool
+        switch outcome {
+        case .done: isExpected = !load.countsRefusals
+        case .refused(.soldOut): isExpected = load.countsRefusals
+        // Who comes at a rate is turned away at once where the queue is full: no order, and no failure.
+        case .refused(.overloaded) where load.ordersPerSecond != nil: return
+        case .refused, .unknown: isExpected = false
+        }
+        if isExpected {
+            tally.count += 1
+        } else {
+            tally.unexpected += 1
+            tally.lastUnexpected = "\(outcome)"
+        }
+        if let start { tally.milliseconds.append(start.duration(to: clock.now).inSeconds * 1_000) }
+    }
+
+    // MARK: At a rate
+
+    /// Orders come when they are due, whether or not others still wait: how long each waits is counted from then.
+    private func come(_ rate: Double, _ executor: CrowdExecutor, _ group: inout DiscardingTaskGroup) async {
+        var random = SplitMix64(seed: seed)
+        var flows = FlowIDGenerator()
+        let start = clock.now
+        var made = 0
+        while phase.load(ordering: .relaxed) != Phase.over {
+            let due = Int(start.duration(to: clock.now).inSeconds * rate)
+            while made < due {
+                made += 1
+                let order = makeOrder(&random, &flows)
+                let dueAt = start + .seconds(Double(made) / rate)
+                group.addTask(executorPreference: executor) { [self] in
+                    let isCounted = phase.load(ordering: .relaxed) == Phase.counting
+                    let outcome = await engine.deduct(order, attempt: .first)
+                    guard isCounted else { return }
+                    var tally = Tally()
+                    count(outcome, since: dueAt, into: &tally)
+                    sum.withLock { [tally] in $0.add(tally) }
+                }
+            }
+            try? await clock.sleep(for: .milliseconds(1))
+        }
     }
 
     private func makeOrder(_ random: inout SplitMix64, _ flows: inout FlowIDGenerator) -> Order {

@@ -11,6 +11,17 @@ public struct BenchReport: Sendable, Codable {
         public var serverMicrosecondsPerDeduction: Double?
         /// Against `papers-script` of the same round; `nil` without it.
         public var ratioToPapersScript: Double?
+
+        /// Every name in every row; what there is not is null.
+        public func encode(to encoder: any Encoder) throws {
+            var row = encoder.container(keyedBy: CodingKeys.self)
+            try row.encode(name, forKey: .name)
+            try row.encode(deductionsPerSecond, forKey: .deductionsPerSecond)
+            try row.encode(p50Milliseconds, forKey: .p50Milliseconds)
+            try row.encode(p99Milliseconds, forKey: .p99Milliseconds)
+            try row.encode(serverMicrosecondsPerDeduction, forKey: .serverMicrosecondsPerDeduction)
+            try row.encode(ratioToPapersScript, forKey: .ratioToPapersScript)
+        }
     }
 
     /// What the engine is to reach on two cores, and what it did.

@@ -89,7 +89,7 @@ struct EngineBench {
     ) async throws -> BenchMeasurement {
         let clock = ContinuousClock()
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await crowd.press() }
+            group.addTask { try await crowd.press() }
             defer { crowd.leave() }
             try await clock.sleep(for: Self.warmUp)
             let before = try await ServerReading.processorMicroseconds(cluster)

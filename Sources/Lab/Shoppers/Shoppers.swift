@@ -156,7 +156,7 @@ public final class Shoppers: Sendable {
     /// One order from asking to a final answer, and its payment.
     private func attempt(_ person: inout Person) async -> DeductionOutcome {
         let order = makeOrder(&person)
-        var outcome = await engine.deduct(order)
+        var outcome = await engine.deduct(order, attempt: .first)
         var retries = 0
         while case .unknown = outcome, retries < Self.retriesMax, !Task.isCancelled {
             retries += 1

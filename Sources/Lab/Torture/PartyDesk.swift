@@ -57,7 +57,9 @@ struct PartyDesk: Sendable {
                 buyer: BuyerID(high: 0x7065_7273_6f6e, low: person))
         } catch { return "fail \(PartyWire.plain("\(error)"))" }
         switch verb {
-        case "deduct": return Self.text(await service.engine.deduct(order, isRetry: isFlagged))
+        case "deduct":
+            let attempt = words[1] == PartyWire.first ? Attempt.first : isFlagged ? .afterUnknown : .repeated
+            return Self.text(await service.engine.deduct(order, attempt: attempt))
         case "cancel": return Self.text(await service.engine.cancel(order))
         default:
             let result = await service.engine.record([Payment(order: order, succeeded: isFlagged)])?.first

@@ -3,6 +3,9 @@ import Inventory
 /// What the rig says to a party, one line each way: `<number> <verb> <words>`, answered by `<number> <kind> <words>` with the kinds
 /// of a history. A party that is ready says `0 ok ready`.
 enum PartyWire {
+    /// In place of a deduction's flag (1: its outcome is unknown): nobody has asked for the flow before.
+    static let first = "f"
+
     static func text(_ lines: [OrderLine]) -> String {
         lines.map { "\($0.sku.rawValue)*\($0.quantity)" }.joined(separator: ",")
     }

@@ -1,4 +1,5 @@
 import Checker
+import Deduction
 import Inventory
 
 /// One buyer of the rig: asks, pays, cancels, asks again, and writes down all of it; one question at a time.
@@ -62,7 +63,7 @@ struct TortureBuyer {
         if kind < 0.03 { await end(position, .cancel) }
         for attempt in 0..<Self.retriesMax where entries[position].isDone == nil && !stop() {
             if attempt > 0 { try? await clock.sleep(for: .milliseconds(Int64(20 + random.unit() * 200))) }
-            await ask(position, isRetry: attempt > 0)
+            await ask(position, attempt > 0 ? .afterUnknown : kind < 0.03 ? .repeated : .first)
         }
         guard entries[position].isDone == true, !stop() else {
             if entries[position].isDone == nil, kind < 0.2 { await end(position, .cancel) }
@@ -72,7 +73,7 @@ struct TortureBuyer {
         case ..<0.35: await end(position, .pay(true))
         case ..<0.5: await end(position, .pay(false))
         case ..<0.65: await end(position, .cancel)
-        case ..<0.7: await ask(position, isRetry: true)
+        case ..<0.7: await ask(position, .afterUnknown)
         case ..<0.73: await askForMore(position)
         case ..<0.78: if let old = entries.indices.randomElement(using: &random) { await askAgain(old) }
         default: break
@@ -101,13 +102,14 @@ struct TortureBuyer {
     }
 
     private mutating func askAgain(_ position: Int) async {
-        if entries[position].isDone == true { await ask(position, isRetry: true) }
+        if entries[position].isDone == true { await ask(position, .afterUnknown) }
     }
 
     // MARK: Questions
 
-    private mutating func ask(_ position: Int, isRetry: Bool) async {
-        let answer = await question(.deduct, position, entries[position].lines, flag: isRetry)
+    private mutating func ask(_ position: Int, _ attempt: Attempt) async {
+        let answer = await question(
+            .deduct, position, entries[position].lines, flag: attempt == .afterUnknown, isFirst: attempt == .first)
         guard entries[position].isDone == nil else { return }
         switch answer?.kind {
         case .ok: entries[position].isDone = true
@@ -131,7 +133,7 @@ struct TortureBuyer {
 
     /// Asks an engine that serves, and writes question and answer down. `nil`: nobody serves.
     private mutating func question(
-        _ operation: HistoryEvent.Operation, _ position: Int, _ lines: [OrderLine], flag: Bool?
+        _ operation: HistoryEvent.Operation, _ position: Int, _ lines: [OrderLine], flag: Bool?, isFirst: Bool = false
     ) async -> Party.Answer? {
         let (flow, person) = (entries[position].flow, entries[position].person)
         guard let engine = engines.filter(\.isReady).randomElement(using: &random) else { return nil }
@@ -139,8 +141,9 @@ struct TortureBuyer {
             HistoryEvent(
                 at: 0, process: process, operation, .invoke, flow: flow, lines: lines, buyer: person,
                 flag: operation == .deduct && flag != true ? nil : flag))
+        let flagText = isFirst ? PartyWire.first : flag == true ? "1" : "0"
         let answer = await engine.ask(
-            "\(operation.rawValue) \(flow) \(flag == true ? 1 : 0) \(PartyWire.text(lines)) \(person)",
+            "\(operation.rawValue) \(flow) \(flagText) \(PartyWire.text(lines)) \(person)",
             within: Self.patience)
         var event = HistoryEvent(at: 0, process: process, operation, answer?.kind ?? .info, flow: flow)
         event.answer = answer?.word ?? "noAnswer"
@@ -159,7 +162,7 @@ struct TortureBuyer {
             if open.isEmpty { break }
             // One question each, then again: one that waits for long keeps no other from its answer.
             for position in open where clock.now < deadline {
-                if entries[position].isDone == nil { await ask(position, isRetry: true) }
+                if entries[position].isDone == nil { await ask(position, .afterUnknown) }
                 if entries[position].isDone == nil {
                     await end(position, .cancel)
                 } else if let ending = entries[position].ending {
@@ -170,7 +173,7 @@ struct TortureBuyer {
         }
         let done = entries.indices.filter { entries[$0].isDone == true }
         for position in done.shuffled(using: &random).prefix(Self.askedAgainMax) where clock.now < deadline {
-            await ask(position, isRetry: true)
+            await ask(position, .afterUnknown)
         }
         return entries.count { $0.isDone == nil || $0.ending != nil }
     }

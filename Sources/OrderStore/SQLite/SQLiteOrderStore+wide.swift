@@ -30,7 +30,7 @@ extension SQLiteOrderStore {
                 for group in wide.groups {
                     let flow: Data = row[0]
                     let isThere = try Bool.fetchOne(
-                        database, sql: "SELECT EXISTS (SELECT 1 FROM parts WHERE bucket = ? AND flow = ?)",
+                        database, cached: "SELECT EXISTS (SELECT 1 FROM parts WHERE bucket = ? AND flow = ?)",
                         arguments: [group.bucket.rawValue, flow])
                     if isThere == true { arrived.insert(group.bucket) }
                 }
@@ -63,7 +63,7 @@ extension SQLiteOrderStore {
     /// The group of a wide order in `bucket`; `nil` if flow and digest are none's.
     static func group(_ database: Database, flow: Data, bucket: Int32, digest: Int64) throws -> Order? {
         let row = try Row.fetchOne(
-            database, sql: "SELECT groups, \(buyer) FROM wideOrders WHERE flow = ? AND digest = ?",
+            database, cached: "SELECT groups, \(buyer) FROM wideOrders WHERE flow = ? AND digest = ?",
             arguments: [flow, digest])
         return row.flatMap {
             wide(flow: flow, groups: $0[0], buyer: $0[1])?.order(in: BucketNumber(rawValue: bucket))
