@@ -85,7 +85,7 @@ struct RecoverySupervisorTests {
 
     @Test("hears a fence of the epoch that it has just opened, though it has not said yet that it is done")
     func fencedAnewAtOnce() async throws {
-        try await SaleRig.with(units: [10], port: DeafPort.init) { rig async throws in
+        try await SaleRig.with(units: [10], port: { DeafPort($0) }) { rig async throws in
             let port = try #require(rig.cluster as? DeafPort)
             let supervisor = RecoverySupervisor(recoverer: rig.recoverer)
             let (bucket, old) = (rig.bucket.number, try await rig.record.epoch)
