@@ -43,7 +43,7 @@ struct MissedActTests {
 
     @Test("is told within a second of the bucket's answering again")
     func outOfReach() async throws {
-        try await SaleRig.with(units: [10, 10], buckets: 2, port: DeafPort.init) { rig async throws in
+        try await SaleRig.with(units: [10, 10], buckets: 2, port: DeafPort.between) { rig async throws in
             let port = try #require(rig.cluster as? DeafPort)
             let bucket = rig.catalogue.buckets[1]
             let events = EventLog()
