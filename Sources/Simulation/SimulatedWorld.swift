@@ -130,7 +130,7 @@ final class SimulatedWorld: Sendable {
                         limitPerBuyer: scenario.limits.isEmpty ? nil : scenario.limits[position])
                 }, whileFenced: scenario.durability == .durable ? scenario.whileFenced : .tryAgain,
                 reservationTimeoutMilliseconds: scenario.reservationTimeout.map { $0.microseconds / 1_000 },
-                latePayments: scenario.latePayments))
+                latePayments: scenario.latePayments, identity: SaleIdentity(rawValue: "simulated")))
         _ = try await books.setSaleState(from: [.warmed], to: .open)
         return try await books.catalogue()
     }

@@ -82,14 +82,16 @@ extension ReconcileCommand: WorkerCommand {
         let second = await service.compare(ledgers: true)
         var plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
         var last = second
-        if repair, !plan.repairs.isEmpty {
-            plan = await service.apply(plan)
-            last = await service.compare(ledgers: true)
+        var byOthers: [BucketNumber] = []
+        if repair {
+            if !plan.repairs.isEmpty { plan = await service.apply(plan) }
+            byOthers = await service.waitForOthers(second, since: first)
+            if !plan.repairs.isEmpty || !byOthers.isEmpty { last = await service.compare(ledgers: true) }
         }
         let books = Unsettled(
             plan: try await service.oversoldPlan(policy: policy),
             deadLetters: try await service.store.deadLetters(limit: Unsettled.lettersMax))
-        if !json { print(text(last, plan, service.catalogue)) }
+        if !json { print(text(last, plan, byOthers, service.catalogue)) }
         let unsettled = try await settle(books, service)
         if json {
             let encoder = JSONEncoder()
@@ -97,6 +99,7 @@ extension ReconcileCommand: WorkerCommand {
             print(String(decoding: try encoder.encode(report(last, plan, unsettled, service.catalogue)), as: UTF8.self))
         }
         if !unsettled.isGood { return 1 }
+        if last.findings.contains(where: { $0.kind == .expiring }) { return 1 }
         if last.driftUnits > 0 || plan.repairs.contains(where: { $0.state == .failed }) { return 1 }
         return last.unread.isEmpty ? 0 : 3
     }
@@ -117,13 +120,17 @@ extension ReconcileCommand: WorkerCommand {
             deadLetters: unsettled.deadLetters.isEmpty ? nil : unsettled.deadLetters.map { $0.sentence(catalogue) })
     }
 
-    private func text(_ comparison: Comparison, _ plan: RepairPlan, _ catalogue: Catalogue) -> String {
+    /// - Parameter byOthers: buckets that another process was recovering, and that are open now.
+    private func text(
+        _ comparison: Comparison, _ plan: RepairPlan, _ byOthers: [BucketNumber], _ catalogue: Catalogue
+    ) -> String {
         var lines = comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
         for repair in plan.repairs {
             lines.append(
-                "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)"
+                "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.words)"
             )
         }
+        lines += byOthers.map { "recovered  bucket \(catalogue[$0]?.tag ?? "?"): another process recovered it" }
         for (why, buckets) in Dictionary(grouping: comparison.unread.keys.sorted(), by: { comparison.unread[$0]! })
             .sorted(by: { $0.key < $1.key })
         {

@@ -3,6 +3,7 @@ import Checker
 import Foundation
 import Host
 import Inventory
+import Lab
 import Simulation
 import Synchronization
 
