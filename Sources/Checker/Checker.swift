@@ -27,6 +27,7 @@ public struct Checker: Sendable {
         checker.checkPrefixes()
         checker.checkGiveBacks()
         checker.checkBooks()
+        checker.checkActs()
         checker.checkHoldings()
         checker.checkComparisons()
         checker.checkCauses()

@@ -45,6 +45,9 @@ public struct FinalState: Codable, Sendable {
         public var allocatedAtStart: Int64?
         /// Units that one buyer may hold; `nil`: what the promise says.
         public var limitPerBuyer: Int64?
+        /// What SQL and the SKU's control field say; `nil`: not read.
+        public var isFrozen: Bool?
+        public var redisIsFrozen: Bool?
 
         public init(
             sku: SKUNumber, bucket: BucketNumber, allocated: Int64, sold: Int64, reserved: Int64,
@@ -91,6 +94,12 @@ public struct FinalState: Codable, Sendable {
         public var backlog: Int64
         /// Unix milliseconds: Redis's ledgers may lack orders of older flows.
         public var watermarkMilliseconds: UInt64?
+        /// The sale's state by SQL and the bucket's by Redis, and the number of the last act on the bucket by either; `nil`: not
+        /// read, or missing.
+        public var state: String?
+        public var redisState: String?
+        public var act: Int64?
+        public var redisAct: Int64?
         public init(
             bucket: BucketNumber, tag: String, epoch: Int64, isOpen: Bool, redisEpoch: Int64?, backlog: Int64,
             watermarkMilliseconds: UInt64? = nil

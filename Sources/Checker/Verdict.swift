@@ -30,6 +30,8 @@ public enum Rule: String, Codable, Sendable, CaseIterable {
     case driftAfterHealing
     /// The books differed before anything was done to what Redis holds: wires and processes that fail change no units.
     case driftWithoutCause
+    /// At the end a bucket's state, or a SKU's frozen flag, is not in Redis what SQL says.
+    case missedAct
     /// Ended by its deadline before it.
     case expiredEarly
     /// One buyer holds more units than the sale allows, or held them.

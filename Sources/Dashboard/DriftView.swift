@@ -21,6 +21,7 @@ extension DriftKind {
         case .unbalanced: "unbalanced"
         case .overCapacity: "over capacity"
         case .negative: "negative stock"
+        case .missedAct: "missed act"
         }
     }
 }

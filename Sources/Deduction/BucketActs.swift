@@ -2,15 +2,24 @@ public import Inventory
 public import OrderStore
 public import Redis
 
-/// The acts on a bucket that are not orders: state, freeze, restock. Each is one script call behind the fence, under the
+/// The acts on a bucket that are not orders: state and freezes, restocks. Each is one script call behind the fence, under the
 /// epoch that SQL names; SQL has decided it before.
+///
+/// State and freezes go together, as SQL has them at one moment, under the number of the last act in them. So it does not matter
+/// who tells a bucket, how often, or in which order it hears: `state.lua` lets no older number undo a newer one.
 public struct BucketActs: Sendable {
     public enum Outcome: Sendable, Hashable {
-        /// Redis has it.
+        /// Redis has it, or has a newer act.
         case applied
-        /// The bucket is being recovered or cannot be reached; SQL has the act, and the opening takes it from there.
+        /// The bucket is being recovered or cannot be reached; SQL has the act. The opening takes it from there, and so does the
+        /// `ActKeeper`.
         case waitsForRecovery(String)
     }
+
+    /// Pause between two attempts.
+    static let pause = Duration.milliseconds(20)
+    /// How long one call may take.
+    static let callTimeout = Duration.milliseconds(500)
 
     private let catalogue: Catalogue
     private let cluster: any RedisPort
@@ -29,62 +38,126 @@ public struct BucketActs: Sendable {
         self.clock = clock
     }
 
-    /// Sets the state of every bucket, all at once; at most `patience` for those that do not answer.
-    public func setState(_ state: SaleState, patience: Duration) async -> [BucketNumber: Outcome] {
-        let name = state == .warmed ? SaleState.halted.rawValue : state.rawValue
-        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes
-        return await withTaskGroup(of: (BucketNumber, Outcome).self) { group in
-            for bucket in catalogue.buckets {
-                group.addTask {
-                    let outcome = await attempt(bucket: bucket, script: scripts.state, patience: patience) { call in
-                        call.append(blob)
-                        call.append(name)
-                    }
-                    return (bucket.number, outcome)
-                }
-            }
-            var all: [BucketNumber: Outcome] = [:]
-            for await (bucket, outcome) in group { all[bucket] = outcome }
-            return all
+    // MARK: State and freezes
+
+    /// Tells every bucket its state and its frozen SKUs, all at once; at most `patience` for those that do not answer.
+    public func tellAll(patience: Duration) async -> [BucketNumber: Outcome] {
+        await tell(catalogue.buckets, patience: patience)
+    }
+
+    /// Tells the bucket of a SKU.
+    public func tell(bucketOf sku: SKUNumber, patience: Duration) async -> Outcome {
+        guard let entry = catalogue[sku], let bucket = catalogue[entry.bucket] else {
+            return .waitsForRecovery("SKU number \(sku.rawValue) is not in this sale")
+        }
+        return await tell([bucket], patience: patience)[bucket.number] ?? .waitsForRecovery("no answer")
+    }
+
+    /// Halts every bucket, all at once, before SQL has decided it: a halt only refuses, and must not wait for a store that is slow
+    /// or locked. It is numbered as SQL's next act, so that nobody who reads SQL meanwhile undoes it.
+    public func haltAhead(patience: Duration) async -> [BucketNumber: Outcome] {
+        await tell(catalogue.buckets, patience: patience) { control in
+            BucketControl(
+                record: control.record, act: control.act + 1, saleState: .halted, frozen: control.frozen)
         }
     }
 
-    /// Freezes or thaws a SKU.
-    public func setFrozen(_ sku: SKUNumber, _ frozen: Bool, patience: Duration) async -> Outcome {
-        let blob = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .freeze(sku: sku, frozen: frozen)).bytes
-        return await attempt(sku: sku, script: scripts.freeze, patience: patience) { call in
-            call.append(blob)
-            call.append(frozen ? "1" : "0")
+    /// - Parameter change: what to tell instead of what SQL says.
+    private func tell(
+        _ buckets: [Bucket], patience: Duration, change: @escaping @Sendable (BucketControl) -> BucketControl = { $0 }
+    ) async -> [BucketNumber: Outcome] {
+        let giveUpAt = clock.now + patience
+        var outcomes: [BucketNumber: Outcome] = [:]
+        var waiting = buckets
+        repeat {
+            do {
+                // Read anew for each attempt: a newer act may have come, and a recovery a newer epoch.
+                let controls = Dictionary(
+                    uniqueKeysWithValues: try await store.bucketControls().map { ($0.record.bucket, $0) })
+                await withTaskGroup(of: (BucketNumber, Outcome).self) { [waiting] group in
+                    for bucket in waiting {
+                        guard let control = controls[bucket.number] else {
+                            outcomes[bucket.number] = .waitsForRecovery("bucket \(bucket.tag) is not in SQL")
+                            continue
+                        }
+                        group.addTask {
+                            let letter = await send(
+                                change(control), to: bucket, deadline: min(giveUpAt, clock.now + Self.callTimeout))
+                            return (bucket.number, letter.outcome)
+                        }
+                    }
+                    for await (bucket, outcome) in group { outcomes[bucket] = outcome }
+                }
+            } catch {
+                for bucket in waiting { outcomes[bucket.number] = .waitsForRecovery("\(error)") }
+            }
+            waiting.removeAll { outcomes[$0.number] == .applied }
+            if waiting.isEmpty { break }
+            // Cancelled, the pause would be none, and the loop would spin until its patience ends.
+            do { try await clock.sleep(for: Self.pause) } catch { break }
+        } while clock.now < giveUpAt
+        return outcomes
+    }
+
+    /// What a bucket answered.
+    enum Letter: Sendable {
+        /// Set now.
+        case set
+        /// Was so before, or something newer was.
+        case known
+        case obstacle(String)
+
+        var outcome: Outcome {
+            switch self {
+            case .set, .known: .applied
+            case .obstacle(let text): .waitsForRecovery(text)
+            }
         }
     }
+
+    /// One call: `state.lua` with all of a bucket's SKUs.
+    func send(_ control: BucketControl, to bucket: Bucket, deadline: SaleClock.Instant) async -> Letter {
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 64 * (4 + 3 * bucket.skus.count))
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in bucket.skus.indices {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(control.record.epoch.rawValue)
+        call.append(control.record.drainedN)
+        call.append(OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes)
+        call.append(control.saleState.nameInRedis)
+        call.append(control.act)
+        for sku in bucket.skus { call.append(control.frozen.contains(sku) ? "1" : "0") }
+        do {
+            let reply = try await cluster.evaluate(scripts.state, call, slot: keys.slot, deadline: deadline)
+            switch ScriptAnswer(reply) {
+            case .done(_, let results, _, _): return results == [UInt8(ascii: "R")] ? .set : .known
+            case .fenced(let reason, _): return .obstacle("bucket \(bucket.tag): \(reason.sentence)")
+            case .unreadable: return .obstacle("bucket \(bucket.tag) answered something unreadable")
+            }
+        } catch {
+            return .obstacle("\(error)")
+        }
+    }
+
+    // MARK: Restocks
 
     /// Applies a restock that SQL has numbered.
     public func apply(_ restock: Restock, patience: Duration) async -> Outcome {
+        guard let entry = catalogue[restock.sku], let bucket = catalogue[entry.bucket] else {
+            return .waitsForRecovery("SKU number \(restock.sku.rawValue) is not in this sale")
+        }
+        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        guard let position = keys.position(of: restock.sku) else {
+            return .waitsForRecovery("SKU number \(restock.sku.rawValue) is not in bucket \(bucket.tag)")
+        }
         let blob = OutboxBlob(
             milliseconds: clock.unixMilliseconds,
             payload: .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units)
         ).bytes
-        return await attempt(sku: restock.sku, script: scripts.restock, patience: patience) { call in
-            call.append(blob)
-            call.append(restock.fromVersion)
-            call.append(restock.units)
-        }
-    }
-
-    private func attempt(
-        sku: SKUNumber, script: LoadedScript, patience: Duration, arguments: (inout ScriptCall) -> Void
-    ) async -> Outcome {
-        guard let entry = catalogue[sku], let bucket = catalogue[entry.bucket] else {
-            return .waitsForRecovery("SKU number \(sku.rawValue) is not in this sale")
-        }
-        return await attempt(bucket: bucket, script: script, sku: sku, patience: patience, arguments: arguments)
-    }
-
-    private func attempt(
-        bucket: Bucket, script: LoadedScript, sku: SKUNumber? = nil, patience: Duration,
-        arguments: (inout ScriptCall) -> Void
-    ) async -> Outcome {
-        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
         let giveUpAt = clock.now + patience
         var obstacle = "no answer"
         repeat {
@@ -92,19 +165,18 @@ public struct BucketActs: Sendable {
                 guard let record = try await store.buckets().first(where: { $0.bucket == bucket.number }) else {
                     return .waitsForRecovery("bucket \(bucket.tag) is not in SQL")
                 }
-                let position = sku.flatMap { keys.position(of: $0) }
-                var call = ScriptCall(keyCount: position == nil ? 2 : 4)
+                var call = ScriptCall(keyCount: 4)
                 call.append(keys.control)
                 call.append(keys.outbox)
-                if let position {
-                    call.append(keys.stocks[position])
-                    call.append(keys.ledgers[position])
-                }
+                call.append(keys.stocks[position])
+                call.append(keys.ledgers[position])
                 call.append(record.epoch.rawValue)
                 call.append(record.drainedN)
-                arguments(&call)
+                call.append(blob)
+                call.append(restock.fromVersion)
+                call.append(restock.units)
                 let reply = try await cluster.evaluate(
-                    script, call, slot: keys.slot, deadline: min(giveUpAt, clock.now + .milliseconds(500)))
+                    scripts.restock, call, slot: keys.slot, deadline: min(giveUpAt, clock.now + Self.callTimeout))
                 switch ScriptAnswer(reply) {
                 case .done(_, let results, _, _):
                     guard results == [UInt8(ascii: "G")] else { return .applied }
@@ -116,8 +188,13 @@ public struct BucketActs: Sendable {
                 obstacle = "\(error)"
             }
             // Cancelled, the pause would be none, and the loop would spin until its patience ends.
-            do { try await clock.sleep(for: .milliseconds(20)) } catch { break }
+            do { try await clock.sleep(for: Self.pause) } catch { break }
         } while clock.now < giveUpAt
         return .waitsForRecovery(obstacle)
     }
+}
+
+extension SaleState {
+    /// A bucket's state in Redis while the sale is in this one: what is only warmed lets no orders in.
+    public var nameInRedis: String { self == .warmed ? SaleState.halted.rawValue : rawValue }
 }

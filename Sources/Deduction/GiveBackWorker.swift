@@ -5,8 +5,10 @@ import Synchronization
 /// Sees through what SQL decided and Redis has not heard of: give-backs and restocks. It resends them, under whatever epoch
 /// is current, until Redis answers.
 public final class GiveBackWorker: Sendable {
-    /// Give-backs under way at once.
+    /// Give-backs under way at once in buckets that sell.
     public static let underWayMax = 4_096
+    /// How long one restock is tried before the next turn.
+    static let restockPatience = Duration.milliseconds(200)
 
     private let engine: DeductionEngine
     private let store: any OrderStore
@@ -33,14 +35,21 @@ public final class GiveBackWorker: Sendable {
     /// Works until cancelled.
     public func run(interval: Duration = .milliseconds(50)) async {
         await withDiscardingTaskGroup { group in
+            // Apart from the give-backs: a bucket that is down takes its time to say so.
+            group.addTask { await self.keepRestocking(interval) }
             while !Task.isCancelled {
-                for order in await due() {
+                let open = openBuckets()
+                // What was sent to a bucket that went down since takes no room from the others.
+                var room = Self.underWayMax - underWay.withLock { $0.keys.count { open.contains($0.bucket) } }
+                for order in await due(open) {
+                    if room <= 0 { break }
                     let isNew = underWay.withLock { underWay in
-                        guard underWay.count < Self.underWayMax, underWay[Place(order)] == nil else { return false }
+                        guard underWay[Place(order)] == nil else { return false }
                         underWay[Place(order)] = order
                         return true
                     }
                     guard isNew else { continue }
+                    room -= 1
                     group.addTask { [self] in
                         switch await engine.release(order) {
                         case .already(let id), .conflict(let id):
@@ -52,18 +61,37 @@ public final class GiveBackWorker: Sendable {
                     }
                 }
                 await tellEnds()
-                for restock in (try? await store.pendingRestocks()) ?? [] {
-                    _ = await acts.apply(restock, patience: .milliseconds(200))
-                }
                 try? await clock.sleep(for: interval)
             }
         }
     }
 
+    private func openBuckets() -> Set<BucketNumber> { Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket)) }
+
+    /// Sends restocks until cancelled: the buckets side by side, those of one bucket in turn, and none to one that does not sell.
+    private func keepRestocking(_ interval: Duration) async {
+        while !Task.isCancelled {
+            let open = openBuckets()
+            let pending = Dictionary(grouping: (try? await store.pendingRestocks()) ?? []) {
+                engine.catalogue[$0.sku]?.bucket
+            }
+            await withDiscardingTaskGroup { group in
+                for (bucket, restocks) in pending {
+                    guard let bucket, open.contains(bucket) else { continue }
+                    group.addTask { [acts] in
+                        for restock in restocks {
+                            guard await acts.apply(restock, patience: Self.restockPatience) == .applied else { return }
+                        }
+                    }
+                }
+            }
+            try? await clock.sleep(for: interval)
+        }
+    }
+
     /// What waits for buckets that sell, oldest first; where there is much, some of each: what waits for a bucket that is down
     /// keeps no other one's units from being sold again.
-    private func due() async -> [Order] {
-        let open = Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket))
+    private func due(_ open: Set<BucketNumber>) async -> [Order] {
         var due = (try? await store.pendingGiveBacks(limit: Self.underWayMax)) ?? []
         if due.count == Self.underWayMax {
             due.removeAll()

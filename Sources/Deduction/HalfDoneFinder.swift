@@ -36,9 +36,6 @@ public final class HalfDoneFinder: Sendable {
         public var lastError: String?
     }
 
-    /// Of every order, also of one whose beginning lies ahead by somebody's clock.
-    private static let anyAge = Duration.seconds(-100 * 365 * 86_400)
-
     /// Orders of one bucket in one call: its ledgers are read for each.
     static let callOrdersMax = 512
 
@@ -82,7 +79,7 @@ public final class HalfDoneFinder: Sendable {
     /// - Returns: how many could not be decided.
     @discardableResult
     public func look(only flows: Set<FlowID>? = nil) async throws -> Int {
-        let found = ripe(try await store.halfDone(olderThan: Self.anyAge, limit: configuration.ordersMax))
+        let found = ripe(try await store.halfDone(limit: configuration.ordersMax))
             .filter { flows?.contains($0.order.flow) ?? true }
         guard !found.isEmpty else {
             state.withLock { ($0.waiting, $0.oldestMilliseconds, $0.lastError) = (0, 0, nil) }

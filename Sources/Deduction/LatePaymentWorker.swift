@@ -106,8 +106,7 @@ public final class LatePaymentWorker: Sendable {
     /// same one. What is refused is forbidden before the money goes back, so that no lost attempt can still take it.
     func reserveAgain(_ late: LatePayment) async throws {
         // A retry that cannot be asked ends unknown, is cancelled, and the money goes back though there are units: wait instead.
-        let open = Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket))
-        guard late.order.groups.allSatisfy({ open.contains($0.bucket) }) else { return }
+        guard isSelling(late.order) else { return }
         let fresh = late.order.flow.again(milliseconds: clock.unixMilliseconds, digest: late.order.digest)
         guard let flow = try await store.linkReservation(of: late.order, again: fresh) else { return }
         let order = late.order.again(under: flow)
@@ -122,6 +121,8 @@ public final class LatePaymentWorker: Sendable {
             }
         // For a moment only: ask again later.
         case .refused(.fenced), .refused(.overloaded), .refused(.unreachable): return
+        // A bucket went down while it was asked: likewise.
+        case .unknown where !isSelling(late.order): return
         case .refused, .unknown:
             switch await engine.cancel(order) {
             case .unknown: return
@@ -133,6 +134,12 @@ public final class LatePaymentWorker: Sendable {
                 state.withLock { $0.refunded += 1 }
             }
         }
+    }
+
+    /// Whether every bucket of an order can be asked.
+    private func isSelling(_ order: Order) -> Bool {
+        let open = Set(engine.laneStatuses.filter(\.isOpen).map(\.bucket))
+        return order.groups.allSatisfy { open.contains($0.bucket) }
     }
 }
 

@@ -64,9 +64,12 @@ public final class ReservationSweeper: Sendable {
 
     /// One bounded step. Returns whether nothing is due any more.
     func sweep() async throws -> Bool {
-        let (due, ahead) = calmTime()
+        let known = time.withLock(\.hasBegun) ? nil : try await store.lastReservationOrSweep()
+        let (read, ahead) = calmTime(known: known)
+        // Where nothing was ever reserved, nothing is due.
+        guard let due = read else { return true }
         let sweep = try await store.expire(now: due, limit: configuration.ordersMax)
-        let (now, _) = calmTime()
+        let now = calmTime().milliseconds ?? due
         for expired in sweep.expired { lag.record(.milliseconds(max(0, now - expired.deadline))) }
         state.withLock {
             $0.expired += Int64(sweep.expired.count)
@@ -76,10 +79,10 @@ public final class ReservationSweeper: Sendable {
         return sweep.isDone
     }
 
-    private func calmTime() -> (milliseconds: Int64, aheadMilliseconds: Int64) {
+    private func calmTime(known: Int64? = nil) -> (milliseconds: Int64?, aheadMilliseconds: Int64) {
         time.withLock {
             let milliseconds = $0.milliseconds(
-                wall: Int64(clock.unixMilliseconds), now: clock.now, hold: configuration.jumpHold)
+                wall: Int64(clock.unixMilliseconds), now: clock.now, hold: configuration.jumpHold, known: known)
             return (milliseconds, $0.aheadMilliseconds)
         }
     }

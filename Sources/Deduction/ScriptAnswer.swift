@@ -137,10 +137,12 @@ public struct BucketCut: Sendable {
     public let lineageHolds: Bool
     /// The newest id in the outbox; `nil`: the outbox is gone.
     public let outboxEnd: OutboxID?
+    /// The number of the last act on the bucket that Redis has heard; 0: none.
+    public let act: Int64
     public let skus: [SKU]
 
     public init?(_ reply: RedisReply, bucket: Bucket) {
-        guard let values = reply.array, values.count == 5 + 3 * bucket.skus.count else { return nil }
+        guard let values = reply.array, values.count == 6 + 3 * bucket.skus.count else { return nil }
         self.bucket = bucket.number
         if let epoch = values[0].int, let n = values[2].int {
             id = OutboxID(epoch: Epoch(rawValue: epoch), n: n)
@@ -150,11 +152,12 @@ public struct BucketCut: Sendable {
         state = values[1].string ?? ""
         lineageHolds = values[3].int == 1
         outboxEnd = values[4].string.flatMap { OutboxID($0) }
+        act = values[5].int ?? 0
         skus = bucket.skus.enumerated().map { position, sku in
             SKU(
-                sku: sku, stock: values[5 + 3 * position].int,
-                control: values[6 + 3 * position].string.flatMap(SKUControl.init),
-                ledgerEntries: max(0, (values[7 + 3 * position].int ?? 0) - 1))
+                sku: sku, stock: values[6 + 3 * position].int,
+                control: values[7 + 3 * position].string.flatMap(SKUControl.init),
+                ledgerEntries: max(0, (values[8 + 3 * position].int ?? 0) - 1))
         }
     }
 

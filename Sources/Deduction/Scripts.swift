@@ -10,7 +10,6 @@ public struct Scripts: Sendable {
     /// release.lua, which leaves what is taken alone.
     public let forbid: LoadedScript
     public let restock: LoadedScript
-    public let freeze: LoadedScript
     public let state: LoadedScript
     public let repair: LoadedScript
     public let archive: LoadedScript
@@ -37,7 +36,6 @@ public struct Scripts: Sendable {
                 on: cluster),
             restock: try await load(
                 "restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
-            freeze: try await load("freeze", guarding(inEveryState) + text(PackageResources.freeze_lua), on: cluster),
             state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
             repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
             archive: try await load(

@@ -103,6 +103,7 @@ public enum FinalBooks {
             guard control.count >= 5 else { return }
             sku.redisAllocated = control[0]
             sku.redisTaken = control[2]
+            sku.redisIsFrozen = control[3] == 1
         } else if let flow = FlowID(bytes: field), let mark = value.firstIndex(where: { $0 == "t" || $0 == "c" }),
             let quantity = Int64(value[..<mark])
         {

@@ -31,6 +31,8 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     case unbalanced
     case overCapacity
     case negative
+    /// A bucket whose state or frozen SKUs in Redis are not what SQL says: it has not heard an act yet. It costs no units.
+    case missedAct
 
     /// Whether a bucket with this kind must be recovered rather than repaired.
     public var needsRecovery: Bool {
@@ -41,5 +43,5 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     }
 
     /// Whether it counts towards `driftUnits`.
-    public var countsAsDrift: Bool { self != .inFlight }
+    public var countsAsDrift: Bool { self != .inFlight && self != .missedAct }
 }

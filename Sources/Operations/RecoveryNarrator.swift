@@ -20,12 +20,14 @@ final class RecoveryNarrator: Sendable {
     private let catalogue: Catalogue
     private let cluster: any RedisPort
     private let events: EventLog
+    private let clock: SaleClock
     private let stories = Mutex<[String: Story]>([:])
 
-    init(catalogue: Catalogue, cluster: any RedisPort, events: EventLog) {
+    init(catalogue: Catalogue, cluster: any RedisPort, events: EventLog, clock: SaleClock) {
         self.catalogue = catalogue
         self.cluster = cluster
         self.events = events
+        self.clock = clock
     }
 
     private func node(of bucket: BucketNumber) -> String {
@@ -42,7 +44,7 @@ final class RecoveryNarrator: Sendable {
             let node = node(of: bucket)
             let isFirst = stories.withLock { stories in
                 let isFirst = stories[node] == nil
-                stories[node, default: Story(since: .now)].fenced.insert(bucket)
+                stories[node, default: Story(since: clock.now)].fenced.insert(bucket)
                 return isFirst
             }
             if let finding {
@@ -73,7 +75,7 @@ final class RecoveryNarrator: Sendable {
                 return story.fenced.isEmpty ? story : nil
             }
             guard let story = finished else { return }
-            let took = story.since.duration(to: .now).formatted
+            let took = story.since.duration(to: clock.now).formatted
             var sentence =
                 story.rebuilt == 0
                 ? "node \(node): nothing was lost; \(story.recovered.counted("bucket")) open again after \(took), not rebuilt"

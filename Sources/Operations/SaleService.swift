@@ -4,6 +4,7 @@ public import OrderStore
 public import Reconciliation
 public import Redis
 import Synchronization
+import Telemetry
 
 /// Everything that works behind one sale: the engine, the outbox worker, the give-back worker, the recovery of fenced
 /// buckets, and the comparison on a period. `watch` runs it without the parts that write.
@@ -14,6 +15,7 @@ public final class SaleService: Sendable {
         public var archive = Archiver.Configuration()
         public var monitor = SaleMonitor.Configuration()
         public var halfDone = HalfDoneFinder.Configuration()
+        public var acts = ActKeeper.Configuration()
         public var sweeper = ReservationSweeper.Configuration()
         public var latePayments = LatePaymentWorker.Configuration()
         /// Pause between two comparisons.
@@ -38,6 +40,8 @@ public final class SaleService: Sendable {
     public let archiver: Archiver
     /// Ends orders over several buckets that an engine left half done.
     public let halfDone: HalfDoneFinder
+    /// Tells buckets what they missed of the acts on the sale.
+    public let actKeeper: ActKeeper
     /// Ends reservations whose payment did not come in time.
     public let sweeper: ReservationSweeper
     public let latePayments: LatePaymentWorker
@@ -81,7 +85,7 @@ public final class SaleService: Sendable {
             claimant: "\(who.who) \(who.origin)",
             clock: clock)
         self.recoverer = recoverer
-        let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events)
+        let narrator = RecoveryNarrator(catalogue: catalogue, cluster: cluster, events: events, clock: clock)
         let supervisor = RecoverySupervisor(recoverer: recoverer, clock: clock) { narrator.hear($0) }
         self.supervisor = supervisor
         engine = try await DeductionEngine(
@@ -107,7 +111,7 @@ public final class SaleService: Sendable {
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
             durability: sale.durability, events: events, configuration: options.monitor, clock: clock)
         self.monitor = monitor
-        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who) {
+        control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who, clock: clock) {
             await monitor.check()
         }
         sweeper = ReservationSweeper(store: store, configuration: options.sweeper, clock: clock)
@@ -115,6 +119,16 @@ public final class SaleService: Sendable {
             engine: engine, store: store,
             ends: OutboxEnds(catalogue: catalogue, cluster: cluster, scripts: scripts, clock: clock),
             configuration: options.latePayments, clock: clock)
+        actKeeper = ActKeeper(
+            catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, acts: acts,
+            configuration: options.acts, clock: clock
+        ) { control in
+            let tag = catalogue[control.record.bucket]?.tag ?? "?"
+            events.add(
+                .info,
+                "bucket \(tag) had missed an act and was told again: \(control.saleState.rawValue), \(control.frozen.count) frozen"
+            )
+        }
         giveBacks = GiveBackWorker(engine: engine, store: store, acts: acts, clock: clock)
     }
 
@@ -161,7 +175,7 @@ public final class SaleService: Sendable {
         public static let engine = Parts(rawValue: 1)
         /// Drains the outbox into SQL, and archives what is settled and old.
         public static let outbox = Parts(rawValue: 2)
-        /// Sees through what SQL decided and Redis has not heard of, and ends half-done orders.
+        /// Sees through what SQL decided and Redis has not heard of (give-backs, restocks, acts), and ends half-done orders.
         public static let giveBacks = Parts(rawValue: 4)
         /// Rebuilds what is reported as fenced, and watches whether the servers keep what the sale promises.
         public static let recovery = Parts(rawValue: 8)
@@ -186,6 +200,7 @@ public final class SaleService: Sendable {
                 group.addTask { await self.sweeper.run() }
                 group.addTask { await self.latePayments.run() }
                 group.addTask { await self.halfDone.run() }
+                group.addTask { await self.actKeeper.run() }
             }
             if parts.contains(.recovery) {
                 group.addTask { await self.supervisor.run() }

@@ -23,15 +23,34 @@ public struct BucketRecord: Sendable, Hashable {
     }
 }
 
+/// What the acts on a sale make of one bucket: its state and its frozen SKUs after act number `act`.
+public struct BucketControl: Sendable, Hashable {
+    public let record: BucketRecord
+    /// How often the bucket's state or the frozen flag of one of its SKUs changed. Redis keeps it beside them, so that an act which
+    /// comes late does not undo a newer one.
+    public let act: Int64
+    public let saleState: SaleState
+    public let frozen: Set<SKUNumber>
+    public init(record: BucketRecord, act: Int64, saleState: SaleState, frozen: Set<SKUNumber>) {
+        self.record = record
+        self.act = act
+        self.saleState = saleState
+        self.frozen = frozen
+    }
+}
+
 /// What the last write of a recovery must set in Redis.
 public struct OpeningState: Sendable, Hashable {
     public let saleState: SaleState
     public let frozen: Set<SKUNumber>
+    /// The number of the last act in them (`BucketControl.act`).
+    public let act: Int64
     /// Flows below it are never taken again; `nil`: none yet.
     public let watermark: FlowID?
-    public init(saleState: SaleState, frozen: Set<SKUNumber>, watermark: FlowID? = nil) {
+    public init(saleState: SaleState, frozen: Set<SKUNumber>, act: Int64, watermark: FlowID? = nil) {
         self.saleState = saleState
         self.frozen = frozen
+        self.act = act
         self.watermark = watermark
     }
 }

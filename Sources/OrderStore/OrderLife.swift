@@ -9,7 +9,12 @@ public protocol OrderLifeStore: Sendable {
 
     /// Moves reservations whose deadline lies at or before `now` (Unix milliseconds) to expired, each with a pending give-back,
     /// oldest deadline first, in one transaction of about `limit` orders.
+    ///
+    /// It also notes `now`, every `ExpirySweep.notePeriodMilliseconds`, for a sweeper that begins later.
     func expire(now: Int64, limit: Int) async throws -> ExpirySweep
+    /// The latest moment of which this store knows that reservations were made or swept, in Unix milliseconds by the wall clock of
+    /// whoever did; `nil`: none.
+    func lastReservationOrSweep() async throws -> Int64?
 
     // MARK: Late payments
 
@@ -64,6 +69,9 @@ public protocol OrderLifeStore: Sendable {
 
 /// What one step of expiry did.
 public struct ExpirySweep: Sendable {
+    /// How old the noted moment of the last sweep may be.
+    public static let notePeriodMilliseconds: Int64 = 5_000
+
     public struct Expired: Sendable, Hashable {
         public let order: Order
         /// Unix milliseconds.

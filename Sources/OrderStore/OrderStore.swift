@@ -17,10 +17,13 @@ public protocol OrderStore: OrderLifeStore {
     func sale() async throws -> Sale?
     /// SKUs and buckets of the sale.
     func catalogue() async throws -> Catalogue
-    /// Compare and set of the sale's state. Returns the sale as it is now; unchanged if its state was not in `from`.
+    /// Compare and set of the sale's state; a change is an act on every bucket. Returns the sale as it is now; unchanged if its
+    /// state was not in `from`.
     func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale
-    /// Sets a SKU's frozen flag. Returns the flag before.
+    /// Sets a SKU's frozen flag; a change is an act on its bucket. Returns the flag before.
     func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool
+    /// What the acts so far make of every bucket, all of it read at one moment: what Redis must say.
+    func bucketControls() async throws -> [BucketControl]
     /// Adds `units` to a SKU's allocation as movement `version → version + 1`, pending until Redis applied it.
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock
 
@@ -97,8 +100,9 @@ public protocol OrderStore: OrderLifeStore {
     ///   then, and somebody else's release may be among it. Ended before that, the order's units would be nobody's; and with the
     ///   outbox lost, for good. One of an epoch that ended is forgotten: Redis has to be asked again.
     func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd]
-    /// Orders over several buckets of which some group has not come for longer than `age`, longest first, at most `limit`.
-    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder]
+    /// Orders over several buckets of which some group has not come, those first whose beginning was noted first, at most `limit`.
+    /// How old each is, who asks must judge: what was noted is the wall clock of whoever wrote it.
+    func halfDone(limit: Int) async throws -> [HalfDoneOrder]
     /// Undoes orders over several buckets that are not whole, by compare and set: partial, or absent, → cancelled in every bucket,
     /// as `cancel` does; one that is whole stays as it is. Result in the order of `orders`.
     ///

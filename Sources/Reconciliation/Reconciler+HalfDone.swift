@@ -7,10 +7,14 @@ import OrderStore
 extension Reconciler {
     static let halfDoneMax = 1_000
 
-    /// One finding for each bucket in which such orders have their first group. Younger ones are on their way.
+    /// One finding for each bucket in which such orders have their first group. Younger ones are on their way; one whose beginning
+    /// lies ahead by somebody's clock is of an age that nobody knows, and is told of.
     func halfDone() async -> [Finding] {
-        let orders =
-            (try? await store.halfDone(olderThan: configuration.halfDonePatience, limit: Self.halfDoneMax)) ?? []
+        let now = Int64(clock.unixMilliseconds)
+        let young = 0..<(configuration.halfDonePatience.components.seconds * 1_000)
+        let orders = ((try? await store.halfDone(limit: Self.halfDoneMax)) ?? []).filter {
+            !young.contains(now - $0.sinceMilliseconds)
+        }
         return Dictionary(grouping: orders, by: \.order.home).map { bucket, some in
             let units = some.reduce(0) { $0 + $1.unitsHeld }
             return Finding(

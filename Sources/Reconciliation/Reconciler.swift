@@ -44,9 +44,9 @@ public struct Reconciler: Sendable {
         var unread: [BucketNumber: String] = [:]
         var cuts = 0
         // Read before any cut: what SQL held then, Redis must have now. Once for all: a sale may have thousands of buckets.
-        let known: [BucketNumber: BucketRecord]
+        let known: [BucketNumber: BucketControl]
         do {
-            known = Dictionary(uniqueKeysWithValues: try await store.buckets().map { ($0.bucket, $0) })
+            known = Dictionary(uniqueKeysWithValues: try await store.bucketControls().map { ($0.record.bucket, $0) })
         } catch {
             return Comparison(
                 findings: [], cuts: 0,
@@ -83,9 +83,9 @@ public struct Reconciler: Sendable {
             duration: start.duration(to: clock.now))
     }
 
-    private func attempt(_ bucket: Bucket, known: BucketRecord?) async -> Result<[Finding], any Error> {
+    private func attempt(_ bucket: Bucket, known: BucketControl?) async -> Result<[Finding], any Error> {
         do {
-            let findings = try await compare(bucket, known: known)
+            let findings = try await compare(bucket, since: known)
             return .success(findings)
         } catch {
             return .failure(error)
@@ -94,13 +94,15 @@ public struct Reconciler: Sendable {
 
     /// One bucket's findings.
     public func compare(_ bucket: Bucket) async throws -> [Finding] {
-        try await compare(bucket, known: try await drainPosition(bucket))
+        try await compare(
+            bucket, since: try await store.bucketControls().first { $0.record.bucket == bucket.number })
     }
 
-    /// - Parameter known: the bucket as SQL had it at some moment before. If Redis has less, it was rolled back, however well it
+    /// - Parameter control: the bucket as SQL had it at some moment before. If Redis has less, it was rolled back, however well it
     ///   balances.
-    private func compare(_ bucket: Bucket, known: BucketRecord?) async throws -> [Finding] {
+    private func compare(_ bucket: Bucket, since control: BucketControl?) async throws -> [Finding] {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
+        let known = control?.record
         for _ in 0..<5 {
             let cut = try await readCut(bucket, keys)
             if let damage = cut.damage { return [try await damaged(bucket, cut, damage)] }
@@ -120,6 +122,10 @@ public struct Reconciler: Sendable {
             if configuration.comparesLedgers || findings.contains(where: \.kind.countsAsDrift) {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
                 findings = byLedger
+            }
+            if let control {
+                if cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
+                if cut.act > control.act, let finding = try await haltAhead(bucket, cut) { findings.append(finding) }
             }
             return findings
         }
@@ -162,6 +168,31 @@ public struct Reconciler: Sendable {
         return Finding(
             kind: kind, bucket: bucket.number, sku: nil, units: max(units, 1),
             sentence: "bucket \(bucket.tag): \(evidence(cut) ?? damage.sentence); it must be rebuilt from SQL")
+    }
+
+    private func missedAct(_ bucket: Bucket, _ cut: BucketCut, _ control: BucketControl) -> Finding {
+        func words(_ state: String, _ frozen: Int) -> String { "\(state) with \(frozen) frozen" }
+        let inRedis = words(cut.state, cut.skus.count { $0.control?.frozen == true })
+        return Finding(
+            kind: .missedAct, bucket: bucket.number, sku: nil, units: 0,
+            sentence: """
+                bucket \(bucket.tag): SQL says \(words(control.saleState.nameInRedis, control.frozen.count)) (act \(control.act)), \
+                Redis \(inRedis) (act \(cut.act)); a running sale tells it again
+                """)
+    }
+
+    /// A halt that Redis has and SQL has not: whoever halted waits for SQL, or ended before it answered.
+    private func haltAhead(_ bucket: Bucket, _ cut: BucketCut) async throws -> Finding? {
+        // What was newer than the first reading of SQL may be in SQL by now.
+        guard let control = try await store.bucketControls().first(where: { $0.record.bucket == bucket.number }),
+            cut.act > control.act, cut.state != control.saleState.nameInRedis
+        else { return nil }
+        return Finding(
+            kind: .missedAct, bucket: bucket.number, sku: nil, units: 0,
+            sentence: """
+                bucket \(bucket.tag): Redis is \(cut.state) by an act that SQL has not heard of (act \(cut.act) after \(control.act)); \
+                SQL says \(control.saleState.nameInRedis): halt the sale once more, then open it
+                """)
     }
 
     private enum Fold {

@@ -278,7 +278,8 @@ public struct Recoverer: Sendable {
         }
         call.append(claim.rawValue)
         call.append(Int64(0))
-        call.append(opening.saleState == .warmed ? SaleState.halted.rawValue : opening.saleState.rawValue)
+        call.append(opening.saleState.nameInRedis)
+        call.append(opening.act)
         for sku in bucket.skus {
             guard let held = held[sku] else {
                 throw Failure(description: "SQL has no counters for SKU number \(sku.rawValue)", overtaken: false)

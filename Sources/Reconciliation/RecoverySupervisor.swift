@@ -31,6 +31,9 @@ public final class RecoverySupervisor: Sendable {
         var openedEpochs: [BucketNumber: Epoch] = [:]
         /// The last ids that the reporting engines have seen.
         var known: [BucketNumber: OutboxID] = [:]
+        /// What engines reported of buckets that were waiting for a recovery, or in one, under an epoch newer than the one that
+        /// was reported first.
+        var later: [BucketNumber: (id: OutboxID, reason: FenceReason)] = [:]
         var building = 0
     }
 
@@ -50,7 +53,8 @@ public final class RecoverySupervisor: Sendable {
 
     public var status: Status { state.withLock { $0.status } }
 
-    /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped.
+    /// Reports a bucket; a report about an epoch that a recovery has replaced since is dropped. One that comes while the bucket is
+    /// being recovered is not: it may be about the very epoch that the recovery has just opened, and nobody would say so again.
     ///
     /// - Parameters:
     ///   - n: the highest that the reporting engine has seen in the epoch.
@@ -60,15 +64,42 @@ public final class RecoverySupervisor: Sendable {
     ) {
         let isNew = state.withLock { state in
             if let opened = state.openedEpochs[bucket], epoch < opened { return false }
-            guard state.status.fenced[bucket] == nil else { return false }
-            state.status.fenced[bucket] = reason
-            state.known[bucket] = OutboxID(epoch: epoch, n: n)
-            state.status.fences += 1
-            state.queue.append(bucket)
-            if state.outageStart == nil { state.outageStart = clock.now }
+            let id = OutboxID(epoch: epoch, n: n)
+            guard state.status.fenced[bucket] == nil else {
+                let known = state.known[bucket] ?? id
+                if epoch == known.epoch {
+                    state.known[bucket] = max(known, id)
+                } else if epoch > known.epoch, reason != .recovering, finding == nil {
+                    // A comparison comes again by itself; that a recovery is slow is no news to it.
+                    let before = state.later[bucket]
+                    state.later[bucket] = before.map { $0.id >= id ? $0 : (id, reason) } ?? (id, reason)
+                }
+                return false
+            }
+            Self.begin(bucket, id, reason, &state, now: clock.now)
             return true
         }
         if isNew { onEvent(.fenced(bucket, reason, finding: finding)) }
+    }
+
+    private static func begin(
+        _ bucket: BucketNumber, _ id: OutboxID, _ reason: FenceReason, _ state: inout State,
+        now: ContinuousClock.Instant
+    ) {
+        state.status.fenced[bucket] = reason
+        state.known[bucket] = id
+        state.status.fences += 1
+        state.queue.append(bucket)
+        if state.outageStart == nil { state.outageStart = now }
+    }
+
+    /// After a recovery: begins another if what was reported meanwhile is about what there is now. Returns why.
+    ///
+    /// - Parameter opened: the epoch that the recovery opened; `nil`: it was overtaken.
+    private func takeUpLater(_ bucket: BucketNumber, opened: Epoch?, _ state: inout State) -> FenceReason? {
+        guard let later = state.later.removeValue(forKey: bucket), later.id.epoch >= opened ?? .none else { return nil }
+        Self.begin(bucket, later.id, later.reason, &state, now: clock.now)
+        return later.reason
     }
 
     /// Recovers what is reported until cancelled.
@@ -103,13 +134,13 @@ public final class RecoverySupervisor: Sendable {
         }
         defer { buildOnce() }
         var pause = Duration.milliseconds(20)
-        var told: String?
+        var failures = RepeatedFailure()
         while !Task.isCancelled {
             do {
                 let report = try await recoverer.recover(bucket, known: state.withLock { $0.known[bucket] }) {
                     buildOnce()
                 }
-                let reason = state.withLock { state -> FenceReason in
+                let (reason, again) = state.withLock { state -> (FenceReason, FenceReason?) in
                     let reason = state.status.fenced.removeValue(forKey: bucket) ?? .noControl
                     state.status.recoveries += 1
                     state.openedEpochs[bucket] = report.epoch
@@ -117,20 +148,23 @@ public final class RecoverySupervisor: Sendable {
                         state.status.lastOutage = start.duration(to: clock.now)
                         state.outageStart = nil
                     }
-                    return reason
+                    return (reason, takeUpLater(bucket, opened: report.epoch, &state))
                 }
                 onEvent(.recovered(report, reason: reason))
+                if let again { onEvent(.fenced(bucket, again, finding: nil)) }
                 return
             } catch let failure as Recoverer.Failure where failure.overtaken {
                 // Somebody else has the bucket. If their recovery dies, the engine reports it again; claiming at once would
                 // only overtake them in turn.
-                state.withLock { _ = $0.status.fenced.removeValue(forKey: bucket) }
+                let again = state.withLock { state in
+                    state.status.fenced.removeValue(forKey: bucket)
+                    return takeUpLater(bucket, opened: nil, &state)
+                }
                 onEvent(.failed(bucket, failure.description))
+                if let again { onEvent(.fenced(bucket, again, finding: nil)) }
                 return
             } catch {
-                let text = "\(error)"
-                if told != text { onEvent(.failed(bucket, text)) }
-                told = text
+                if let text = failures.toTell("\(error)", now: clock.now) { onEvent(.failed(bucket, text)) }
                 try? await clock.sleep(for: pause)
                 pause = min(pause * 2, .milliseconds(500))
             }

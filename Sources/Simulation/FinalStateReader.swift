@@ -6,19 +6,15 @@ import Inventory
 import OrderStore
 import Redis
 
-/// Reads what both stores hold at the end: SQL's tables as they stand in the file, Redis's keys as they lie in the nodes. None of
+/// Reads what both stores hold at the end: SQL's tables as they are, Redis's keys as they lie in the nodes. None of
 /// the code that wrote them takes part.
 struct FinalStateReader {
-    let path: String
+    let tables: SQLiteMemory
     /// The node of a slot.
     let node: (Int) -> SimulatedNode
 
     func read() throws -> FinalState {
-        var configuration = Configuration()
-        configuration.readonly = true
-        let file = try DatabaseQueue(path: path, configuration: configuration)
-        defer { try? file.close() }
-        return try file.read { try read($0) }
+        try tables.read { try read($0) }
     }
 
     private func read(_ database: Database) throws -> FinalState {
@@ -32,7 +28,11 @@ struct FinalStateReader {
 
     private func readBuckets(_ database: Database, _ final: inout FinalState) throws {
         for row in try Row.fetchAll(
-            database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets")
+            database,
+            sql: """
+                SELECT number, tag, epoch, state, drainedEpoch, drainedN, act, (SELECT state FROM sales) AS saleState
+                FROM buckets
+                """)
         {
             let tag: String = row["tag"]
             let epoch: Int64 = row["epoch"]
@@ -49,6 +49,11 @@ struct FinalStateReader {
                     backlog: max(0, n - drained),
                     watermarkMilliseconds: node.read(Array("HGET".utf8), control, Array("watermark".utf8)).bytes
                         .flatMap { FlowID(bytes: $0) }?.milliseconds))
+            let last = final.buckets.count - 1
+            final.buckets[last].state = row["saleState"]
+            final.buckets[last].act = row["act"]
+            final.buckets[last].redisState = state
+            final.buckets[last].redisAct = node.read(Array("HGET".utf8), control, Array("act".utf8)).int
         }
     }
 
@@ -56,7 +61,7 @@ struct FinalStateReader {
         for row in try Row.fetchAll(
             database,
             sql: """
-                SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, s.sku AS name, b.tag
+                SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, c.frozen, s.sku AS name, b.tag
                 FROM counters c JOIN skus s ON s.number = c.sku JOIN buckets b ON b.number = c.bucket
                 """)
         {
@@ -69,6 +74,7 @@ struct FinalStateReader {
                 allocated: row["allocated"], sold: row["sold"], reserved: row["reserved"],
                 overCapacity: row["overCapacity"], redisStock: node.read(Array("GET".utf8), stockKey).int,
                 redisAllocated: nil, redisTaken: nil, redisLedger: [])
+            sku.isFrozen = row["frozen"]
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
                 FinalBooks.read(field: fields[position].bytes, fields[position + 1].bytes, into: &sku)
             }

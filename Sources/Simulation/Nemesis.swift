@@ -177,7 +177,9 @@ struct Nemesis: Sendable {
                 node.comeBackWhole()
             }
         case 0:
-            await fault(Promise.Fault.masterKill, asker, "\(name) comes back empty") {
+            // With a disk or a replica, a mere kill empties nothing: its files were taken from it too.
+            let isKill = scenario.durability == .memory || scenario.durability == .durable
+            await fault(isKill ? Promise.Fault.masterKill : Promise.Fault.aofCut, asker, "\(name) comes back empty") {
                 node.goDown()
                 await sleep(away)
                 node.comeBackEmpty()

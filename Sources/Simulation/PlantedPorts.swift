@@ -230,3 +230,21 @@ struct RedisRepairedBySet: RedisPortDecorator {
         }
     }
 }
+
+/// Names each bucket's act to this process once.
+final class StoreThatNamesActsOnce: OrderStoreDecorator {
+    let base: any OrderStore
+    private let named = Mutex<[BucketNumber: Int64]>([:])
+
+    init(base: any OrderStore) { self.base = base }
+
+    func bucketControls() async throws -> [BucketControl] {
+        let controls = try await base.bucketControls()
+        return named.withLock { named in
+            controls.filter { control in
+                defer { named[control.record.bucket] = control.act }
+                return named[control.record.bucket, default: -1] < control.act
+            }
+        }
+    }
+}

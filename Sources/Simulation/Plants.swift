@@ -5,7 +5,7 @@ extension Plant {
     public static let all: [Plant] = [
         noDedupe, flowTwiceInOneCall, ackBeforeCommit, commitWithoutEpoch, fenceWithoutLineage, foldBeforeClose,
         reopenOldEpoch, missingReadAsZero, doubleRelease, giveBackInRedisFirst, unknownIsRefused, trimTooEarly,
-        repairBySet, releaseWithoutTombstone, restockAgain,
+        repairBySet, releaseWithoutTombstone, restockAgain, actSentOnce,
     ]
 
     /// Replaces a part of a script's text; a text that is not there is a plant that would test nothing.
@@ -50,11 +50,13 @@ extension Plant {
         ports: { ($0.redis, StoreWithoutEpochs(base: $0.store)) },
         scenario: { scenario in
             scenario.crowd()
+            scenario.buyers = 180
             scenario.durability = .durable
             scenario.troubles = [.stalls]
             scenario.rush = .seconds(2)
             scenario.doubleClicks = 0.7
-            scenario.storeDelayMax = .milliseconds(20)
+            // Long enough for a server to lose what a process has not written in SQL yet.
+            scenario.storeDelayMax = .milliseconds(60)
             scenario.plenty()
         })
 
@@ -158,6 +160,7 @@ extension Plant {
         ports: { ($0.redis, StoreThatGivesBackFirst(base: $0.store, redis: $0.redis)) },
         scenario: { scenario in
             scenario.crowd()
+            scenario.buyers = 180
             scenario.paymentFailure = 0.8
             scenario.secondCards = 0.9
             scenario.troubles = [.sql, .crashes]
@@ -215,5 +218,19 @@ extension Plant {
             scenario.acts = 12
             scenario.actPause = .milliseconds(300)
             scenario.rebuilds = 0.4
+        })
+
+    static let actSentOnce = Plant(
+        name: "act-sent-once", breaks: "A bucket that did not hear an act on the sale never hears of it.",
+        means: "A decorator names each act to a process once.",
+        ports: { ($0.redis, StoreThatNamesActsOnce(base: $0.store)) },
+        scenario: { scenario in
+            scenario.troubles = [.links]
+            scenario.processes = 1
+            scenario.faultPause = .milliseconds(60)
+            scenario.rush = .seconds(2)
+            scenario.acts = 12
+            scenario.actPause = .milliseconds(300)
+            scenario.rebuilds = 0
         })
 }

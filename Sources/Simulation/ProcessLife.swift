@@ -80,7 +80,12 @@ final class ProcessLife: Sendable {
     }
 
     /// Calls `action` at `instant`, or once it is no longer stopped.
-    func deliver(at instant: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) {
+    ///
+    /// - Returns: the timer, for taking it back; a process that was stopped meanwhile has another one.
+    @discardableResult
+    func deliver(
+        at instant: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void
+    ) -> SimulationExecutor.TimerID {
         executor.schedule(at: earliest(instant)) { [self] in
             if earliest(executor.now) > executor.now {
                 deliver(at: executor.now, action)
@@ -107,9 +112,7 @@ final class ProcessLife: Sendable {
         var now: ContinuousClock.Instant { life.executor.now }
 
         var unixMilliseconds: UInt64 {
-            let passed = life.executor.start.duration(to: life.executor.now).microseconds / 1_000
-            let offset = life.state.withLock { $0.wallOffsetMilliseconds }
-            return UInt64(Int64(SimulationExecutor.startUnixMilliseconds) + passed + offset)
+            UInt64(Int64(life.executor.unixMilliseconds) + life.wallOffsetMilliseconds)
         }
 
         func sleep(until deadline: ContinuousClock.Instant) async throws {

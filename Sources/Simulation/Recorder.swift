@@ -15,7 +15,7 @@ final class Recorder: Sendable {
     init(executor: SimulationExecutor) { self.executor = executor }
 
     /// Microseconds since the world began.
-    var at: Int64 { executor.start.duration(to: executor.now).microseconds }
+    var at: Int64 { executor.elapsedMicroseconds }
 
     /// A new number for somebody who asks one thing at a time.
     func asker() -> Int {
@@ -29,8 +29,8 @@ final class Recorder: Sendable {
         state.withLock { $0.events.append(event) }
         // Into the trace too: a replay that says something else is no replay.
         var hash = UInt64(bitPattern: event.at)
-        for byte in "\(event.operation.rawValue)\(event.kind.rawValue)\(event.answer ?? "")".utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        for text in [event.operation.rawValue, event.kind.rawValue, event.answer, event.subject, event.detail] {
+            for byte in (text ?? "").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         }
         executor.note(hash)
     }

@@ -1,6 +1,7 @@
 import Checker
 import Inventory
 import Operations
+import OrderStore
 import Reconciliation
 import Synchronization
 
@@ -37,13 +38,13 @@ struct SimulatedOperator: Sendable {
                     await service.control.restock(sku, units: units).succeeded
                 }
             case ..<0.8:
-                await act(.freeze, &random) { await $0.control.setFrozen(sku, true).succeeded }
+                await setFrozen(sku, true, &random)
                 await sleep(random.duration(.milliseconds(10), .milliseconds(500)))
-                await act(.thaw, &random) { await $0.control.setFrozen(sku, false).succeeded }
+                await setFrozen(sku, false, &random)
             default:
-                await act(.halt, &random) { await $0.control.halt().succeeded }
+                await setState(.halt, &random)
                 await sleep(random.duration(.milliseconds(10), .milliseconds(500)))
-                await act(.open, &random) { await $0.control.open().succeeded }
+                await setState(.open, &random)
             }
         }
     }
@@ -72,12 +73,34 @@ struct SimulatedOperator: Sendable {
     func end() async {
         guard scenario.acts > 0 else { return }
         var random = SeededRandom(seed: scenario.seed, stream: 5)
-        for entry in catalogue.entries {
-            await act(.thaw, untilDone: true, &random) { await $0.control.setFrozen(entry.number, false).succeeded }
+        for entry in catalogue.entries { await setFrozen(entry.number, false, untilDone: true, &random) }
+        await setState(.open, untilDone: true, &random)
+    }
+
+    /// Freezes or thaws. Now and then whoever does it dies when SQL has it and Redis has not.
+    private func setFrozen(
+        _ sku: SKUNumber, _ frozen: Bool, untilDone: Bool = false, _ random: inout SeededRandom
+    ) async {
+        let dies = random.chance(scenario.actorDies)
+        await act(frozen ? .freeze : .thaw, untilDone: untilDone, &random) { service in
+            if dies { return (try? await service.store.setFrozen(sku, frozen)) != nil }
+            return await service.control.setFrozen(sku, frozen).succeeded
         }
-        await act(.open, untilDone: true, &random) {
-            let report = await $0.control.open()
-            return report.succeeded || report.sentence.contains("cannot become open")
+    }
+
+    /// Halts or opens, likewise.
+    private func setState(
+        _ operation: HistoryEvent.Operation, untilDone: Bool = false, _ random: inout SeededRandom
+    ) async {
+        let dies = random.chance(scenario.actorDies)
+        let isOpening = operation == .open
+        await act(operation, untilDone: untilDone, &random) { service in
+            if dies {
+                return
+                    (try? await service.store.setSaleState(
+                        from: isOpening ? [.warmed, .halted] : [.open], to: isOpening ? .open : .halted)) != nil
+            }
+            return await (isOpening ? service.control.open() : service.control.halt()).succeeded
         }
     }
 

@@ -10,6 +10,7 @@ final class SimulatedRedis: RedisPort {
     private struct Call {
         let node: Int
         let generation: Int
+        let deadline: SimulationExecutor.TimerID
         let completion: Completion
     }
 
@@ -22,7 +23,7 @@ final class SimulatedRedis: RedisPort {
     private struct Waiting {
         let id: UInt64
         let words: [[UInt8]]
-        let deadline: ContinuousClock.Instant
+        let deadline: SimulationExecutor.TimerID
         let completion: Completion
     }
 
@@ -145,30 +146,31 @@ final class SimulatedRedis: RedisPort {
             }
             return
         }
-        let (id, isUp) = state.withLock { state in
+        let id = state.withLock { state in
             state.nextID += 1
-            let isUp = state.connections[node].isUp
-            if !isUp {
-                state.connections[node].waiting.append(
-                    Waiting(id: state.nextID, words: words, deadline: deadline, completion: completion))
-            }
-            return (state.nextID, isUp)
+            return state.nextID
         }
-        life.deliver(at: deadline) { [self] in deadlinePassed(id, node) }
-        if isUp { dispatch(id, words, to: node, completion) }
+        let timer = life.deliver(at: deadline) { [self] in deadlinePassed(id, node) }
+        let call = Waiting(id: id, words: words, deadline: timer, completion: completion)
+        let isUp = state.withLock { state in
+            if !state.connections[node].isUp { state.connections[node].waiting.append(call) }
+            return state.connections[node].isUp
+        }
+        if isUp { dispatch(call, to: node) }
     }
 
-    private func dispatch(_ id: UInt64, _ words: [[UInt8]], to node: Int, _ completion: @escaping Completion) {
+    private func dispatch(_ call: Waiting, to node: Int) {
         let leaves = life.earliest(executor.now)
         let delay = sky.linkDelay()
         let (generation, arrival) = state.withLock { state in
             let generation = state.connections[node].generation
-            state.calls[id] = Call(node: node, generation: generation, completion: completion)
+            state.calls[call.id] = Call(
+                node: node, generation: generation, deadline: call.deadline, completion: call.completion)
             let arrival = max(leaves + delay, state.connections[node].lastArrival + .nanoseconds(1))
             state.connections[node].lastArrival = arrival
             return (generation, arrival)
         }
-        executor.schedule(at: arrival) { [self] in arrive(id, words, node, generation, isLate: false) }
+        executor.schedule(at: arrival) { [self] in arrive(call.id, call.words, node, generation, isLate: false) }
     }
 
     /// The request reaches the server, whatever has become of its sender.
@@ -210,8 +212,9 @@ final class SimulatedRedis: RedisPort {
             return back
         }
         life.deliver(at: back) { [self] in
-            let call = state.withLock { $0.calls.removeValue(forKey: id) }
-            call?.completion(result)
+            guard let call = state.withLock({ $0.calls.removeValue(forKey: id) }) else { return }
+            executor.cancel(call.deadline)
+            call.completion(result)
         }
     }
 
@@ -307,7 +310,7 @@ final class SimulatedRedis: RedisPort {
                 defer { state.connections[node].waiting = [] }
                 return state.connections[node].waiting
             }
-            for call in waiting { dispatch(call.id, call.words, to: node, call.completion) }
+            for call in waiting { dispatch(call, to: node) }
         }
     }
 
@@ -337,6 +340,6 @@ final class SimulatedRedis: RedisPort {
 extension SimulationExecutor {
     /// Unix milliseconds of the world's own clock.
     var unixMilliseconds: UInt64 {
-        Self.startUnixMilliseconds + UInt64(start.duration(to: now).microseconds / 1_000)
+        Self.startUnixMilliseconds + UInt64(elapsedMicroseconds / 1_000)
     }
 }

@@ -53,6 +53,7 @@ struct SimulatedStore: OrderStoreDecorator {
     func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
         try await call(.writes) { try await base.setFrozen(sku, frozen) }
     }
+    func bucketControls() async throws -> [BucketControl] { try await call(.reads) { try await base.bucketControls() } }
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await call(.writes) { try await base.restock(sku, units: units) }
     }
@@ -75,8 +76,8 @@ struct SimulatedStore: OrderStoreDecorator {
     func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
         try await call(.writes) { try await base.endGiveBacks(ends) }
     }
-    func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
-        try await call(.reads) { try await base.halfDone(olderThan: age, limit: limit) }
+    func halfDone(limit: Int) async throws -> [HalfDoneOrder] {
+        try await call(.reads) { try await base.halfDone(limit: limit) }
     }
     func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
         try await call(.writes) { try await base.undo(orders, forbidden: forbidden) }
@@ -103,6 +104,9 @@ struct SimulatedStore: OrderStoreDecorator {
     }
     func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         try await call(.writes) { try await base.expire(now: now, limit: limit) }
+    }
+    func lastReservationOrSweep() async throws -> Int64? {
+        try await call(.reads) { try await base.lastReservationOrSweep() }
     }
     func settleWaitingPayments(
         overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int

@@ -1,7 +1,8 @@
 import Checker
-import Foundation
+import Dispatch
 import Host
 public import Inventory
+import OrderStore
 import RedisModel
 import Synchronization
 
@@ -46,14 +47,20 @@ public struct SimulatedTorture: Sendable {
     }
 
     /// Runs one seed. Blocks the calling thread.
-    public func run(seed: UInt64) throws -> WorldReport { try run(seed: seed, on: ScriptMachine()) }
+    public func run(seed: UInt64) throws -> WorldReport { try run(seed: seed, on: Ground()) }
 
-    private func run(seed: UInt64, on machine: ScriptMachine) throws -> WorldReport {
-        let folder = try Self.makeFolder()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try SimulatedWorld(
-            scenario: Scenario(seed: seed, durability: durability), plant: plant, path: folder + "/orders.db",
-            machine: machine
+    /// What one thread's worlds stand on, one after the other: scripts are compiled and tables made once.
+    private struct Ground {
+        let machine = ScriptMachine()
+        let tables: SQLiteMemory
+
+        init() throws { tables = try SQLiteMemory() }
+    }
+
+    private func run(seed: UInt64, on ground: Ground) throws -> WorldReport {
+        try SimulatedWorld(
+            scenario: Scenario(seed: seed, durability: durability), plant: plant, machine: ground.machine,
+            tables: ground.tables
         ).run()
     }
 
@@ -70,19 +77,17 @@ public struct SimulatedTorture: Sendable {
         let summary = Mutex(Summary())
         let failure = Mutex<(any Error)?>(nil)
         let work = { @Sendable in
-            // Scripts are compiled once a thread.
-            let machine = ScriptMachine()
-            while !isEnded() {
-                let position = next.add(1, ordering: .relaxed).oldValue
-                guard position < count else { return }
-                do {
-                    let report = try run(seed: first &+ UInt64(position), on: machine)
+            do {
+                let ground = try Ground()
+                while !isEnded() {
+                    let position = next.add(1, ordering: .relaxed).oldValue
+                    guard position < count else { return }
+                    let report = try run(seed: first &+ UInt64(position), on: ground)
                     summary.withLock { $0.add(report) }
                     onReport(report)
-                } catch {
-                    failure.withLock { $0 = $0 ?? error }
-                    return
                 }
+            } catch {
+                failure.withLock { $0 = $0 ?? error }
             }
         }
         let group = DispatchGroup()
@@ -103,17 +108,6 @@ public struct SimulatedTorture: Sendable {
             summary.seconds = Double(parts.seconds) + Double(parts.attoseconds) / 1e18
             return summary
         }
-    }
-
-    /// In memory where the host has such a place: these books are for one moment.
-    private static func makeFolder() throws -> String {
-        let memory = "/dev/shm"
-        let files = FileManager.default
-        let parent = files.isWritableFile(atPath: memory) ? memory : files.temporaryDirectory.path
-        let folder = parent + "/sellout-world-" + UUID().uuidString
-        try files.createDirectory(
-            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        return folder
     }
 }
 

@@ -24,8 +24,8 @@ final class SimulatedWorld: Sendable {
     let recorder: Recorder
     let sky: Sky
     let nodes: [SimulatedNode]
-    let path: String
     let books: any OrderStore
+    private let tables: SQLiteMemory
     private let booksTime: BooksTime
 
     private struct State {
@@ -39,15 +39,15 @@ final class SimulatedWorld: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - path: where the order store's file is made; nothing stands there.
     ///   - machine: runs the scripts; of the thread that calls.
-    init(scenario: Scenario, plant: Plant?, path: String, machine: ScriptMachine) throws {
+    ///   - tables: hold the order store; of the thread that calls, and of no world that still lives.
+    init(scenario: Scenario, plant: Plant?, machine: ScriptMachine, tables: SQLiteMemory) throws {
         var scenario = scenario
         let plant = plant ?? .nothing
         plant.scenario(&scenario)
         self.scenario = scenario
         self.plant = plant
-        self.path = path
+        self.tables = tables
         let executor = SimulationExecutor(seed: scenario.seed)
         self.executor = executor
         recorder = Recorder(executor: executor)
@@ -58,7 +58,7 @@ final class SimulatedWorld: Sendable {
                 durability: scenario.durability, machine: machine)
         }
         booksTime = BooksTime(executor: executor)
-        books = try SQLiteOrderStore.open(path: path, clock: SaleClock(booksTime), blocksCaller: true)
+        books = try tables.makeStore(clock: SaleClock(booksTime))
     }
 
     func run() -> WorldReport {
@@ -117,7 +117,6 @@ final class SimulatedWorld: Sendable {
                 process.value.life.kill()
             }
         }
-        await books.close()
     }
 
     private func makeSale() async throws -> Catalogue {
@@ -268,7 +267,7 @@ final class SimulatedWorld: Sendable {
         let restocks = try? await books.pendingRestocks()
         let giveBacks = try? await books.pendingGiveBacks(limit: 1)
         let payments = try? await books.paymentTotals()
-        let halfDone = try? await books.halfDone(olderThan: .seconds(-1_000_000), limit: 1)
+        let halfDone = try? await books.halfDone(limit: 1)
         return restocks?.isEmpty == true && giveBacks?.isEmpty == true && payments?.waiting == 0
             && payments?.reservingAgain == 0 && halfDone?.isEmpty == true
     }
@@ -285,7 +284,7 @@ final class SimulatedWorld: Sendable {
     private func report() -> WorldReport {
         var final = FinalState()
         do {
-            final = try FinalStateReader(path: path) { [nodes] slot in
+            final = try FinalStateReader(tables: tables) { [nodes] slot in
                 nodes[slot * nodes.count / HashSlot.count]
             }.read()
         } catch {
@@ -302,6 +301,8 @@ final class SimulatedWorld: Sendable {
         var promise = Promise(scenario.durability)
         promise.acknowledgedPerSecondMin = nil
         promise.reservationTimeoutMicroseconds = scenario.reservationTimeout?.microseconds
+        // A killed master comes back empty here, without its file and with no replica in its place.
+        if scenario.durability != .durable { promise.losesAfter.insert(Promise.Fault.masterKill) }
         // The one replica that WAIT counts is the one that is promoted here.
         if scenario.durability.replicas > 0 { promise.losesAfter.remove(Promise.Fault.promotion) }
         let history = History(events: recorder.events)

@@ -17,14 +17,13 @@ public final class SimulationExecutor: TaskExecutor {
     }
 
     /// Names a timer, for taking it back.
-    public struct TimerID: Sendable, Hashable { fileprivate let sequence: UInt64 }
+    public struct TimerID: Sendable { fileprivate let timer: SimulatedTimer }
 
     private struct State {
         var ready: [UnownedJob] = []
         var timers = TimerQueue()
-        var actions: [UInt64: @Sendable () -> Void] = [:]
         var nextSequence: UInt64 = 0
-        var now: ContinuousClock.Instant
+        var now: WorldTime = 0
         var random: SeededRandom
         var steps = 0
         var isFinished = false
@@ -42,7 +41,7 @@ public final class SimulationExecutor: TaskExecutor {
 
     public init(seed: UInt64) {
         start = ContinuousClock.now
-        state = Mutex(State(now: start, random: SeededRandom(seed: seed)))
+        state = Mutex(State(random: SeededRandom(seed: seed)))
     }
 
     // MARK: Jobs
@@ -88,11 +87,12 @@ public final class SimulationExecutor: TaskExecutor {
                 state.ready.swapAt(choice, count - 1)
                 return .job(state.ready.removeLast())
             }
-            while let timer = state.timers.pop() {
-                guard let action = state.actions.removeValue(forKey: timer.sequence) else { continue }
-                if timer.at > state.now {
-                    state.note(UInt64(truncatingIfNeeded: state.now.duration(to: timer.at).components.attoseconds))
-                    state.now = timer.at
+            while let entry = state.timers.pop() {
+                guard let action = entry.timer.action else { continue }
+                entry.timer.action = nil
+                if entry.at > state.now {
+                    state.note(UInt64(truncatingIfNeeded: (entry.at - state.now) % 1_000_000_000_000_000_000))
+                    state.now = entry.at
                 }
                 return .action(action)
             }
@@ -110,24 +110,33 @@ public final class SimulationExecutor: TaskExecutor {
 
     // MARK: Time
 
-    public var now: ContinuousClock.Instant { state.withLock { $0.now } }
+    public var now: ContinuousClock.Instant {
+        start.advanced(by: Duration(attoseconds: state.withLock { $0.now }))
+    }
+
+    /// Microseconds since the world began.
+    var elapsedMicroseconds: Int64 { Int64(state.withLock { $0.now } / 1_000_000_000_000) }
 
     /// Calls `action` on the world's thread once the clock reads `at`.
     @discardableResult
     public func schedule(at: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) -> TimerID {
+        let at = start.duration(to: at).attoseconds
+        let timer = SimulatedTimer(action)
         state.withLock { state in
-            let sequence = state.nextSequence
+            state.timers.push(.init(at: max(at, state.now), sequence: state.nextSequence, timer: timer))
             state.nextSequence += 1
-            state.actions[sequence] = action
-            state.timers.push(.init(at: max(at, state.now), sequence: sequence))
-            return TimerID(sequence: sequence)
         }
+        return TimerID(timer: timer)
     }
 
     /// Takes a timer back; false if it went off before.
     @discardableResult
-    public func cancel(_ timer: TimerID) -> Bool {
-        state.withLock { $0.actions.removeValue(forKey: timer.sequence) != nil }
+    public func cancel(_ id: TimerID) -> Bool {
+        let action = state.withLock { _ in
+            defer { id.timer.action = nil }
+            return id.timer.action
+        }
+        return action != nil
     }
 
     /// Suspends the task until the clock reads `deadline`.

@@ -1,37 +1,54 @@
+/// Attoseconds since a world began. Plain numbers: they are compared all the time, and an `Instant` is compared by a call into
+/// the runtime.
+typealias WorldTime = Int128
+
+/// What is to be done at a time.
+///
+/// Unchecked: only whoever holds the lock of the queue that it stands in touches it.
+final class SimulatedTimer: @unchecked Sendable {
+    /// `nil`: it went off, or was taken back.
+    var action: (@Sendable () -> Void)?
+
+    init(_ action: @escaping @Sendable () -> Void) { self.action = action }
+}
+
 /// What is due, earliest first; of two that are due at once, the one that was asked for first (a binary heap).
 struct TimerQueue {
-    struct Timer {
-        let at: ContinuousClock.Instant
+    struct Entry {
+        let at: WorldTime
         let sequence: UInt64
-        func isBefore(_ other: Timer) -> Bool { at != other.at ? at < other.at : sequence < other.sequence }
+        let timer: SimulatedTimer
+
+        func isBefore(_ other: Entry) -> Bool { at != other.at ? at < other.at : sequence < other.sequence }
     }
 
-    private var timers: [Timer] = []
+    private var entries: [Entry] = []
 
-    mutating func push(_ timer: Timer) {
-        timers.append(timer)
-        var child = timers.count - 1
+    mutating func push(_ entry: Entry) {
+        entries.append(entry)
+        var child = entries.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
-            guard timers[child].isBefore(timers[parent]) else { return }
-            timers.swapAt(child, parent)
+            guard entries[child].isBefore(entries[parent]) else { return }
+            entries.swapAt(child, parent)
             child = parent
         }
     }
 
-    mutating func pop() -> Timer? {
-        guard let first = timers.first else { return nil }
-        let last = timers.removeLast()
-        guard !timers.isEmpty else { return first }
-        timers[0] = last
+    mutating func pop() -> Entry? {
+        guard let first = entries.first else { return nil }
+        let last = entries.removeLast()
+        let count = entries.count
+        guard count > 0 else { return first }
+        entries[0] = last
         var parent = 0
         while true {
             var smallest = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < timers.count {
-                if timers[child].isBefore(timers[smallest]) { smallest = child }
-            }
+            let left = 2 * parent + 1
+            if left < count, entries[left].isBefore(entries[smallest]) { smallest = left }
+            if left + 1 < count, entries[left + 1].isBefore(entries[smallest]) { smallest = left + 1 }
             guard smallest != parent else { return first }
-            timers.swapAt(parent, smallest)
+            entries.swapAt(parent, smallest)
             parent = smallest
         }
     }

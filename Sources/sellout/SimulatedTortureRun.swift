@@ -90,11 +90,13 @@ struct SimulatedTortureRun: Sendable {
     private final class Progress: Sendable {
         private let isQuiet: Bool
         private let count = Atomic<Int>(0)
+        private let start = ContinuousClock.now
         init(isQuiet: Bool) { self.isQuiet = isQuiet }
         func hear(_ report: WorldReport) {
             let done = count.add(1, ordering: .relaxed).newValue
             guard !isQuiet, done % 1_000 == 0 else { return }
-            FileHandle.standardError.write(Data("\(done) seeds\n".utf8))
+            let minutes = start.duration(to: .now) / .seconds(60)
+            FileHandle.standardError.write(Data("\(done) seeds, \(Int(Double(done) / minutes)) a minute\n".utf8))
         }
     }
 }

@@ -527,6 +527,31 @@ struct CheckerTests {
         #expect(verdict.unknown.count == 1, "\(verdict.unknown)")
     }
 
+    @Test("misses an act that a bucket never heard", arguments: 0..<6)
+    func missedAct(_ liar: Int) {
+        var run = Self.goodRun()
+        run.final.buckets[0].state = "open"
+        run.final.buckets[0].redisState = "open"
+        run.final.buckets[0].act = 3
+        run.final.buckets[0].redisAct = 3
+        run.final.skus[0].isFrozen = true
+        run.final.skus[0].redisIsFrozen = true
+        switch liar {
+        case 0: run.final.buckets[0].redisState = "halted"
+        case 1: run.final.buckets[0].redisAct = 2
+        case 2: run.final.buckets[0].redisAct = nil
+        case 3: run.final.skus[0].redisIsFrozen = false
+        case 4: run.final.buckets[0].state = "halted"
+        default:
+            // A sale that nobody has opened yet sells nothing.
+            run.final.buckets[0].state = "warmed"
+            run.final.buckets[0].redisState = "halted"
+            #expect(run.check().isGood)
+            run.final.buckets[0].redisState = "open"
+        }
+        expect(run, breaks: [.missedAct])
+    }
+
     @Test("does not count a run of which too little was asked before its first fault")
     func rate() {
         var run = TinyRun(allocated: 1_000)

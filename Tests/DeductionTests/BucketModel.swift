@@ -29,6 +29,8 @@ struct BucketModel {
     var skus: [SKUNumber: SKU] = [:]
     var n: Int64 = 0
     var state = SaleState.open
+    /// The number of the last act on state or frozen flags.
+    var act: Int64 = 0
     /// Flows made before this moment are not taken any more.
     var watermark: UInt64?
 
@@ -113,16 +115,16 @@ struct BucketModel {
         return "R"
     }
 
-    mutating func freeze(_ sku: SKUNumber, _ frozen: Bool) -> String {
-        if skus[sku]!.frozen == frozen { return "r" }
-        skus[sku]!.frozen = frozen
-        n += 1
-        return "R"
-    }
-
-    mutating func setState(_ new: SaleState) -> String {
-        if state == new { return "r" }
-        state = new
+    /// What the acts up to a number make of the bucket; an older number changes nothing.
+    mutating func tell(_ control: BucketControl) -> String {
+        if control.act < act { return "N" }
+        let isKnown =
+            control.act == act && state == control.saleState
+            && skus.allSatisfy { $1.frozen == control.frozen.contains($0) }
+        if isKnown { return "r" }
+        state = control.saleState
+        act = control.act
+        for sku in skus.keys { skus[sku]!.frozen = control.frozen.contains(sku) }
         n += 1
         return "R"
     }

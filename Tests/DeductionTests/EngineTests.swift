@@ -96,18 +96,18 @@ struct EngineTests {
                 catalogue: rig.catalogue, cluster: rig.cluster, scripts: rig.scripts, store: rig.store)
             let sku = SKUNumber(rawValue: 1)
             _ = try await rig.store.setFrozen(sku, true)
-            #expect(await acts.setFrozen(sku, true, patience: .seconds(1)) == .applied)
+            #expect(await acts.tell(bucketOf: sku, patience: .seconds(1)) == .applied)
             #expect(await engine.deduct(rig.order(1)) == .refused(.frozen))
             #expect(await engine.deduct(rig.order(2)) == Self.yes)
             _ = try await rig.store.setFrozen(sku, false)
-            #expect(await acts.setFrozen(sku, false, patience: .seconds(1)) == .applied)
+            #expect(await acts.tell(bucketOf: sku, patience: .seconds(1)) == .applied)
             #expect(await engine.deduct(rig.order(1)) == Self.yes)
 
             _ = try await rig.store.setSaleState(from: [.open], to: .halted)
-            #expect(await acts.setState(.halted, patience: .seconds(1)).values.allSatisfy { $0 == .applied })
+            #expect(await acts.tellAll(patience: .seconds(1)).values.allSatisfy { $0 == .applied })
             for sku: Int32 in [1, 2] { #expect(await engine.deduct(rig.order(sku)) == .refused(.halted)) }
             _ = try await rig.store.setSaleState(from: [.halted], to: .open)
-            #expect(await acts.setState(.open, patience: .seconds(1)).values.allSatisfy { $0 == .applied })
+            #expect(await acts.tellAll(patience: .seconds(1)).values.allSatisfy { $0 == .applied })
             for sku: Int32 in [1, 2] { #expect(await engine.deduct(rig.order(sku)) == Self.yes) }
         }
     }

@@ -86,6 +86,56 @@ struct LatePaymentTests {
         }
     }
 
+    /// A payment whose reservation expired, and which waits to be reserved again.
+    private func lateOrder(_ rig: SaleRig) async throws -> LatePayment {
+        let order = rig.order(1, 4)
+        #expect(try await rig.deduct([order]) == "1 D")
+        try await rig.drain()
+        _ = try await rig.store.expire(now: .max, limit: 10)
+        #expect(try await rig.release([order]) == "2 R")
+        try await rig.drain()
+        let paid = CommitBatch(payments: [Payment(order: order, succeeded: true)])
+        #expect(try await rig.store.commit(paid).payments == [.reservingAgain(.expired)])
+        return try #require(try await rig.store.paymentsToReserveAgain(limit: 9).first)
+    }
+
+    @Test(
+        "while a bucket is fenced its late payments wait, whether it was known before or is met while asking",
+        arguments: [true, false])
+    func reserveAgainWhileFenced(isKnown: Bool) async throws {
+        try await SaleRig.with(
+            units: [10], reservationTimeoutMilliseconds: 60_000, latePayments: .reserveAgain
+        ) { rig async throws in
+            let late = try await lateOrder(rig)
+            var configuration = DeductionEngine.Configuration()
+            configuration.orderTimeout = .milliseconds(200)
+            let engine = try await rig.makeEngine(configuration: configuration)
+            let worker = LatePaymentWorker(
+                engine: engine, store: rig.store,
+                ends: OutboxEnds(catalogue: rig.catalogue, cluster: rig.cluster, scripts: rig.scripts))
+            try await SaleRig.running([{ await engine.run() }]) {
+                try await rig.redis("DEL", rig.keys.control)
+                if isKnown {
+                    #expect(await engine.deduct(rig.order()) == .refused(.fenced))
+                } else {
+                    // Somebody had begun, so the next attempt is a retry: it waits for the bucket until its time is over.
+                    let flow = late.order.flow.again(milliseconds: 1, digest: late.order.digest)
+                    #expect(try await rig.store.linkReservation(of: late.order, again: flow) == flow)
+                }
+                for _ in 0..<3 { try await worker.reserveAgain(late) }
+                let waiting = try await rig.store.paymentTotals()
+                #expect(waiting.reservingAgain == 1 && waiting.refundsPending == 0, "\(waiting)")
+                try await rig.recover()
+                try await eventually("the bucket sells") { engine.laneStatuses.allSatisfy(\.isOpen) }
+                try await worker.reserveAgain(late)
+                let ended = try await rig.store.paymentTotals()
+                #expect(ended.reservedAgain == 1 && ended.refundsPending == 0, "\(ended)")
+                #expect(try await rig.counters().sold == 4)
+                #expect(try await rig.stock() == 6)
+            }
+        }
+    }
+
     // MARK: Patience as a value
 
     private let start = ContinuousClock.now
@@ -168,10 +218,11 @@ struct LatePaymentTests {
     @Test("a wall clock that jumps ahead is believed once what was promised before has had its time")
     func calmTime() {
         var time = CalmTime()
-        func ask(wall: Int64, _ seconds: Int64) -> Int64 {
-            time.milliseconds(wall: wall, now: start + .seconds(seconds), hold: .seconds(100))
+        func ask(wall: Int64, _ seconds: Int64, known: Int64? = nil) -> Int64? {
+            time.milliseconds(wall: wall, now: start + .seconds(seconds), hold: .seconds(100), known: known)
         }
-        #expect(ask(wall: 50_000, 0) == 50_000)
+        #expect(ask(wall: 50_000, -1) == nil && !time.hasBegun)
+        #expect(ask(wall: 50_000, 0, known: 49_900) == 50_000)
         #expect(ask(wall: 60_500, 10) == 60_500)
         #expect(ask(wall: 2_400_000, 20) == 70_500)
         #expect(time.aheadMilliseconds == 2_400_000 - 70_500)
@@ -181,5 +232,57 @@ struct LatePaymentTests {
         // Set back: believed at once; set forward again: not.
         #expect(ask(wall: 100_000, 121) == 100_000)
         #expect(ask(wall: 2_500_000, 122) == 101_000)
+    }
+
+    @Test("a first reading is believed where it agrees with what is known, and else is a jump")
+    func firstReading() {
+        func first(wall: Int64, known: Int64) -> (CalmTime, Int64?) {
+            var time = CalmTime()
+            let milliseconds = time.milliseconds(wall: wall, now: start, hold: .seconds(100), known: known)
+            return (time, milliseconds)
+        }
+        #expect(first(wall: 50_000, known: 49_000).1 == 50_000)
+        // Set back, or somebody else's was ahead: believed at once.
+        #expect(first(wall: 50_000, known: 90_000).1 == 50_000)
+        var (time, read) = first(wall: 3_650_000, known: 50_000)
+        #expect(read == 50_000 && time.aheadMilliseconds == 3_600_000)
+        read = time.milliseconds(wall: 3_749_000, now: start + .seconds(99), hold: .seconds(100), known: 7)
+        #expect(read == 149_000)
+        read = time.milliseconds(wall: 3_750_000, now: start + .seconds(100), hold: .seconds(100))
+        #expect(read == 3_750_000)
+    }
+
+    @Test("a sweeper that starts right after the clock was set forward ends nothing early, and all of it in the end")
+    func sweeperAfterJump() async throws {
+        try await SaleRig.with(units: [10], reservationTimeoutMilliseconds: 60_000) { rig async throws in
+            let order = rig.order(1, 4)
+            #expect(try await rig.deduct([order]) == "1 D")
+            try await rig.drain()
+            let time = SetTime()
+            time.setWall(ahead: 3_600)
+            var configuration = ReservationSweeper.Configuration()
+            configuration.jumpHold = .seconds(60)
+            func sweeper() -> ReservationSweeper {
+                ReservationSweeper(store: rig.store, configuration: configuration, clock: SaleClock(time))
+            }
+            let first = sweeper()
+            #expect(try await first.sweep())
+            let reserved = try await rig.counters().reserved
+            #expect(reserved == 4 && first.status.clockAheadMilliseconds > 3_590_000)
+            time.pass(30)
+            #expect(try await first.sweep())
+            // Another starts where that one was.
+            let second = sweeper()
+            time.pass(25)
+            #expect(try await second.sweep())
+            #expect(try await rig.counters().reserved == 4)
+            time.pass(10)
+            #expect(try await first.sweep())
+            let left = try await rig.counters().reserved
+            #expect(left == 0 && first.status.expired == 1)
+            time.pass(60)
+            _ = try await second.sweep()
+            #expect(second.status.clockAheadMilliseconds == 0)
+        }
     }
 }

@@ -27,7 +27,7 @@ import Testing
             try await (rig.cluster as? TwinPort)?.compareContents()
             // A walk that never met these proved less than it says.
             for met in [
-                "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "lost", "stale", "halted", "archived",
+                "D", "d", "S", "F", "C", "X", "R", "r", "T", "G", "O", "L", "N", "lost", "stale", "halted", "archived",
                 "sold",
             ] {
                 #expect(walk.met[met, default: 0] > 20, "met too few \(met): \(walk.met)")
@@ -52,6 +52,8 @@ struct Walk {
     var takenAtOpening: [SKUNumber: Int64] = [:]
     /// Restocks that SQL has numbered, applied or not.
     var restocks: [Restock] = []
+    /// What SQL said after each act.
+    var controls: [BucketControl] = []
     /// Flows of which Redis took two orders, because their SKUs' ledgers do not see each other.
     var doubleFlows: Set<FlowID> = []
     var outboxIsWhole = true
@@ -168,8 +170,20 @@ struct Walk {
         let sku = anySKU()
         let frozen = random(0..<3) == 0
         _ = try await rig.store.setFrozen(sku, frozen)
-        let answer = try await act(rig.scripts.freeze, sku, .freeze(sku: sku, frozen: frozen), [frozen ? "1" : "0"])
-        try same(answer, .letters(model.freeze(sku, frozen)), oneLetter: true)
+        try await tell()
+    }
+
+    /// Now and then Redis hears nothing, or hears once more of an act that is past.
+    mutating func tell() async throws {
+        controls.append(try await rig.store.bucketControls()[0])
+        if random(0..<4) == 0 { return }
+        let control = random(0..<3) == 0 ? controls.suffix(8).randomElement(using: &numbers)! : controls.last!
+        guard control.record.epoch == epoch else { return }
+        let answer = try await act(
+            rig.scripts.state, rig.bucket.skus, .state,
+            [control.saleState.rawValue, "\(control.act)"]
+                + rig.bucket.skus.map { control.frozen.contains($0) ? "1" : "0" })
+        try same(answer, .letters(model.tell(control)), oneLetter: true)
     }
 
     /// Now and then a restock is applied again, or before the one that precedes it.
@@ -182,7 +196,7 @@ struct Walk {
         let some = restocks.suffix(8)
         let restock = random(0..<2) == 0 ? restocks.last! : some.randomElement(using: &numbers)!
         let answer = try await act(
-            rig.scripts.restock, restock.sku,
+            rig.scripts.restock, [restock.sku],
             .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units),
             ["\(restock.fromVersion)", "\(restock.units)"])
         let letter = model.restock(restock.sku, from: restock.fromVersion, units: restock.units)
@@ -192,8 +206,7 @@ struct Walk {
     mutating func setState() async throws {
         let wanted: SaleState = model.state == .open && random(0..<2) == 0 ? .halted : .open
         _ = try await rig.store.setSaleState(from: [.open, .halted], to: wanted)
-        let answer = try await act(rig.scripts.state, nil, .state, [wanted.rawValue])
-        try same(answer, .letters(model.setState(wanted)), oneLetter: true)
+        try await tell()
     }
 
     /// Callers of another epoch, and a server that fell behind its caller: nothing may be written.
@@ -260,6 +273,7 @@ struct Walk {
     mutating func follow(survivors: BucketModel?) async throws {
         var followed = BucketModel()
         followed.state = try await rig.store.sale()!.state
+        followed.act = try await rig.store.bucketControls()[0].act
         let cut = try await rig.cut()
         for counters in try await rig.store.skuCounters() {
             let taken = counters.sold + counters.reserved
@@ -313,6 +327,7 @@ struct Walk {
             cut.outboxEnd == cut.id,
             "the outbox ends at \(cut.outboxEnd?.description ?? "?"), the control at \(model.n)")
         try require(cut.state == model.state.rawValue, "the state is \(cut.state), not \(model.state)")
+        try require(cut.act == model.act, "the last act is \(cut.act), not \(model.act)")
         for reading in cut.skus {
             let sku = model.skus[reading.sku]!
             guard let stock = reading.stock, let control = reading.control else {
@@ -420,12 +435,12 @@ struct Walk {
     // MARK: Calling
 
     func act(
-        _ script: LoadedScript, _ sku: SKUNumber?, _ payload: OutboxBlob.Payload, _ arguments: [String]
+        _ script: LoadedScript, _ skus: [SKUNumber], _ payload: OutboxBlob.Payload, _ arguments: [String]
     ) async throws -> ScriptAnswer {
-        var call = ScriptCall(keyCount: sku == nil ? 2 : 4)
+        var call = ScriptCall(keyCount: 2 + 2 * skus.count)
         call.append(rig.keys.control)
         call.append(rig.keys.outbox)
-        if let position = sku.flatMap({ rig.keys.position(of: $0) }) {
+        for position in skus.compactMap({ rig.keys.position(of: $0) }) {
             call.append(rig.keys.stocks[position])
             call.append(rig.keys.ledgers[position])
         }

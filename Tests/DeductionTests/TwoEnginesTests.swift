@@ -75,14 +75,14 @@ struct TwoEnginesTests {
             let sku = SKUNumber(rawValue: 1)
             for isOn in [true, false] {
                 _ = try await rig.store.setFrozen(sku, isOn)
-                #expect(await acts.setFrozen(sku, isOn, patience: .seconds(1)) == .applied)
+                #expect(await acts.tell(bucketOf: sku, patience: .seconds(1)) == .applied)
                 if isOn { try await expectLocal(.frozen, other) { rig.order() } }
             }
             await expectYes(after: .frozen, other) { rig.order() }
 
             for (from, to) in [(SaleState.open, SaleState.halted), (.halted, .open)] {
                 _ = try await rig.store.setSaleState(from: [from], to: to)
-                #expect(await acts.setState(to, patience: .seconds(1)).values.allSatisfy { $0 == .applied })
+                #expect(await acts.tellAll(patience: .seconds(1)).values.allSatisfy { $0 == .applied })
                 if to == .halted { try await expectLocal(.halted, other) { rig.order() } }
             }
             await expectYes(after: .halted, other) { rig.order() }

@@ -87,7 +87,7 @@ import Testing
     }
 
     /// Payment and deadline meet on two connections: each order ends one way, and only one.
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: [StoreKind.file])
     func paymentAndDeadlineRaceInAnyOrder(kind: StoreKind) async throws {
         let fixture = try await Fixture(kind, units: 10_000, timeout: 1)
         let epoch = try await fixture.open(fixture.bucket)

@@ -11,9 +11,31 @@ struct StoreKind: Sendable, CustomStringConvertible {
 
     func open(_ folder: TemporaryFolder) throws -> any OrderStore { try openAt(folder, .system) }
 
-    static let all = [
-        StoreKind(description: "SQLite") { try SQLiteOrderStore.open(path: $0.path("orders.db"), clock: $1) }
-    ]
+    static let file = StoreKind(description: "SQLite") {
+        try SQLiteOrderStore.open(path: $0.path("orders.db"), clock: $1)
+    }
+    /// In a memory that other tests have left; one store a folder.
+    static let memory = StoreKind(description: "SQLite in memory") {
+        try UsedMemory.one(for: $0).makeStore(clock: $1)
+    }
+    static let all = [file, memory]
+}
+
+/// Memories that are used again once the folder of the test that had them is gone.
+private struct UsedMemory {
+    weak var folder: TemporaryFolder?
+    let memory: SQLiteMemory
+
+    private static let all = Mutex<[UsedMemory]>([])
+
+    static func one(for folder: TemporaryFolder) throws -> SQLiteMemory {
+        try all.withLock { all in
+            let free = all.firstIndex { $0.folder == nil }
+            let memory = try free.map { all.remove(at: $0).memory } ?? SQLiteMemory()
+            all.append(UsedMemory(folder: folder, memory: memory))
+            return memory
+        }
+    }
 }
 
 /// A clock that stands until somebody sets it.

@@ -37,7 +37,7 @@ import Testing
         func reserved() async throws -> [Int64] { try await store.skuCounters().map(\.reserved) }
         func sold() async throws -> [Int64] { try await store.skuCounters().map(\.sold) }
         func pending() async throws -> [Order] { try await store.pendingGiveBacks(limit: 100).map(\.order) }
-        func halfDone() async throws -> [HalfDoneOrder] { try await store.halfDone(olderThan: .zero, limit: 100) }
+        func halfDone() async throws -> [HalfDoneOrder] { try await store.halfDone(limit: 100) }
     }
 
     @Test("it is partial until its last group came, whichever comes first; what came counts", arguments: StoreKind.all)
@@ -68,8 +68,7 @@ import Testing
     func young(kind: StoreKind) async throws {
         let floor = try await Floor(kind)
         _ = try await floor.take(try floor.order(1), 0)
-        #expect(try await floor.store.halfDone(olderThan: .seconds(60), limit: 10).isEmpty)
-        #expect(try await floor.store.halfDone(olderThan: .zero, limit: 0).isEmpty)
+        #expect(try await floor.store.halfDone(limit: 0).isEmpty)
     }
 
     @Test("a payment sells or ends it whole, whichever group it names", arguments: StoreKind.all)

@@ -311,7 +311,7 @@ private struct WideWalk {
             [State.partial, .reserved, .sold, .cancelled, .void, .overCapacity].map(count), "totals")
         let pending = Set(try await store.pendingGiveBacks(limit: 100_000).map { key($0.order) })
         expect(pending, Set(giveBacks.filter(\.value).keys), "pending give-backs")
-        let halfDone = try await store.halfDone(olderThan: .zero, limit: 100_000)
+        let halfDone = try await store.halfDone(limit: 100_000)
         expect(
             Set(halfDone.map(\.order.flow)), Set(rows.values.filter { $0.state == .partial }.map(\.order.flow)),
             "half done")

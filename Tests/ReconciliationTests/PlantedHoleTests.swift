@@ -222,7 +222,8 @@ struct PlantedHoleTests {
             #expect(try await rig.step(rig.scripts.close, epoch: stalled) == "epoch")
             #expect(try await rig.step(rig.scripts.rebuild, epoch: stalled, ["0", "clear"]) == "epoch")
             #expect(
-                try await rig.step(rig.scripts.open, epoch: stalled, ["0", "open", "10", "0", "0", "0", "0"]) == "epoch"
+                try await rig.step(rig.scripts.open, epoch: stalled, ["0", "open", "0", "10", "0", "0", "0", "0"])
+                    == "epoch"
             )
             await #expect(throws: OrderStoreError.self) {
                 try await rig.store.fold(bucket: rig.bucket.number, claim: stalled)

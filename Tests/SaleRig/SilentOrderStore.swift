@@ -26,6 +26,7 @@ public final class SilentOrderStore: OrderStoreDecorator {
         try await reach().claimEpoch(bucket: bucket, above: above, by: claimant)
     }
     public func buckets() async throws -> [BucketRecord] { try await reach().buckets() }
+    public func bucketControls() async throws -> [BucketControl] { try await reach().bucketControls() }
     public func cancel(_ orders: [Order]) async throws -> [CancelResult] { try await reach().cancel(orders) }
     public func audit(_ entry: AuditEntry) async throws { try await reach().audit(entry) }
 }

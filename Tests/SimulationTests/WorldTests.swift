@@ -45,19 +45,40 @@ import Testing
     /// Two processes, one seed, one trace: the hashes of Swift's collections included.
     @Test func aSeedReplaysExactlyInAnotherProcess() throws {
         func trace() throws -> String {
-            let process = Process()
-            process.executableURL = URL(ofProgram: "sellout")
-            process.arguments = ["torture", "--sim", "--seeds", "6", "--seed", "11", "--json"]
-            process.currentDirectoryURL = FileManager.default.temporaryDirectory
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
+            let text = try torture(["--seeds", "6", "--seed", "11", "--json"])
             return try #require(text.split(separator: ",").first { $0.contains("\"trace\"") }.map(String.init))
         }
         let first = try trace()
         #expect(try trace() == first)
+    }
+
+    /// Whatever a history tells, how long something took included, is told by the world's clock.
+    @Test(arguments: [8, 1_001])
+    func aHistoryReplaysByteByByte(seed: Int) throws {
+        func history() throws -> Data {
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("replay-" + UUID().uuidString)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            _ = try torture(["--seeds", "1", "--seed", "\(seed)", "--history", folder.path])
+            return try Data(contentsOf: folder.appendingPathComponent("sim-\(seed).jsonl"))
+        }
+        let first = try history()
+        #expect(first.count > 10_000)
+        #expect(try history() == first)
+    }
+
+    /// What the program prints of simulated worlds.
+    private func torture(_ arguments: [String]) throws -> String {
+        let process = Process()
+        process.executableURL = URL(ofProgram: "sellout")
+        process.arguments = ["torture", "--sim"] + arguments
+        process.currentDirectoryURL = FileManager.default.temporaryDirectory
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return text
     }
 }
 

@@ -22,9 +22,11 @@ struct TortureReader {
         /// Orders over several buckets that are not whole, and payments that wait.
         var halfDone: Int64 = 0
         var backlog: Int64 = 0
-        var isNothing: Bool { giveBacks + restocks + closedBuckets + halfDone + backlog == 0 }
+        /// Buckets that have not heard of the last act.
+        var acts: Int64 = 0
+        var isNothing: Bool { giveBacks + restocks + closedBuckets + halfDone + backlog + acts == 0 }
         var description: String {
-            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(halfDone) half-done orders and payments, \(backlog) entries"
+            "\(giveBacks) give-backs, \(restocks) restocks, \(closedBuckets) closed buckets, \(halfDone) half-done orders and payments, \(backlog) entries, \(acts) acts"
         }
     }
 
@@ -45,6 +47,7 @@ struct TortureReader {
         var final = FinalState()
         try await readBuckets(&final)
         pending.backlog = final.buckets.reduce(0) { $0 + $1.backlog }
+        pending.acts = Int64(final.buckets.count { $0.act != $0.redisAct })
         pending.closedBuckets = max(pending.closedBuckets, Int64(final.buckets.count { !$0.isOpen }))
         return pending
     }
@@ -53,8 +56,9 @@ struct TortureReader {
     func read() async -> FinalState {
         var final = FinalState()
         do {
-            try await readBuckets(&final)
+            // Ledgers before watermarks: engines go on archiving, and what they take out of a ledger lies below the later mark.
             try await readSKUs(&final)
+            try await readBuckets(&final)
             try withFile { database in
                 try FinalBooks.readOrders(database, &final)
                 try FinalBooks.readBooks(database, &final)
@@ -95,24 +99,30 @@ struct TortureReader {
 
     private func readBuckets(_ final: inout FinalState) async throws {
         let rows = try withFile { database in
-            try Row.fetchAll(database, sql: "SELECT number, tag, epoch, state, drainedEpoch, drainedN FROM buckets").map
-            {
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT number, tag, epoch, state, drainedEpoch, drainedN, act, (SELECT state FROM sales) AS saleState
+                    FROM buckets
+                    """
+            ).map {
                 (
                     number: $0["number"] as Int32, tag: $0["tag"] as String, epoch: $0["epoch"] as Int64,
                     state: $0["state"] as String, drainedEpoch: $0["drainedEpoch"] as Int64,
-                    drainedN: $0["drainedN"] as Int64
+                    drainedN: $0["drainedN"] as Int64, act: $0["act"] as Int64, saleState: $0["saleState"] as String
                 )
             }
         }
         for row in rows {
-            let (epoch, state, n, watermark) = try await withServer(ofTag: row.tag) { connection in
+            let (epoch, state, n, watermark, act) = try await withServer(ofTag: row.tag) { connection in
                 let fields =
-                    try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n", "watermark").array
-                    ?? []
+                    try await ask(connection, "HMGET", "sc_{\(row.tag)}", "epoch", "state", "n", "watermark", "act")
+                    .array ?? []
                 return (
                     fields.first?.int, fields.count > 1 ? fields[1].string : nil,
                     fields.count > 2 ? fields[2].int : nil,
-                    fields.count > 3 ? fields[3].bytes.flatMap { FlowID(bytes: $0) }?.milliseconds : nil
+                    fields.count > 3 ? fields[3].bytes.flatMap { FlowID(bytes: $0) }?.milliseconds : nil,
+                    fields.count > 4 ? fields[4].int : nil
                 )
             }
             let drained = row.drainedEpoch == row.epoch ? row.drainedN : 0
@@ -121,6 +131,11 @@ struct TortureReader {
                     bucket: BucketNumber(rawValue: row.number), tag: row.tag, epoch: row.epoch,
                     isOpen: row.state == "open" && epoch == row.epoch && state == "open", redisEpoch: epoch,
                     backlog: max(0, (n ?? 0) - drained), watermarkMilliseconds: watermark))
+            let last = final.buckets.count - 1
+            final.buckets[last].state = row.saleState
+            final.buckets[last].act = row.act
+            final.buckets[last].redisState = state
+            final.buckets[last].redisAct = act
         }
     }
 
@@ -129,7 +144,7 @@ struct TortureReader {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, s.sku AS name, b.tag
+                    SELECT c.sku, c.bucket, c.allocated, c.sold, c.reserved, c.overCapacity, c.frozen, s.sku AS name, b.tag
                     FROM counters c JOIN skus s ON s.number = c.sku JOIN buckets b ON b.number = c.bucket
                     """
             ).map { row in
@@ -138,7 +153,8 @@ struct TortureReader {
                         sku: SKUNumber(rawValue: row["sku"]), bucket: BucketNumber(rawValue: row["bucket"]),
                         allocated: row["allocated"], sold: row["sold"], reserved: row["reserved"],
                         overCapacity: row["overCapacity"], redisStock: nil, redisAllocated: nil, redisTaken: nil,
-                        redisLedger: []), name: row["name"] as String, tag: row["tag"] as String
+                        redisLedger: []), name: row["name"] as String, tag: row["tag"] as String,
+                    isFrozen: row["frozen"] as Bool
                 )
             }
         }
@@ -153,6 +169,7 @@ struct TortureReader {
                 return (stock, fields)
             }
             sku.redisStock = stock
+            sku.isFrozen = row.isFrozen
             for position in stride(from: 0, to: fields.count - 1, by: 2) {
                 FinalBooks.read(field: fields[position].bytes, fields[position + 1].bytes, into: &sku)
             }

@@ -4,6 +4,7 @@ extension OrderStoreDecorator {
     public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         try await base.expire(now: now, limit: limit)
     }
+    public func lastReservationOrSweep() async throws -> Int64? { try await base.lastReservationOrSweep() }
     public func settleWaitingPayments(
         overdue: Set<PaymentPosition>, after position: PaymentPosition?, limit: Int
     ) async throws -> WaitingPaymentSweep {

@@ -17,6 +17,7 @@ extension OrderStoreDecorator {
     public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
         try await base.setFrozen(sku, frozen)
     }
+    public func bucketControls() async throws -> [BucketControl] { try await base.bucketControls() }
     public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await base.restock(sku, units: units)
     }
@@ -50,8 +51,8 @@ extension OrderStoreDecorator {
     public func endGiveBacks(_ ends: [GiveBackEnd]) async throws -> [GiveBackEnd] {
         try await base.endGiveBacks(ends)
     }
-    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
-        try await base.halfDone(olderThan: age, limit: limit)
+    public func halfDone(limit: Int) async throws -> [HalfDoneOrder] {
+        try await base.halfDone(limit: limit)
     }
     public func undo(_ orders: [WideOrder], forbidden: [BucketNumber: Epoch]) async throws -> [UndoResult] {
         try await base.undo(orders, forbidden: forbidden)

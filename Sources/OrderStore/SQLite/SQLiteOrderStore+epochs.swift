@@ -24,14 +24,14 @@ extension SQLiteOrderStore {
     func takeEpoch(
         _ database: Database, bucket: BucketNumber, above: Epoch, by claimant: String
     ) throws -> Epoch {
-        let last = try Int64.fetchOne(database, sql: "SELECT last FROM epochCounter") ?? 0
+        let last = try Int64.fetchOne(database, cached: "SELECT last FROM epochCounter") ?? 0
         let epoch = max(last, above.rawValue) + 1
-        try database.execute(sql: "UPDATE epochCounter SET last = ?", arguments: [epoch])
+        try database.execute(cached: "UPDATE epochCounter SET last = ?", arguments: [epoch])
         try database.execute(
-            sql: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
+            cached: "INSERT INTO epochs VALUES (?, ?, ?, ?, NULL)",
             arguments: [epoch, bucket.rawValue, claimant, Int64(clock.unixMilliseconds)])
         try database.execute(
-            sql: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
+            cached: "UPDATE buckets SET epoch = ?, state = ? WHERE number = ?",
             arguments: [epoch, BucketState.recovering.rawValue, bucket.rawValue])
         return Epoch(rawValue: epoch)
     }
@@ -44,7 +44,7 @@ extension SQLiteOrderStore {
             let dead = try Self.deadUnits(database, of: bucket)
             let skus = try Row.fetchAll(
                 database,
-                sql: """
+                cached: """
                     SELECT sku, allocated, version, sold + reserved, frozen,
                         (SELECT limitPerBuyer FROM skus WHERE skus.number = counters.sku) FROM counters
                     WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
@@ -65,12 +65,12 @@ extension SQLiteOrderStore {
             for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
                 let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
                 try database.execute(
-                    sql: "UPDATE \(table) WHERE bucket = ? AND \(pending) IS NULL",
+                    cached: "UPDATE \(table) WHERE bucket = ? AND \(pending) IS NULL",
                     arguments: [claim.rawValue, bucket.rawValue])
             }
             // Redis is rebuilt without what is settled below the watermark.
             try database.execute(
-                sql: "DELETE FROM passed WHERE bucket = ? AND \(Self.isSettled)", arguments: [bucket.rawValue])
+                cached: "DELETE FROM passed WHERE bucket = ? AND \(Self.isSettled)", arguments: [bucket.rawValue])
             let ledger = try writer.ledger(of: bucket, from: record.watermark, skus: skus.map(\.sku))
             let held = try skus.filter { $0.limitPerBuyer != nil }.flatMap {
                 try Self.held(database, $0.sku, after: nil, limit: .max)
@@ -86,7 +86,7 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state != .new else { throw Self.stale(claim, record) }
             if record.state == .recovering {
                 let isFolded = try Bool.fetchOne(
-                    database, sql: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch = ?)",
+                    database, cached: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch = ?)",
                     arguments: [bucket.rawValue, claim.rawValue])
                 guard isFolded == true else {
                     throw OrderStoreError(
@@ -94,31 +94,61 @@ extension SQLiteOrderStore {
                         "cannot open bucket \(bucket.rawValue): epoch \(claim.rawValue) was not folded; fold it first")
                 }
                 try database.execute(
-                    sql: "UPDATE buckets SET state = ?, drainedEpoch = ?, drainedN = 0 WHERE number = ?",
+                    cached: "UPDATE buckets SET state = ?, drainedEpoch = ?, drainedN = 0 WHERE number = ?",
                     arguments: [BucketState.open.rawValue, claim.rawValue, bucket.rawValue])
                 try database.execute(
-                    sql: "UPDATE epochs SET openedAt = ? WHERE epoch = ?",
+                    cached: "UPDATE epochs SET openedAt = ? WHERE epoch = ?",
                     arguments: [Int64(self.clock.unixMilliseconds), claim.rawValue])
                 try database.execute(
-                    sql: "DELETE FROM settled WHERE bucket = ? AND epoch < ?",
+                    cached: "DELETE FROM settled WHERE bucket = ? AND epoch < ?",
                     arguments: [bucket.rawValue, claim.rawValue])
             }
             let frozen = try Int32.fetchAll(
                 database,
-                sql: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
+                cached: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
                 arguments: [bucket.rawValue])
+            let act = try Int64.fetchOne(
+                database, sql: "SELECT act FROM buckets WHERE number = ?", arguments: [bucket.rawValue])
             return OpeningState(
                 saleState: try Self.requireSale(database).state, frozen: Set(frozen.map(SKUNumber.init(rawValue:))),
-                watermark: record.watermark)
+                act: act ?? 0, watermark: record.watermark)
         }
     }
 
     public func buckets() async throws -> [BucketRecord] {
         try await read { database in
             // Everybody who works behind a sale asks this all the time: parsed once a connection.
-            try Row.fetchAll(
-                database.cachedStatement(sql: "SELECT \(Self.bucketColumns) FROM buckets ORDER BY number")
-            ).map(Self.record)
+            let rows = try SQLiteStatement(
+                cachedBy: database, "SELECT \(Self.bucketColumns) FROM buckets ORDER BY number")
+            var records: [BucketRecord] = []
+            while try rows.next() {
+                records.append(
+                    BucketRecord(
+                        bucket: BucketNumber(rawValue: rows.int32(0)), epoch: Epoch(rawValue: rows.int64(1)),
+                        state: BucketState(rawValue: rows.text(2)) ?? .recovering,
+                        drainedThrough: OutboxID(epoch: Epoch(rawValue: rows.int64(3)), n: rows.int64(4)),
+                        watermark: rows.isNull(5) ? nil : rows.flow(5)))
+            }
+            return records
+        }
+    }
+
+    public func bucketControls() async throws -> [BucketControl] {
+        try await read { database in
+            guard let state = try Self.fetchSale(database)?.state else { return [] }
+            var frozen: [Int32: Set<SKUNumber>] = [:]
+            for row in try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT bucket, sku FROM counters WHERE frozen"))
+            {
+                frozen[row[0], default: []].insert(SKUNumber(rawValue: row[1]))
+            }
+            return try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT \(Self.bucketColumns), act FROM buckets ORDER BY number")
+            ).map { row in
+                let record = Self.record(row)
+                return BucketControl(
+                    record: record, act: row[6], saleState: state, frozen: frozen[record.bucket.rawValue] ?? [])
+            }
         }
     }
 
@@ -136,7 +166,7 @@ extension SQLiteOrderStore {
 
     static func fetchBucket(_ database: Database, _ bucket: BucketNumber) throws -> BucketRecord? {
         try Row.fetchOne(
-            database, sql: "SELECT \(bucketColumns) FROM buckets WHERE number = ?", arguments: [bucket.rawValue]
+            database, cached: "SELECT \(bucketColumns) FROM buckets WHERE number = ?", arguments: [bucket.rawValue]
         ).map(record)
     }
 

@@ -19,7 +19,7 @@ extension SQLiteOrderStore {
         try await read { database in
             let row = try Row.fetchOne(
                 database,
-                sql: """
+                cached: """
                     SELECT buckets.number, watermark FROM counters JOIN buckets ON buckets.number = counters.bucket
                     WHERE sku = ?
                     """, arguments: [sku.rawValue])
@@ -37,7 +37,7 @@ extension SQLiteOrderStore {
             let first = after?.successor ?? FlowID(high: 0, low: 0)
             if let watermark, first < watermark {
                 let below = try SQLiteStatement(
-                    database,
+                    cachedBy: database,
                     """
                     SELECT \(columns), orders.state IN \(OrderState.settledInSQL)
                     FROM passed CROSS JOIN items ON items.bucket = passed.bucket AND items.flow = passed.flow
@@ -47,7 +47,7 @@ extension SQLiteOrderStore {
                 try read(below, from: first)
             }
             let present = try SQLiteStatement(
-                database,
+                cachedBy: database,
                 """
                 SELECT \(columns), 0 FROM items CROSS JOIN orders ON orders.flow = items.flow
                 WHERE items.bucket = ?1 AND items.flow >= ?2 AND items.sku = ?3 ORDER BY items.flow LIMIT ?4
@@ -72,7 +72,7 @@ extension SQLiteOrderStore {
     static func held(_ database: Database, _ sku: SKUNumber, after: BuyerID?, limit: Int) throws -> [HeldUnits] {
         try Row.fetchAll(
             database,
-            sql: "SELECT buyer, units FROM held WHERE sku = ? AND buyer > ? AND units > 0 ORDER BY buyer LIMIT ?",
+            cached: "SELECT buyer, units FROM held WHERE sku = ? AND buyer > ? AND units > 0 ORDER BY buyer LIMIT ?",
             arguments: [sku.rawValue, Data(after?.bytes ?? []), max(0, limit)]
         ).compactMap { row in
             BuyerID(bytes: row[0] as Data).map { HeldUnits(sku: sku, buyer: $0, units: row[1]) }
@@ -86,7 +86,7 @@ extension SQLiteOrderStore {
         return try await write { database, _ in
             let present = try Self.requireBucket(database, bucket).watermark
             let newest = try Data.fetchOne(
-                database, sql: "SELECT MAX(flow) FROM items WHERE bucket = ?", arguments: [bucket.rawValue]
+                database, cached: "SELECT MAX(flow) FROM items WHERE bucket = ?", arguments: [bucket.rawValue]
             ).flatMap { FlowID(bytes: $0) }
             guard let newest else { return present }
             let latest =
@@ -99,7 +99,7 @@ extension SQLiteOrderStore {
             let span: StatementArguments = [bucket.rawValue, Data(start.bytes), Data(target.bytes)]
             let far = try Data.fetchOne(
                 database,
-                sql:
+                cached:
                     "SELECT flow FROM items WHERE bucket = ? AND flow >= ? AND flow < ? ORDER BY flow LIMIT 1 OFFSET ?",
                 arguments: span + [max(1, ordersMax)]
             ).flatMap { FlowID(bytes: $0) }
@@ -111,13 +111,13 @@ extension SQLiteOrderStore {
             let passed: StatementArguments = [bucket.rawValue, Data(start.bytes), Data(target.bytes)]
             for table in ["items", "giveBacks"] {
                 try database.execute(
-                    sql: """
+                    cached: """
                         INSERT OR IGNORE INTO passed
                         SELECT DISTINCT bucket, flow FROM \(table) WHERE bucket = ? AND flow >= ? AND flow < ?
                         """, arguments: passed)
             }
             try database.execute(
-                sql: "UPDATE buckets SET watermark = ? WHERE number = ?",
+                cached: "UPDATE buckets SET watermark = ? WHERE number = ?",
                 arguments: [Data(target.bytes), bucket.rawValue])
             return target
         }
@@ -127,7 +127,7 @@ extension SQLiteOrderStore {
         try await read { database in
             let flows = try Data.fetchAll(
                 database,
-                sql:
+                cached:
                     "SELECT flow FROM passed WHERE bucket = ? AND flow > ? AND \(Self.isSettled) ORDER BY flow LIMIT ?",
                 arguments: [bucket.rawValue, Data(after?.bytes ?? []), max(0, limit)])
             let items = try database.cachedStatement(sql: "SELECT sku FROM items WHERE bucket = ? AND flow = ?")
@@ -146,7 +146,7 @@ extension SQLiteOrderStore {
     public func noteArchived(bucket: BucketNumber, _ flows: [FlowID]) async throws {
         if flows.isEmpty { return }
         try await write { database, _ in
-            let delete = try SQLiteStatement(database, "DELETE FROM passed WHERE bucket = ?1 AND flow = ?2")
+            let delete = try SQLiteStatement(cachedBy: database, "DELETE FROM passed WHERE bucket = ?1 AND flow = ?2")
             for flow in flows {
                 delete.bind(1, bucket.rawValue)
                 delete.bind(2, flow)
@@ -157,7 +157,8 @@ extension SQLiteOrderStore {
 
     public func settlements(of orders: [Order]) async throws -> [OrderSettlement?] {
         try await read { database in
-            let find = try SQLiteStatement(database, "SELECT bucket, digest, state FROM orders WHERE flow = ?1")
+            let find = try SQLiteStatement(
+                cachedBy: database, "SELECT bucket, digest, state FROM orders WHERE flow = ?1")
             return try orders.map { order -> OrderSettlement? in
                 find.bind(1, order.flow)
                 guard try find.next() else { return nil }
@@ -180,7 +181,7 @@ extension SQLiteOrderStore {
     /// Who made the order of a flow and digest; `nil`: nobody that was named.
     static func buyerOf(_ database: Database, _ flow: Data, _ digest: Int64) throws -> BuyerID? {
         try Data.fetchOne(
-            database, sql: "SELECT buyer FROM buyers WHERE flow = ? AND digest = ?", arguments: [flow, digest]
+            database, cached: "SELECT buyer FROM buyers WHERE flow = ? AND digest = ?", arguments: [flow, digest]
         ).flatMap { BuyerID(bytes: $0) }
     }
 
@@ -196,7 +197,8 @@ extension SQLiteOrderStore {
             var waiting: [Int32: Int64] = [:]
             for lines in try Data.fetchAll(
                 database,
-                sql: "SELECT lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE bucket = ? AND doneEpoch IS NULL",
+                cached:
+                    "SELECT lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE bucket = ? AND doneEpoch IS NULL",
                 arguments: [bucket.rawValue])
             {
                 for line in PackedLines.unpack(Array(lines)) {
@@ -209,7 +211,7 @@ extension SQLiteOrderStore {
             }
             let skus = try Row.fetchAll(
                 database,
-                sql: "SELECT sku, sold + reserved, overCapacity FROM counters WHERE bucket = ? ORDER BY sku",
+                cached: "SELECT sku, sold + reserved, overCapacity FROM counters WHERE bucket = ? ORDER BY sku",
                 arguments: [bucket.rawValue]
             ).compactMap { row -> BookBalance.SKU? in
                 let sku = SKUNumber(rawValue: row[0])

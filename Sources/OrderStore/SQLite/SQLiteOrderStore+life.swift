@@ -14,6 +14,7 @@ extension SQLiteOrderStore {
 
     public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         let rowsMax = max(1, limit / SQLiteWriter.flowsPerDeadlineRow)
+        try await noteSweep(now)
         // Looked up beside the writer: most of what is due was paid long ago, and needs no more than its row taken away.
         let due = try await read { database -> [Due] in
             let rows = try Row.fetchAll(
@@ -22,7 +23,8 @@ extension SQLiteOrderStore {
                 arguments: [now, rowsMax])
             if rows.isEmpty { return [] }
             let find = try SQLiteStatement(
-                database, "SELECT bucket, deadline FROM orders WHERE flow = ?1 AND state = 2 AND deadline <= ?2")
+                cachedBy: database,
+                "SELECT bucket, deadline FROM orders WHERE flow = ?1 AND state = 2 AND deadline <= ?2")
             return try rows.map { row in
                 let flows: Data = row[1]
                 var open: [ExpirySweep.Expired] = []
@@ -50,6 +52,27 @@ extension SQLiteOrderStore {
             return expired
         }
         return ExpirySweep(expired: expired, isDone: due.count < rowsMax)
+    }
+
+    private func noteSweep(_ now: Int64) async throws {
+        let noted = try await read { try Int64.fetchOne($0.cachedStatement(sql: "SELECT sweptAt FROM sales")) }
+        if let noted, noted > now - ExpirySweep.notePeriodMilliseconds { return }
+        try await write { database, _ in
+            try database.execute(sql: "UPDATE sales SET sweptAt = max(coalesce(sweptAt, ?1), ?1)", arguments: [now])
+        }
+    }
+
+    public func lastReservationOrSweep() async throws -> Int64? {
+        try await read { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT sweptAt, (SELECT deadline FROM deadlines ORDER BY number DESC LIMIT 1) - reservationTimeout
+                    FROM sales
+                    """)
+            let (swept, made): (Int64?, Int64?) = (row?[0], row?[1])
+            return [swept, made].compactMap { $0 }.max()
+        }
     }
 
     private static func flows(_ data: Data) -> [FlowID] {
@@ -155,10 +178,10 @@ extension SQLiteOrderStore {
         try await write { database, _ in
             let key: StatementArguments = [Data(order.flow.bytes), Int64(order.digest.rawValue)]
             try database.execute(
-                sql: "UPDATE payments SET again = ? WHERE again IS NULL AND state = 2 AND flow = ? AND digest = ?",
+                cached: "UPDATE payments SET again = ? WHERE again IS NULL AND state = 2 AND flow = ? AND digest = ?",
                 arguments: [Data(flow.bytes)] + key)
             let again = try Data.fetchOne(
-                database, sql: "SELECT again FROM payments WHERE state = 2 AND flow = ? AND digest = ?",
+                database, cached: "SELECT again FROM payments WHERE state = 2 AND flow = ? AND digest = ?",
                 arguments: key)
             return again.flatMap { FlowID(bytes: $0) }
         }
@@ -169,12 +192,12 @@ extension SQLiteOrderStore {
             let key: StatementArguments = [Data(order.flow.bytes), Int64(order.digest.rawValue)]
             if reserved {
                 try database.execute(
-                    sql: "UPDATE payments SET state = 3 WHERE state = 2 AND flow = ? AND digest = ?", arguments: key)
+                    cached: "UPDATE payments SET state = 3 WHERE state = 2 AND flow = ? AND digest = ?", arguments: key)
                 return
             }
             let reason = try Int64.fetchOne(
                 database,
-                sql: "UPDATE payments SET state = 4 WHERE state = 2 AND flow = ? AND digest = ? RETURNING reason",
+                cached: "UPDATE payments SET state = 4 WHERE state = 2 AND flow = ? AND digest = ? RETURNING reason",
                 arguments: key)
             guard let reason else { return }
             try writer.openBooks()
@@ -189,7 +212,7 @@ extension SQLiteOrderStore {
         try await read { database in
             try Row.fetchAll(
                 database,
-                sql: """
+                cached: """
                     SELECT number, flow, digest, units, reason, paid, at, settledAt FROM refunds
                     ORDER BY number DESC LIMIT ?
                     """, arguments: [max(0, limit)]
@@ -208,7 +231,7 @@ extension SQLiteOrderStore {
     public func settleRefund(_ number: Int64) async throws -> Bool {
         try await write { database, writer in
             try database.execute(
-                sql: "UPDATE refunds SET settledAt = ? WHERE number = ? AND settledAt IS NULL",
+                cached: "UPDATE refunds SET settledAt = ? WHERE number = ? AND settledAt IS NULL",
                 arguments: [writer.now(), number])
             return database.changesCount == 1
         }
@@ -217,7 +240,7 @@ extension SQLiteOrderStore {
     public func paymentTotals() async throws -> PaymentTotals {
         try await read { database in
             var totals = PaymentTotals()
-            for row in try Row.fetchAll(database, sql: "SELECT state, COUNT(*) FROM payments GROUP BY state") {
+            for row in try Row.fetchAll(database, cached: "SELECT state, COUNT(*) FROM payments GROUP BY state") {
                 switch PaymentState(rawValue: row[0]) {
                 case .waiting: totals.waiting = row[1]
                 case .reservingAgain: totals.reservingAgain = row[1]
@@ -226,7 +249,7 @@ extension SQLiteOrderStore {
                 }
             }
             let refunds = try Row.fetchOne(
-                database, sql: "SELECT COUNT(*), COUNT(settledAt), TOTAL(units) FROM refunds")
+                database, cached: "SELECT COUNT(*), COUNT(settledAt), TOTAL(units) FROM refunds")
             if let refunds {
                 let (all, settled): (Int64, Int64) = (refunds[0], refunds[1])
                 let units: Double = refunds[2]

@@ -11,11 +11,11 @@ extension SQLiteOrderStore {
             var orders: [FlowID: OversoldOrder] = [:]
             var beyond: [SKUNumber: Int64] = [:]
             let buckets = try Int32.fetchAll(
-                database, sql: "SELECT DISTINCT bucket FROM counters WHERE overCapacity > 0 ORDER BY bucket")
+                database, cached: "SELECT DISTINCT bucket FROM counters WHERE overCapacity > 0 ORDER BY bucket")
             for number in buckets {
                 let bucket = BucketNumber(rawValue: number)
                 let flows = try Data.fetchAll(
-                    database, sql: "SELECT DISTINCT flow FROM items WHERE bucket = ? AND kind = ? ORDER BY flow",
+                    database, cached: "SELECT DISTINCT flow FROM items WHERE bucket = ? AND kind = ? ORDER BY flow",
                     arguments: [number, ItemKind.overCapacity.rawValue])
                 for flow in flows.compactMap({ FlowID(bytes: $0) }) {
                     let order = try Self.order(database, flow, bucket)
@@ -34,7 +34,8 @@ extension SQLiteOrderStore {
             }
             let touched = Set(orders.values.flatMap(\.order.lines).map(\.sku))
             let counters = try Row.fetchAll(
-                database, sql: "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku"
+                database,
+                cached: "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku"
             ).map {
                 SKUCounters(
                     sku: SKUNumber(rawValue: $0[0]), allocated: $0[1], sold: $0[2], reserved: $0[3],
@@ -49,7 +50,7 @@ extension SQLiteOrderStore {
     private static func isPaid(_ database: Database, _ order: Order) throws -> Bool {
         try Bool.fetchOne(
             database,
-            sql: "SELECT EXISTS (SELECT 1 FROM payments WHERE flow = ? AND digest = ? AND state = 1)",
+            cached: "SELECT EXISTS (SELECT 1 FROM payments WHERE flow = ? AND digest = ? AND state = 1)",
             arguments: [Data(order.flow.bytes), Int64(order.digest.rawValue)]) ?? false
     }
 
@@ -69,7 +70,7 @@ extension SQLiteOrderStore {
             }
         return try Row.fetchAll(
             database,
-            sql: """
+            cached: """
                 SELECT items.flow, items.bucket FROM items CROSS JOIN orders ON orders.flow = items.flow
                 WHERE items.bucket = (SELECT bucket FROM counters WHERE sku = ?) AND items.sku = ? AND items.kind = 0
                     AND orders.state = 2 ORDER BY \(order) LIMIT ?
@@ -111,7 +112,7 @@ extension SQLiteOrderStore {
         var units: [SKUNumber: Int64] = [:]
         let rows = try Row.fetchAll(
             database,
-            sql: "SELECT \(letterColumns) FROM deadLetters WHERE bucket = ? AND isOrder AND settledAs IS NULL",
+            cached: "SELECT \(letterColumns) FROM deadLetters WHERE bucket = ? AND isOrder AND settledAs IS NULL",
             arguments: [bucket.rawValue])
         for line in rows.compactMap({ letter($0).order }).flatMap(\.lines) {
             units[line.sku, default: 0] += Int64(line.quantity)
@@ -123,7 +124,7 @@ extension SQLiteOrderStore {
         try await read { database in
             try Row.fetchAll(
                 database,
-                sql: "SELECT \(Self.letterColumns) FROM deadLetters WHERE settledAs IS NULL ORDER BY number LIMIT ?",
+                cached: "SELECT \(Self.letterColumns) FROM deadLetters WHERE settledAs IS NULL ORDER BY number LIMIT ?",
                 arguments: [max(0, limit)]
             ).map(Self.letter)
         }
@@ -135,7 +136,7 @@ extension SQLiteOrderStore {
         try await write { database, writer in
             let row = try Row.fetchOne(
                 database,
-                sql: "SELECT \(Self.letterColumns) FROM deadLetters WHERE number = ? AND settledAs IS NULL",
+                cached: "SELECT \(Self.letterColumns) FROM deadLetters WHERE number = ? AND settledAs IS NULL",
                 arguments: [number])
             guard let letter = row.map(Self.letter) else {
                 throw OrderStoreError(
@@ -149,14 +150,14 @@ extension SQLiteOrderStore {
             if ending == .discarded {
                 for line in letter.order?.lines ?? [] {
                     try database.execute(
-                        sql: """
+                        cached: """
                             UPDATE counters SET allocated = MAX(sold + reserved, allocated - MAX(0, ?2))
                             WHERE sku = ?1 AND bucket = ?3
                             """, arguments: [line.sku.rawValue, Int64(line.quantity), letter.bucket.rawValue])
                 }
             }
             try database.execute(
-                sql: "UPDATE deadLetters SET settledAs = ?, settledBy = ?, settledAt = ? WHERE number = ?",
+                cached: "UPDATE deadLetters SET settledAs = ?, settledBy = ?, settledAt = ? WHERE number = ?",
                 arguments: [ending.rawValue, who, writer.now(), number])
             return letter
         }

@@ -78,7 +78,8 @@ extension SQLiteOrderStore {
 
     public func absent(_ flows: [FlowID]) async throws -> [FlowID] {
         try await read { database in
-            let find = try SQLiteStatement(database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6, 8)")
+            let find = try SQLiteStatement(
+                cachedBy: database, "SELECT 1 FROM orders WHERE flow = ?1 AND state NOT IN (5, 6, 8)")
             return try flows.filter { flow in
                 find.bind(1, flow)
                 defer { find.reset() }
@@ -116,19 +117,19 @@ extension SQLiteOrderStore {
         let span: StatementArguments = [bucket.rawValue, id.epoch.rawValue, start.n, id.n]
         let within = "WHERE bucket = ? AND epoch = ? AND n > ? AND n <= ? GROUP BY sku"
         for row in try Row.fetchAll(
-            database, sql: "SELECT sku, SUM(quantity) FROM ledger \(within)", arguments: span)
+            database, cached: "SELECT sku, SUM(quantity) FROM ledger \(within)", arguments: span)
         {
             moved[row[0]] = row[1]
         }
         for row in try Row.fetchAll(
-            database, sql: "SELECT sku, SUM(units), COUNT(*) FROM restocks \(within)", arguments: span)
+            database, cached: "SELECT sku, SUM(units), COUNT(*) FROM restocks \(within)", arguments: span)
         {
             restocked[row[0]] = (row[1], row[2])
         }
         var fold: [SKUNumber: CutFold] = [:]
         let bases = try Row.fetchAll(
             database,
-            sql: """
+            cached: """
                 SELECT base.sku, base.taken, base.allocated, base.version, counters.frozen
                 FROM cutBase AS base JOIN counters ON counters.sku = base.sku WHERE base.bucket = ? AND base.epoch = ?
                 """, arguments: [bucket.rawValue, id.epoch.rawValue])
@@ -151,7 +152,8 @@ extension SQLiteOrderStore {
     public func skuCounters() async throws -> [SKUCounters] {
         try await read { database in
             let rows = try SQLiteStatement(
-                database, "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku")
+                cachedBy: database,
+                "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku")
             var counters: [SKUCounters] = []
             while try rows.next() {
                 counters.append(
@@ -166,7 +168,7 @@ extension SQLiteOrderStore {
     public func orderTotals() async throws -> OrderTotals {
         try await read { database in
             var counts: [Int64: Int64] = [:]
-            for row in try Row.fetchAll(database, sql: "SELECT state, orders FROM orderCounts") {
+            for row in try Row.fetchAll(database, cached: "SELECT state, orders FROM orderCounts") {
                 counts[row[0]] = row[1]
             }
             func count(_ state: OrderState) -> Int64 { counts[state.rawValue] ?? 0 }
@@ -175,8 +177,8 @@ extension SQLiteOrderStore {
                 reserved: count(.reserved), sold: count(.sold), cancelled: count(.cancelled), void: count(.void),
                 overCapacity: count(.overCapacity), expired: count(.expired), partial: count(.partial),
                 deadLetters: try Int64.fetchOne(
-                    database, sql: "SELECT COUNT(*) FROM deadLetters WHERE settledAs IS NULL") ?? 0,
-                pendingGiveBacks: try Int64.fetchOne(database, sql: giveBacks) ?? 0)
+                    database, cached: "SELECT COUNT(*) FROM deadLetters WHERE settledAs IS NULL") ?? 0,
+                pendingGiveBacks: try Int64.fetchOne(database, cached: giveBacks) ?? 0)
         }
     }
 
@@ -185,7 +187,8 @@ extension SQLiteOrderStore {
     public func audit(_ entry: AuditEntry) async throws {
         try await write { database, _ in
             try database.execute(
-                sql: "INSERT INTO audit (at, who, origin, what, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                cached:
+                    "INSERT INTO audit (at, who, origin, what, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 arguments: [
                     entry.atMilliseconds, entry.who, entry.origin, entry.what, entry.subject, entry.before, entry.after,
                 ])
@@ -196,7 +199,7 @@ extension SQLiteOrderStore {
         try await read { database in
             try Row.fetchAll(
                 database,
-                sql: "SELECT at, who, origin, what, subject, before, after FROM audit ORDER BY number DESC LIMIT ?",
+                cached: "SELECT at, who, origin, what, subject, before, after FROM audit ORDER BY number DESC LIMIT ?",
                 arguments: [max(0, limit)]
             ).map {
                 AuditEntry(

@@ -36,7 +36,7 @@ extension SQLiteOrderStore {
     /// Whether an entry after `id` of its epoch is settled.
     private static func knowsBeyond(_ database: Database, _ bucket: BucketNumber, _ id: OutboxID) throws -> Bool {
         try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM settled WHERE bucket = ? AND epoch >= ?)",
+            database, cached: "SELECT EXISTS (SELECT 1 FROM settled WHERE bucket = ? AND epoch >= ?)",
             arguments: [bucket.rawValue, id.epoch.rawValue]) ?? true
     }
 
@@ -44,7 +44,7 @@ extension SQLiteOrderStore {
     /// give-backs and restocks which Redis has not heard of, and what it settled may have moved counters.
     private static func wasFoldedBeyond(_ database: Database, _ bucket: BucketNumber, _ id: OutboxID) throws -> Bool {
         try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch > ?)",
+            database, cached: "SELECT EXISTS (SELECT 1 FROM cutBase WHERE bucket = ? AND epoch > ?)",
             arguments: [bucket.rawValue, id.epoch.rawValue]) ?? true
     }
 
@@ -55,7 +55,7 @@ extension SQLiteOrderStore {
         var least: [SKUNumber: Int64] = [:]
         var most: [SKUNumber: Int64] = [:]
         func count(_ sql: String, surely: Bool, _ flow: FlowID? = nil) throws {
-            let rows = try SQLiteStatement(database, sql)
+            let rows = try SQLiteStatement(cachedBy: database, sql)
             rows.bind(1, bucket.rawValue)
             if let flow { rows.bind(2, flow) }
             while try rows.next() {
@@ -88,7 +88,7 @@ extension SQLiteOrderStore {
         allocated: Int64, version: Int64
     ) throws {
         try database.execute(
-            sql: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
+            cached: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [bucket.rawValue, claim.rawValue, sku.rawValue, taken, allocated, version])
     }
 }

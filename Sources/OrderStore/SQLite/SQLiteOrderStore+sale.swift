@@ -16,7 +16,7 @@ extension SQLiteOrderStore {
                     .refused, "this order store holds a sale already; name another file for a new one")
             }
             try database.execute(
-                sql: """
+                cached: """
                     INSERT INTO sales (id, name, durability, state, whileFenced, reservationTimeout, latePayments)
                     VALUES (1, ?, ?, ?, ?, ?, ?)
                     """,
@@ -25,11 +25,11 @@ extension SQLiteOrderStore {
                     draft.reservationTimeoutMilliseconds, draft.latePayments.rawValue,
                 ])
             var numbers: [String: Int64] = [:]
-            let bucketStatement = try database.makeStatement(
+            let bucketStatement = try database.cachedStatement(
                 sql: "INSERT INTO buckets (number, sale, tag) VALUES (?, 1, ?)")
-            let skuStatement = try database.makeStatement(
+            let skuStatement = try database.cachedStatement(
                 sql: "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?, 1, ?, ?, ?, ?)")
-            let counterStatement = try database.makeStatement(
+            let counterStatement = try database.cachedStatement(
                 sql: "INSERT INTO counters (sku, bucket, allocated) VALUES (?, ?, ?)")
             for (position, sku) in draft.skus.enumerated() {
                 let bucket = numbers[sku.tag] ?? Int64(numbers.count + 1)
@@ -88,7 +88,7 @@ extension SQLiteOrderStore {
         let sql = """
             SELECT id, name, durability, state, openedAt, whileFenced, reservationTimeout, latePayments FROM sales
             """
-        guard let row = try Row.fetchOne(database, sql: sql) else { return nil }
+        guard let row = try Row.fetchOne(database, cached: sql) else { return nil }
         guard let durability = Durability(rawValue: row[2]), let state = SaleState(rawValue: row[3]),
             let latePayments = LatePaymentPolicy(rawValue: row[7])
         else {
@@ -111,11 +111,11 @@ extension SQLiteOrderStore {
     public func catalogue() async throws -> Catalogue {
         try await read { database in
             var tags: [BucketNumber: String] = [:]
-            for row in try Row.fetchAll(database, sql: "SELECT number, tag FROM buckets") {
+            for row in try Row.fetchAll(database, cached: "SELECT number, tag FROM buckets") {
                 tags[BucketNumber(rawValue: row[0])] = row[1]
             }
             let entries = try Row.fetchAll(
-                database, sql: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number"
+                database, cached: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number"
             )
             .map {
                 CatalogueEntry(
@@ -130,10 +130,11 @@ extension SQLiteOrderStore {
         try await write { database, _ in
             let sale = try Self.requireSale(database)
             guard from.contains(sale.state) else { return sale }
-            try database.execute(sql: "UPDATE sales SET state = ?", arguments: [to.rawValue])
+            try database.execute(cached: "UPDATE sales SET state = ?", arguments: [to.rawValue])
+            if sale.state != to { try database.execute(cached: "UPDATE buckets SET act = act + 1") }
             if to == .open {
                 try database.execute(
-                    sql: "UPDATE sales SET openedAt = ? WHERE openedAt IS NULL",
+                    cached: "UPDATE sales SET openedAt = ? WHERE openedAt IS NULL",
                     arguments: [Int64(self.clock.unixMilliseconds)])
             }
             return try Self.requireSale(database)
@@ -143,10 +144,16 @@ extension SQLiteOrderStore {
     public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async throws -> Bool {
         try await write { database, _ in
             let before = try Bool.fetchOne(
-                database, sql: "SELECT frozen FROM counters WHERE sku = ?", arguments: [sku.rawValue])
+                database, cached: "SELECT frozen FROM counters WHERE sku = ?", arguments: [sku.rawValue])
             guard let before else { throw Self.unknown(sku) }
             try database.execute(
-                sql: "UPDATE counters SET frozen = ? WHERE sku = ?", arguments: [frozen, sku.rawValue])
+                cached: "UPDATE counters SET frozen = ? WHERE sku = ?", arguments: [frozen, sku.rawValue])
+            if before != frozen {
+                try database.execute(
+                    cached:
+                        "UPDATE buckets SET act = act + 1 WHERE number = (SELECT bucket FROM counters WHERE sku = ?)",
+                    arguments: [sku.rawValue])
+            }
             return before
         }
     }
@@ -154,7 +161,7 @@ extension SQLiteOrderStore {
     public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await write { database, _ in
             let row = try Row.fetchOne(
-                database, sql: "SELECT bucket, allocated, version FROM counters WHERE sku = ?",
+                database, cached: "SELECT bucket, allocated, version FROM counters WHERE sku = ?",
                 arguments: [sku.rawValue])
             guard let row else { throw Self.unknown(sku) }
             let bucket: Int32 = row[0]
@@ -167,10 +174,10 @@ extension SQLiteOrderStore {
                         + "it has \(allocated), at most \(Self.unitsMax) fit; give 1 or more")
             }
             try database.execute(
-                sql: "UPDATE counters SET allocated = allocated + ?, version = version + 1 WHERE sku = ?",
+                cached: "UPDATE counters SET allocated = allocated + ?, version = version + 1 WHERE sku = ?",
                 arguments: [units, sku.rawValue])
             try database.execute(
-                sql: "INSERT INTO restocks VALUES (?, ?, ?, ?, NULL, NULL)",
+                cached: "INSERT INTO restocks VALUES (?, ?, ?, ?, NULL, NULL)",
                 arguments: [bucket, sku.rawValue, version, units])
             return Restock(sku: sku, fromVersion: version, units: units)
         }

@@ -16,24 +16,21 @@ extension SQLiteOrderStore {
         }
     }
 
-    public func halfDone(olderThan age: Duration, limit: Int) async throws -> [HalfDoneOrder] {
-        let latest =
-            Int64(clock.unixMilliseconds) - age.components.seconds * 1_000
-            - age.components.attoseconds / 1_000_000_000_000_000
-        return try await read { database in
+    public func halfDone(limit: Int) async throws -> [HalfDoneOrder] {
+        try await read { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
                         SELECT flow, groups, since, \(Self.buyer) FROM wideOrders INDEXED BY halfDoneOrders
-                        WHERE since IS NOT NULL AND since <= ? ORDER BY since LIMIT ?
-                        """), arguments: [latest, max(0, limit)]
+                        WHERE since IS NOT NULL ORDER BY since LIMIT ?
+                        """), arguments: [max(0, limit)]
             ).compactMap { row in
                 guard let wide = Self.wide(flow: row[0], groups: row[1], buyer: row[3]) else { return nil }
                 var arrived: Set<BucketNumber> = []
                 for group in wide.groups {
                     let flow: Data = row[0]
                     let isThere = try Bool.fetchOne(
-                        database, sql: "SELECT EXISTS (SELECT 1 FROM parts WHERE bucket = ? AND flow = ?)",
+                        database, cached: "SELECT EXISTS (SELECT 1 FROM parts WHERE bucket = ? AND flow = ?)",
                         arguments: [group.bucket.rawValue, flow])
                     if isThere == true { arrived.insert(group.bucket) }
                 }
@@ -66,7 +63,7 @@ extension SQLiteOrderStore {
     /// The group of a wide order in `bucket`; `nil` if flow and digest are none's.
     static func group(_ database: Database, flow: Data, bucket: Int32, digest: Int64) throws -> Order? {
         let row = try Row.fetchOne(
-            database, sql: "SELECT groups, \(buyer) FROM wideOrders WHERE flow = ? AND digest = ?",
+            database, cached: "SELECT groups, \(buyer) FROM wideOrders WHERE flow = ? AND digest = ?",
             arguments: [flow, digest])
         return row.flatMap {
             wide(flow: flow, groups: $0[0], buyer: $0[1])?.order(in: BucketNumber(rawValue: bucket))

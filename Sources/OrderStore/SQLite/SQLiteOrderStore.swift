@@ -19,23 +19,33 @@ public final class SQLiteOrderStore: OrderStore {
     public let path: String
     /// Whether every writing method is refused.
     public let isReadOnly: Bool
-    let pool: DatabasePool
+    /// Where the tables lie.
+    enum Place {
+        case file(DatabasePool)
+        /// Methods work on the thread that calls them.
+        case memory(SQLiteMemory)
+    }
+    private let place: Place
     /// Whose time rows carry.
     let clock: SaleClock
-    /// Whether a method works on its caller's thread instead of a queue's.
-    private let blocksCaller: Bool
-    private let writer = WriterBox()
-    /// Why nothing may be written any more: a failed fsync or a damaged file.
+    private let writer: WriterBox
+    /// What was opened for writing; `nil` in memory, and for reading.
+    private let file: FileIdentity?
+    /// Why nothing may be written any more: a failed fsync, a damaged file, one that is gone.
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
 
-    private init(path: String, isReadOnly: Bool, pool: DatabasePool, clock: SaleClock, blocksCaller: Bool) {
+    init(
+        path: String, isReadOnly: Bool, place: Place, file: FileIdentity? = nil, writer: WriterBox = WriterBox(),
+        clock: SaleClock
+    ) {
+        self.file = file
         self.clock = clock
-        self.blocksCaller = blocksCaller
         self.path = path
         self.isReadOnly = isReadOnly
-        self.pool = pool
+        self.place = place
+        self.writer = writer
     }
 
     // MARK: Opening
@@ -44,14 +54,11 @@ public final class SQLiteOrderStore: OrderStore {
     ///
     /// Blocks while it does so: call it at start, not in the middle of a sale.
     ///
-    /// - Parameters:
-    ///   - clock: whose time rows carry.
-    ///   - blocksCaller: every method does its work on the thread that calls it: for a program that owns its one thread and
-    ///     must not be left for another. Never in the cooperative pool.
+    /// - Parameter clock: whose time rows carry.
     /// - Throws: `OrderStoreError` (refused): not a database, another program's file, a newer version's, no such folder,
     ///   not writable, locked, or a file system on which the required settings do not hold.
     public static func open(
-        path: String, readOnly: Bool = false, clock: SaleClock = .system, blocksCaller: Bool = false
+        path: String, readOnly: Bool = false, clock: SaleClock = .system
     ) throws -> SQLiteOrderStore {
         do {
             let exists = try checkFile(path: path, readOnly: readOnly)
@@ -77,7 +84,8 @@ public final class SQLiteOrderStore: OrderStore {
                 }
             }
             return SQLiteOrderStore(
-                path: path, isReadOnly: readOnly, pool: pool, clock: clock, blocksCaller: blocksCaller)
+                path: path, isReadOnly: readOnly, place: .file(pool), file: readOnly ? nil : FileIdentity(path: path),
+                clock: clock)
         } catch {
             throw SQLiteErrors.describe(error, path: path).error
         }
@@ -186,24 +194,28 @@ public final class SQLiteOrderStore: OrderStore {
             throw OrderStoreError(
                 .refused, "order store \(SQLiteErrors.printable(path)) is open for reading only; open it for writing")
         }
-        if blocksCaller { return try writeHere(body).get() }
-        let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
-            pool.asyncWriteWithoutTransaction { database in
-                continuation.resume(returning: self.attempt(database, body))
+        switch place {
+        case .memory(let memory): return try writeHere(memory, body).get()
+        case .file(let pool):
+            let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
+                pool.asyncWriteWithoutTransaction { database in
+                    continuation.resume(returning: self.attempt(database, body))
+                }
             }
+            return try result.get()
         }
-        return try result.get()
     }
 
     // Not async: there GRDB's blocking methods would give way to its suspending ones.
-    private func writeHere<T: Sendable>(
-        _ body: (Database, SQLiteWriter) throws -> T
+    private func writeHere<T>(
+        _ memory: SQLiteMemory, _ body: (Database, SQLiteWriter) throws -> T
     ) -> Result<T, OrderStoreError> {
-        pool.writeWithoutTransaction { attempt($0, body) }
+        memory.queue.writeWithoutTransaction { attempt($0, body) }
     }
 
-    private func readHere<T>(_ body: (Database) throws -> T) -> Result<T, OrderStoreError> {
-        Result { try pool.read(body) }.mapError(tell)
+    /// Needs no snapshot: nobody writes while a method works on the only thread.
+    private func readHere<T>(_ memory: SQLiteMemory, _ body: (Database) throws -> T) -> Result<T, OrderStoreError> {
+        memory.queue.writeWithoutTransaction { database in Result { try body(database) }.mapError(tell) }
     }
 
     /// One write transaction, on the writer's queue. After a fatal error none is begun, not even one that was queued behind it.
@@ -212,23 +224,41 @@ public final class SQLiteOrderStore: OrderStore {
     ) -> Result<T, OrderStoreError> {
         if let fatal = fatal.withLock({ $0 }) { return .failure(OrderStoreError(.refused, fatal.message)) }
         do {
+            try requireFile(.refused)
             let session = try writer.session(database, clock: clock)
-            return .success(try session.transaction { try body(database, session) })
+            let value = try session.transaction { try body(database, session) }
+            // A yes must not rest on a file that nobody will find again.
+            try requireFile(.unknown)
+            return .success(value)
         } catch {
+            if let error = error as? OrderStoreError { return .failure(error) }
             return .failure(tell(error))
         }
     }
 
+    private func requireFile(_ outcome: OrderStoreError.Outcome) throws {
+        guard let file, !file.isInPlace else { return }
+        let message = """
+            order store \(SQLiteErrors.printable(path)) was deleted or replaced while it was in use: nothing is written any more; \
+            before this program ends, copy it back from /proc/\(getpid())/fd
+            """
+        fatal.withLock { $0 = $0 ?? OrderStoreError(.refused, message) }
+        throw OrderStoreError(outcome, message)
+    }
+
     /// One snapshot on a reader's queue.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        if blocksCaller { return try readHere(body).get() }
-        let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
-            pool.asyncRead { database in
-                let result = Result { try body(database.get()) }
-                continuation.resume(returning: result.mapError(self.tell))
+        switch place {
+        case .memory(let memory): return try readHere(memory, body).get()
+        case .file(let pool):
+            let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
+                pool.asyncRead { database in
+                    let result = Result { try body(database.get()) }
+                    continuation.resume(returning: result.mapError(self.tell))
+                }
             }
+            return try result.get()
         }
-        return try result.get()
     }
 
     /// `error` as the port tells it; a fatal one is kept.
@@ -239,10 +269,13 @@ public final class SQLiteOrderStore: OrderStore {
     }
 
     public func close() async {
-        if blocksCaller {
-            endWriterHere()
-        } else {
-            await endWriter()
+        // Memory stays, for who judges it and for the next store.
+        guard case .file(let pool) = place else { return }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            pool.asyncWriteWithoutTransaction { [writer] _ in
+                writer.end()
+                continuation.resume()
+            }
         }
         try? pool.close()
         if !isReadOnly { try? foldLog() }
@@ -258,31 +291,26 @@ public final class SQLiteOrderStore: OrderStore {
         _ = try last.read { try Int64.fetchOne($0, sql: "PRAGMA schema_version") }
         try last.close()
     }
-
-    private func endWriterHere() { pool.writeWithoutTransaction { [writer] _ in writer.end() } }
-
-    private func endWriter() async {
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            pool.asyncWriteWithoutTransaction { [writer] _ in
-                writer.end()
-                continuation.resume()
-            }
-        }
-    }
 }
 
 /// The writer's prepared statements, made at the first write.
 ///
 /// Unchecked: touched only from blocks on the writing connection's serial queue, which is also where the statements live.
-private final class WriterBox: @unchecked Sendable {
+final class WriterBox: @unchecked Sendable {
     private var present: SQLiteWriter?
 
     func session(_ database: Database, clock: SaleClock) throws -> SQLiteWriter {
-        if let present { return present }
+        if let present {
+            present.clock = clock
+            return present
+        }
         let made = try SQLiteWriter(database, clock: clock)
         present = made
         return made
     }
+
+    /// Whatever it kept of one store's transactions is not the next one's.
+    func forget() { present?.books = TransactionBooks() }
 
     func end() { present = nil }
 }

@@ -16,6 +16,12 @@ enum SQLiteSchema {
         migrator.registerMigration("2 order life") { try $0.execute(sql: orderLife) }
         migrator.registerMigration("wide orders") { try $0.execute(sql: WideSchema.tables) }
         migrator.registerMigration("ledger growth and limits") { try $0.execute(sql: ledgerGrowth) }
+        migrator.registerMigration("numbers of acts") {
+            try $0.execute(sql: "ALTER TABLE buckets ADD COLUMN act INTEGER NOT NULL DEFAULT 0")
+        }
+        migrator.registerMigration("last sweep") {
+            try $0.execute(sql: "ALTER TABLE sales ADD COLUMN sweptAt INTEGER")
+        }
         return migrator
     }
 

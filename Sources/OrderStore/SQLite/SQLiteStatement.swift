@@ -4,11 +4,13 @@ import Inventory
 
 /// One prepared statement on the hot path: bound by position, stepped, reset, without an array or a string a row.
 ///
-/// The one owner of its handle. It is confined to its connection's dispatch queue, as the connection is; whoever makes one
-/// lets go of it before the connection closes.
+/// The one owner of its handle, unless it stands in the connection's cache of statements. It is confined to its connection's
+/// dispatch queue, as the connection is; whoever makes one lets go of it before the connection closes.
 final class SQLiteStatement {
     private let handle: OpaquePointer
     private let connection: OpaquePointer
+    /// Keeps the handle; `nil`: it is ours.
+    private let owner: Statement?
     /// Where a bound flow's bytes lie until the statement is reset, so that SQLite need not copy them.
     private let flowBytes: UnsafeMutablePointer<UInt64>
 
@@ -23,12 +25,32 @@ final class SQLiteStatement {
         }
         self.handle = handle
         self.connection = connection
+        owner = nil
+        flowBytes = .allocate(capacity: 2)
+        flowBytes.initialize(repeating: 0, count: 2)
+    }
+
+    /// A statement that is parsed once a connection. One of a text at a time.
+    init(cachedBy database: Database, _ sql: String) throws {
+        let statement = try database.cachedStatement(sql: sql)
+        guard let connection = database.sqliteConnection else {
+            throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the connection is closed")
+        }
+        handle = statement.sqliteStatement
+        self.connection = connection
+        owner = statement
         flowBytes = .allocate(capacity: 2)
         flowBytes.initialize(repeating: 0, count: 2)
     }
 
     deinit {
-        sqlite3_finalize(handle)
+        if owner == nil {
+            sqlite3_finalize(handle)
+        } else {
+            sqlite3_reset(handle)
+            // The flow's bytes go now.
+            sqlite3_clear_bindings(handle)
+        }
         flowBytes.deallocate()
     }
 
@@ -115,6 +137,11 @@ final class SQLiteStatement {
         return FlowID(
             high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
             low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+
+    /// A text; empty if the column is NULL.
+    func text(_ column: Int32) -> String {
+        sqlite3_column_text(handle, column).map { String(cString: $0) } ?? ""
     }
 
     func bytes(_ column: Int32) -> [UInt8] {

@@ -8,7 +8,8 @@ import Inventory
 /// single orders, `+books.swift` keeps the counters of the transaction under way.
 final class SQLiteWriter {
     private let connection: OpaquePointer
-    private let clock: SaleClock
+    /// Whose time rows carry.
+    var clock: SaleClock
     private let begin: SQLiteStatement
     private let commitTransaction: SQLiteStatement
     private let rollback: SQLiteStatement
