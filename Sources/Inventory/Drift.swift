@@ -44,6 +44,15 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// Whether only a change of what the stores hold, or a mistake of ours, brings it about. Orders of which a group, an answer or
+    /// a person is still awaited do so without either.
+    public var needsCause: Bool {
+        switch self {
+        case .inFlight, .missedAct, .halfDone, .conflict, .deadLetter: false
+        default: true
+        }
+    }
+
     /// Whether it counts towards `driftUnits`.
     public var countsAsDrift: Bool { self != .inFlight && self != .missedAct && self != .expiring }
 }

@@ -68,6 +68,9 @@ public struct Comparison: Sendable {
     /// Units that disagree; what is merely on its way does not count.
     public var driftUnits: Int64 { findings.filter(\.kind.countsAsDrift).reduce(0) { $0 + $1.units } }
 
+    /// Units that disagree for a reason: `DriftKind.needsCause`.
+    public var causedUnits: Int64 { findings.filter(\.kind.needsCause).reduce(0) { $0 + $1.units } }
+
     /// Units by kind, every kind present.
     public var unitsByKind: [DriftKind: Int64] {
         var result = Dictionary(uniqueKeysWithValues: DriftKind.allCases.map { ($0, Int64(0)) })

@@ -43,6 +43,16 @@ public struct Reconciler: Sendable {
         var findings: [Finding] = []
         var unread: [BucketNumber: String] = [:]
         var cuts = 0
+        // Read before any cut: what SQL held then, Redis must have now. Once for all: a sale may have thousands of buckets.
+        let known: [BucketNumber: BucketControl]
+        do {
+            known = Dictionary(uniqueKeysWithValues: try await store.bucketControls().map { ($0.record.bucket, $0) })
+        } catch {
+            return Comparison(
+                findings: [], cuts: 0,
+                unread: Dictionary(uniqueKeysWithValues: catalogue.buckets.map { ($0.number, "\(error)") }),
+                atMilliseconds: clock.unixMilliseconds, duration: start.duration(to: clock.now))
+        }
         await withTaskGroup(of: (BucketNumber, Result<[Finding], any Error>).self) { group in
             var next = 0
             func addOne() {
@@ -51,7 +61,7 @@ public struct Reconciler: Sendable {
                 next += 1
                 group.addTask {
                     // Bound before it is returned: a tuple built around a throwing await is miscompiled in release builds.
-                    let result = await attempt(bucket)
+                    let result = await attempt(bucket, known: known[bucket.number])
                     return (bucket.number, result)
                 }
             }
@@ -73,9 +83,9 @@ public struct Reconciler: Sendable {
             duration: start.duration(to: clock.now))
     }
 
-    private func attempt(_ bucket: Bucket) async -> Result<[Finding], any Error> {
+    private func attempt(_ bucket: Bucket, known: BucketControl?) async -> Result<[Finding], any Error> {
         do {
-            let findings = try await compare(bucket)
+            let findings = try await compare(bucket, since: known)
             return .success(findings)
         } catch {
             return .failure(error)
@@ -84,9 +94,14 @@ public struct Reconciler: Sendable {
 
     /// One bucket's findings.
     public func compare(_ bucket: Bucket) async throws -> [Finding] {
+        try await compare(
+            bucket, since: try await store.bucketControls().first { $0.record.bucket == bucket.number })
+    }
+
+    /// - Parameter control: the bucket as SQL had it at some moment before. If Redis has less, it was rolled back, however well it
+    ///   balances.
+    private func compare(_ bucket: Bucket, since control: BucketControl?) async throws -> [Finding] {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        // Read before the cut: what SQL held then, Redis must have now. Less is a rollback, however well it balances.
-        let control = try await store.bucketControls().first { $0.record.bucket == bucket.number }
         let known = control?.record
         for _ in 0..<5 {
             let cut = try await readCut(bucket, keys)
@@ -112,7 +127,10 @@ public struct Reconciler: Sendable {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
                 findings = byLedger
             }
-            if let control, cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
+            if let control {
+                if cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
+                if cut.act > control.act, let finding = try await haltAhead(bucket, cut) { findings.append(finding) }
+            }
             if configuration.comparesLedgers, let finding = try await expiring(bucket, keys) {
                 findings.append(finding)
             }
@@ -190,6 +208,20 @@ public struct Reconciler: Sendable {
             sentence: """
                 bucket \(bucket.tag): SQL says \(words(control.saleState.nameInRedis, control.frozen.count)) (act \(control.act)), \
                 Redis \(inRedis) (act \(cut.act)); a running sale tells it again
+                """)
+    }
+
+    /// A halt that Redis has and SQL has not: whoever halted waits for SQL, or ended before it answered.
+    private func haltAhead(_ bucket: Bucket, _ cut: BucketCut) async throws -> Finding? {
+        // What was newer than the first reading of SQL may be in SQL by now.
+        guard let control = try await store.bucketControls().first(where: { $0.record.bucket == bucket.number }),
+            cut.act > control.act, cut.state != control.saleState.nameInRedis
+        else { return nil }
+        return Finding(
+            kind: .missedAct, bucket: bucket.number, sku: nil, units: 0,
+            sentence: """
+                bucket \(bucket.tag): Redis is \(cut.state) by an act that SQL has not heard of (act \(cut.act) after \(control.act)); \
+                SQL says \(control.saleState.nameInRedis): halt the sale once more, then open it
                 """)
     }
 

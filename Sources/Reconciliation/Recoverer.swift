@@ -11,6 +11,8 @@ public import Redis
 public struct Recoverer: Sendable {
     /// Fields in one rebuilding call.
     public static let fieldsMax = 2_000
+    /// SKUs whose keys one call clears.
+    static let clearedMax = 500
     /// Entries in one read of the outbox.
     public static let entriesMax = 512
 
@@ -229,29 +231,25 @@ public struct Recoverer: Sendable {
                 (rows[sku] ?? []).map { (name: $0.flow.bytes, value: LedgerEntry($0).bytes) }
                 + (buyers[sku] ?? []).map { (name: HeldField.name($0.buyer), value: HeldField.value($0.units)) }
             held[sku]?.entries = fields.count
+            guard !fields.isEmpty else { continue }
             var calls: [ScriptCall] = []
-            var first = 0
-            repeat {
+            for first in stride(from: 0, to: fields.count, by: Self.fieldsMax) {
                 let last = min(first + Self.fieldsMax, fields.count)
-                var call = ScriptCall(keyCount: 4, capacity: 64 * (last - first + 4))
-                call.append(keys.control)
-                call.append(keys.outbox)
-                call.append(keys.stocks[position])
-                call.append(keys.ledgers[position])
-                call.append(claim.rawValue)
-                call.append(Int64(0))
-                call.append(first == 0 ? "clear" : "fill")
+                var call = step("fill", positions: position..<position + 1, keys, claim, fields: last - first)
                 for (name, value) in fields[first..<last] {
                     call.append(name)
                     call.append(value)
                 }
                 calls.append(call)
-                first = last
-            } while first < fields.count
+            }
             callsBySKU.append(calls)
         }
-        // SKUs side by side, the steps of one SKU in turn: child tasks start in any order, and a ledger that is cleared after a
-        // part of it was filled would be short.
+        // All cleared before any is filled, then SKUs side by side, the steps of one SKU in turn: child tasks start in any order,
+        // and a ledger that is cleared after a part of it was filled would be short.
+        for first in stride(from: 0, to: bucket.skus.count, by: Self.clearedMax) {
+            let last = min(first + Self.clearedMax, bucket.skus.count)
+            try await require(scripts.rebuild, step("clear", positions: first..<last, keys, claim), keys)
+        }
         try await withThrowingTaskGroup { group in
             for calls in callsBySKU {
                 group.addTask { for call in calls { try await require(scripts.rebuild, call, keys) } }
@@ -259,6 +257,24 @@ public struct Recoverer: Sendable {
             try await group.waitForAll()
         }
         return held
+    }
+
+    /// The beginning of a call of rebuild.lua for the SKUs at some positions of a bucket.
+    private func step(
+        _ name: String, positions: Range<Int>, _ keys: BucketKeys, _ claim: Epoch, fields: Int = 0
+    ) -> ScriptCall {
+        var call = ScriptCall(
+            keyCount: 2 + 2 * positions.count, capacity: 64 * (fields + 2 * positions.count + 4))
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in positions {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(claim.rawValue)
+        call.append(Int64(0))
+        call.append(name)
+        return call
     }
 
     private func open(

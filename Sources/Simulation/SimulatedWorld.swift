@@ -258,7 +258,9 @@ final class SimulatedWorld: Sendable {
         let detail = comparison.drifts.first?.sentence ?? comparison.unread.min { $0.key < $1.key }?.value
         state.withLock {
             $0.comparisons.append(
-                .init(at: recorder.at, driftUnits: comparison.driftUnits, isWhole: isWhole, detail: detail))
+                .init(
+                    at: recorder.at, driftUnits: comparison.driftUnits, causedUnits: comparison.causedUnits,
+                    isWhole: isWhole, detail: detail))
         }
         return (comparison, isWhole)
     }
