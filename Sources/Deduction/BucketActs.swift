@@ -53,7 +53,19 @@ public struct BucketActs: Sendable {
         return await tell([bucket], patience: patience)[bucket.number] ?? .waitsForRecovery("no answer")
     }
 
-    private func tell(_ buckets: [Bucket], patience: Duration) async -> [BucketNumber: Outcome] {
+    /// Halts every bucket, all at once, before SQL has decided it: a halt only refuses, and must not wait for a store that is slow
+    /// or locked. It is numbered as SQL's next act, so that nobody who reads SQL meanwhile undoes it.
+    public func haltAhead(patience: Duration) async -> [BucketNumber: Outcome] {
+        await tell(catalogue.buckets, patience: patience) { control in
+            BucketControl(
+                record: control.record, act: control.act + 1, saleState: .halted, frozen: control.frozen)
+        }
+    }
+
+    /// - Parameter change: what to tell instead of what SQL says.
+    private func tell(
+        _ buckets: [Bucket], patience: Duration, change: @escaping @Sendable (BucketControl) -> BucketControl = { $0 }
+    ) async -> [BucketNumber: Outcome] {
         let giveUpAt = clock.now + patience
         var outcomes: [BucketNumber: Outcome] = [:]
         var waiting = buckets
@@ -70,7 +82,7 @@ public struct BucketActs: Sendable {
                         }
                         group.addTask {
                             let letter = await send(
-                                control, to: bucket, deadline: min(giveUpAt, clock.now + Self.callTimeout))
+                                change(control), to: bucket, deadline: min(giveUpAt, clock.now + Self.callTimeout))
                             return (bucket.number, letter.outcome)
                         }
                     }

@@ -4,7 +4,7 @@ public import OrderStore
 import Telemetry
 
 /// The acts that screen and command line share. Each is decided in SQL first, then told to Redis, then audited with what was
-/// before and after; its report is one plain sentence.
+/// before and after; its report is one plain sentence. A halt alone is told to Redis first: it only refuses.
 public struct SaleControl: Sendable {
     public struct Report: Sendable, Hashable {
         public let sentence: String
@@ -20,6 +20,9 @@ public struct SaleControl: Sendable {
     /// How long whoever acts waits for a bucket that does not answer; SQL has the act, and the bucket's opening or the `ActKeeper`
     /// takes it from there.
     public static let patience = Duration.milliseconds(800)
+    /// How long a halt that Redis has is offered to a store that does not take it, and the pause between two offers.
+    public static let haltPatience = Duration.seconds(60)
+    private static let haltPause = Duration.milliseconds(200)
 
     private let catalogue: Catalogue
     private let store: any OrderStore
@@ -46,7 +49,8 @@ public struct SaleControl: Sendable {
     /// Lets orders in, if the servers can keep what the sale promises.
     public func open() async -> Report { await setState(.open, from: [.warmed, .halted], done: "the sale is open") }
 
-    /// Stops orders in every bucket that answers, and in the others as soon as they do or before they open again.
+    /// Stops orders in every bucket that answers, at once, and in the others as soon as they do or before they open again. A store
+    /// that is locked holds up the report, not the halt.
     public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
 
     /// Halts by itself, for a reason that cannot wait for a person.
@@ -67,7 +71,9 @@ public struct SaleControl: Sendable {
                     throw ActError("\(first.sentence)\(more)")
                 }
             }
-            let now = try await store.setSaleState(from: from, to: state)
+            let now =
+                try await state == .halted && from.contains(before.state)
+                ? haltAhead(from: from) : store.setSaleState(from: from, to: state)
             guard now.state == state else {
                 throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
             }
@@ -80,6 +86,25 @@ public struct SaleControl: Sendable {
                 ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
                 : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) more as soon as they answer"
             return (before.state.rawValue, reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue, sentence)
+        }
+    }
+
+    /// Halts in Redis, then in SQL, for as long as that takes.
+    private func haltAhead(from: Set<SaleState>) async throws -> Sale {
+        let giveUpAt = clock.now + Self.haltPatience
+        let outcomes = await acts.haltAhead(patience: Self.patience)
+        let halted = outcomes.values.count { $0 == .applied }
+        var isTold = false
+        while true {
+            do { return try await store.setSaleState(from: from, to: .halted) } catch {
+                let refusing = "\(halted.counted("bucket")) of \(outcomes.count) take no orders"
+                guard clock.now < giveUpAt else { throw ActError("\(refusing), but it is not in SQL: \(error)") }
+                if !isTold {
+                    events.add(.warning, "\(refusing); the halt goes to SQL as soon as it answers: \(error)")
+                    isTold = true
+                }
+                try await clock.sleep(for: Self.haltPause)
+            }
         }
     }
 

@@ -108,7 +108,10 @@ public struct Reconciler: Sendable {
                 let byLedger = try await compareLedgers(bucket, keys, findings)
                 findings = byLedger
             }
-            if let control, cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
+            if let control {
+                if cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
+                if cut.act > control.act, let finding = try await haltAhead(bucket, cut) { findings.append(finding) }
+            }
             return findings
         }
         throw Unreadable(description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again")
@@ -160,6 +163,20 @@ public struct Reconciler: Sendable {
             sentence: """
                 bucket \(bucket.tag): SQL says \(words(control.saleState.nameInRedis, control.frozen.count)) (act \(control.act)), \
                 Redis \(inRedis) (act \(cut.act)); a running sale tells it again
+                """)
+    }
+
+    /// A halt that Redis has and SQL has not: whoever halted waits for SQL, or ended before it answered.
+    private func haltAhead(_ bucket: Bucket, _ cut: BucketCut) async throws -> Finding? {
+        // What was newer than the first reading of SQL may be in SQL by now.
+        guard let control = try await store.bucketControls().first(where: { $0.record.bucket == bucket.number }),
+            cut.act > control.act, cut.state != control.saleState.nameInRedis
+        else { return nil }
+        return Finding(
+            kind: .missedAct, bucket: bucket.number, sku: nil, units: 0,
+            sentence: """
+                bucket \(bucket.tag): Redis is \(cut.state) by an act that SQL has not heard of (act \(cut.act) after \(control.act)); \
+                SQL says \(control.saleState.nameInRedis): halt the sale once more, then open it
                 """)
     }
 

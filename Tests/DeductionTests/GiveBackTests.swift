@@ -15,7 +15,7 @@ struct GiveBackTests {
     private func withWorker(
         units: [Int64], buckets: Int = 1, _ body: (SaleRig, DeafPort, DeductionEngine) async throws -> Void
     ) async throws {
-        try await SaleRig.with(units: units, buckets: buckets, port: DeafPort.init) { rig async throws in
+        try await SaleRig.with(units: units, buckets: buckets, port: DeafPort.between) { rig async throws in
             let port = try #require(rig.cluster as? DeafPort)
             let engine = try await rig.makeEngine()
             let worker = GiveBackWorker(

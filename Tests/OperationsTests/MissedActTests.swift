@@ -4,6 +4,7 @@ import OrderStore
 import Reconciliation
 import Redis
 import SaleRig
+import Synchronization
 import Telemetry
 import Testing
 
@@ -42,7 +43,7 @@ struct MissedActTests {
 
     @Test("is told within a second of the bucket's answering again")
     func outOfReach() async throws {
-        try await SaleRig.with(units: [10, 10], buckets: 2, port: DeafPort.init) { rig async throws in
+        try await SaleRig.with(units: [10, 10], buckets: 2, port: DeafPort.between) { rig async throws in
             let port = try #require(rig.cluster as? DeafPort)
             let bucket = rig.catalogue.buckets[1]
             let events = EventLog()
@@ -93,6 +94,57 @@ struct MissedActTests {
             _ = try await rig.store.setSaleState(from: [.halted], to: .open)
             try await rig.keeper.look(atEverySKU: false)
             #expect(try await rig.says() == "open 4 frozen 3")
+        }
+    }
+
+    @Test("a halt waits for no store: Redis has it at once, nobody undoes it, and SQL follows")
+    func haltAhead() async throws {
+        try await SaleRig.with(units: [10, 10], buckets: 2) { rig async throws in
+            let store = StoreThatWritesNothing(rig.store)
+            let events = EventLog()
+            let service = try await SaleService(cluster: rig.cluster, store: store, events: events)
+            try await SaleRig.running([{ await service.run() }]) {
+                #expect(await service.engine.deduct(rig.order(1)) == Self.yes)
+                store.isLocked = true
+                let start = ContinuousClock.now
+                async let halt = service.control.halt()
+                for bucket in rig.catalogue.buckets {
+                    try await eventually("it halts") { try await rig.says(bucket) == "halted 2" }
+                }
+                #expect(ContinuousClock.now - start < .seconds(1))
+                try await eventually("it is told") {
+                    events.events.contains { $0.text.contains("2 buckets of 2 take no") }
+                }
+                #expect(try await rig.store.sale()?.state == .open)
+                // Who reads SQL alone takes nothing back, and says what is so.
+                try await rig.keeper.look()
+                #expect(try await rig.says() == "halted 2")
+                let found = await rig.compare().findings
+                #expect(found.map(\.kind) == [.missedAct, .missedAct], "\(found)")
+                #expect(found.first?.sentence.contains("halted by an act that SQL has not heard of") == true)
+                #expect(await service.engine.deduct(rig.order(1)) == .refused(.halted))
+                store.isLocked = false
+                #expect(await halt.succeeded)
+                #expect(try await rig.store.sale()?.state == .halted)
+                #expect(try await rig.says() == "halted 2")
+                #expect(await service.control.open().succeeded)
+                #expect(await service.engine.deduct(rig.order(1)) == Self.yes)
+            }
+        }
+    }
+
+    /// An order store whose file somebody has locked: it can be read.
+    private final class StoreThatWritesNothing: OrderStoreDecorator {
+        let base: any OrderStore
+        private let locked = Mutex(false)
+        init(_ base: any OrderStore) { self.base = base }
+        var isLocked: Bool {
+            get { locked.withLock { $0 } }
+            set { locked.withLock { $0 = newValue } }
+        }
+        func setSaleState(from: Set<SaleState>, to: SaleState) async throws -> Sale {
+            if isLocked { throw OrderStoreError(.refused, "the file is locked") }
+            return try await base.setSaleState(from: from, to: to)
         }
     }
 

@@ -53,6 +53,25 @@ import Testing
         #expect(refusal(folder.path("empty.db")) == "opened")
     }
 
+    /// A commit to it would be durable for nobody.
+    @Test(arguments: [false, true])
+    func aFileThatIsDeletedOrReplacedWhileInUseTakesNothingMore(isReplaced: Bool) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("orders.db")
+        let store = try SQLiteOrderStore.open(path: path)
+        let entry = AuditEntry(
+            atMilliseconds: 1, who: "test", origin: "here", what: "look", subject: "", before: "", after: "")
+        try await store.audit(entry)
+        for suffix in ["", "-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + suffix) }
+        if isReplaced { try Data().write(to: URL(fileURLWithPath: path)) }
+        for _ in 1...2 {
+            let error = await #expect(throws: OrderStoreError.self) { try await store.audit(entry) }
+            #expect(error?.outcome == .refused && error?.message.contains("deleted or replaced") == true)
+        }
+        await store.close()
+        #expect(FileManager.default.fileExists(atPath: path) == isReplaced)
+    }
+
     @Test func aNewerVersionsFileIsRefused() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path("orders.db")

@@ -85,20 +85,20 @@ struct RecoverySupervisorTests {
 
     @Test("hears a fence of the epoch that it has just opened, though it has not said yet that it is done")
     func fencedAnewAtOnce() async throws {
-        try await SaleRig.with(units: [10], port: DeafPort.init) { rig async throws in
+        try await SaleRig.with(units: [10], port: DeafPort.between) { rig async throws in
             let port = try #require(rig.cluster as? DeafPort)
             let supervisor = RecoverySupervisor(recoverer: rig.recoverer)
             let (bucket, old) = (rig.bucket.number, try await rig.record.epoch)
-            @Sendable func epoch(_ later: Int64) -> Epoch { Epoch(rawValue: old.rawValue + later) }
+            let later = (0...2).map { Epoch(rawValue: old.rawValue + $0) }
             let first = Counter(1)
             port.onAnswer { script in
                 guard script == "open", first.takeOne() else { return }
                 // An engine sells from it at once, and meets a fence.
-                supervisor.report(bucket, epoch: epoch(1), n: 3, reason: .noControl)
+                supervisor.report(bucket, epoch: later[1], n: 3, reason: .noControl)
                 // Nobody else's word begins another recovery.
-                supervisor.report(bucket, epoch: epoch(0), n: 9, reason: .noControl)
-                supervisor.report(bucket, epoch: epoch(2), reason: .recovering)
-                supervisor.report(bucket, epoch: epoch(2), reason: .unbalanced, finding: "a comparison")
+                supervisor.report(bucket, epoch: later[0], n: 9, reason: .noControl)
+                supervisor.report(bucket, epoch: later[2], reason: .recovering)
+                supervisor.report(bucket, epoch: later[2], reason: .unbalanced, finding: "a comparison")
             }
             supervisor.report(bucket, epoch: old, reason: .noControl)
             try await SaleRig.running([{ await supervisor.run() }]) {
@@ -106,7 +106,7 @@ struct RecoverySupervisorTests {
                     supervisor.status.recoveries == 2 && supervisor.status.fenced.isEmpty
                 }
             }
-            #expect(try await rig.record.epoch == epoch(2))
+            #expect(try await rig.record.epoch == later[2])
             #expect(supervisor.status.fences == 2)
         }
     }

@@ -12,6 +12,9 @@ public final class DeafPort: RedisPort {
 
     public init(_ base: any RedisPort) { self.base = base }
 
+    /// As `SaleRig.with` takes it.
+    public static func between(_ cluster: RedisCluster) async throws -> any RedisPort { DeafPort(cluster) }
+
     /// Cuts a bucket off, or brings it back.
     public func setDeaf(_ deaf: Bool, _ bucket: Bucket) {
         let slot = HashSlot.of(Array("{\(bucket.tag)}".utf8))

@@ -29,12 +29,18 @@ public final class SQLiteOrderStore: OrderStore {
     /// Whose time rows carry.
     let clock: SaleClock
     private let writer: WriterBox
-    /// Why nothing may be written any more: a failed fsync or a damaged file.
+    /// What was opened for writing; `nil` in memory, and for reading.
+    private let file: FileIdentity?
+    /// Why nothing may be written any more: a failed fsync, a damaged file, one that is gone.
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
 
-    init(path: String, isReadOnly: Bool, place: Place, writer: WriterBox = WriterBox(), clock: SaleClock) {
+    init(
+        path: String, isReadOnly: Bool, place: Place, file: FileIdentity? = nil, writer: WriterBox = WriterBox(),
+        clock: SaleClock
+    ) {
+        self.file = file
         self.clock = clock
         self.path = path
         self.isReadOnly = isReadOnly
@@ -77,7 +83,9 @@ public final class SQLiteOrderStore: OrderStore {
                     guard try pool.read(migrator.hasCompletedMigrations) else { throw error }
                 }
             }
-            return SQLiteOrderStore(path: path, isReadOnly: readOnly, place: .file(pool), clock: clock)
+            return SQLiteOrderStore(
+                path: path, isReadOnly: readOnly, place: .file(pool), file: readOnly ? nil : FileIdentity(path: path),
+                clock: clock)
         } catch {
             throw SQLiteErrors.describe(error, path: path).error
         }
@@ -216,11 +224,26 @@ public final class SQLiteOrderStore: OrderStore {
     ) -> Result<T, OrderStoreError> {
         if let fatal = fatal.withLock({ $0 }) { return .failure(OrderStoreError(.refused, fatal.message)) }
         do {
+            try requireFile(.refused)
             let session = try writer.session(database, clock: clock)
-            return .success(try session.transaction { try body(database, session) })
+            let value = try session.transaction { try body(database, session) }
+            // A yes must not rest on a file that nobody will find again.
+            try requireFile(.unknown)
+            return .success(value)
         } catch {
+            if let error = error as? OrderStoreError { return .failure(error) }
             return .failure(tell(error))
         }
+    }
+
+    private func requireFile(_ outcome: OrderStoreError.Outcome) throws {
+        guard let file, !file.isInPlace else { return }
+        let message = """
+            order store \(SQLiteErrors.printable(path)) was deleted or replaced while it was in use: nothing is written any more; \
+            before this program ends, copy it back from /proc/\(getpid())/fd
+            """
+        fatal.withLock { $0 = $0 ?? OrderStoreError(.refused, message) }
+        throw OrderStoreError(outcome, message)
     }
 
     /// One snapshot on a reader's queue.
