@@ -62,6 +62,13 @@ public final class ReservationSweeper: Sendable {
         }
     }
 
+    /// Ends everything that is due, once; returns how many.
+    public func sweepAll() async throws -> Int64 {
+        let before = status.expired
+        while try await !sweep() {}
+        return status.expired - before
+    }
+
     /// One bounded step. Returns whether nothing is due any more.
     func sweep() async throws -> Bool {
         let known = time.withLock(\.hasBegun) ? nil : try await store.lastReservationOrSweep()

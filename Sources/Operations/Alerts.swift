@@ -46,7 +46,13 @@ enum Alerts {
             add(finding.haltsSale ? .bad : .warning, finding.sentence)
         }
         if let storeError { add(.bad, "SQL: \(storeError)") }
-        if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {
+        if snapshot.ledger.isUnattended {
+            add(
+                .bad,
+                "nobody takes \(snapshot.ledger.backlogEntries) outbox entries to SQL, for "
+                    + "\(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s: sellout reconcile --repair does"
+            )
+        } else if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {
             add(
                 .warning,
                 "SQL is \(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s behind: "

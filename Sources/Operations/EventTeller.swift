@@ -5,7 +5,7 @@ import Telemetry
 struct EventTeller {
     private let events: EventLog
     private let catalogue: Catalogue
-    private var nodesUp: [Bool] = []
+    private var nodes = NodeTeller()
     private var soldOut: Set<SKUNumber> = []
     /// Sold out and not told yet: the news come together, or they would drown the rest.
     private var soldOutUntold: [WarRoomSnapshot.SKU] = []
@@ -22,25 +22,11 @@ struct EventTeller {
     }
 
     mutating func tell(_ snapshot: WarRoomSnapshot, isDemo: Bool) {
-        tellNodes(snapshot)
+        nodes.tell(
+            snapshot.nodes.map { .init(address: $0.address, isUp: $0.isUp, buckets: $0.buckets) }, to: events)
         tellSoldOut(snapshot)
         tellBooks(snapshot, isDemo: isDemo)
         told = true
-    }
-
-    private mutating func tellNodes(_ snapshot: WarRoomSnapshot) {
-        for (index, node) in snapshot.nodes.enumerated() {
-            let wasUp = index < nodesUp.count ? nodesUp[index] : true
-            if wasUp && !node.isUp {
-                events.add(
-                    .bad,
-                    "node \(index + 1) (\(node.address)) does not answer: its \(node.buckets.counted("bucket")) do not sell, and calls "
-                        + "under way have no known outcome")
-            } else if !wasUp && node.isUp {
-                events.add(.info, "node \(index + 1) (\(node.address)) answers again")
-            }
-        }
-        nodesUp = snapshot.nodes.map(\.isUp)
     }
 
     private mutating func tellSoldOut(_ snapshot: WarRoomSnapshot) {

@@ -52,7 +52,7 @@ public final class SaleService: Sendable {
     public let events: EventLog
     private let giveBacks: GiveBackWorker
     private let options: Options
-    private let clock: SaleClock
+    let clock: SaleClock
     private let comparisons = Mutex(Comparisons())
     private let isWorking = Atomic<Bool>(false)
 

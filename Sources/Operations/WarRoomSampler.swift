@@ -323,6 +323,9 @@ public actor WarRoomSampler {
             deadLetters: totals?.deadLetters ?? 0,
             storeError: storeError ?? service.engine.storeError ?? status.lastError,
             archivedOrders: service.archiver.status.archivedOrders)
+        // Whoever looks on only, sees by what does not move that nobody else works either.
+        snapshot.ledger.isUnattended =
+            witness == nil && backlog > 0 && backlogWatch.longest(now: now) >= SaleService.watchPatience
     }
 
     private func assembleLife() {

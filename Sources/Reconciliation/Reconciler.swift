@@ -317,7 +317,7 @@ public struct Reconciler: Sendable {
                 findings.append(
                     Finding(
                         kind: .inFlight, bucket: bucket.number, sku: reading.sku, units: units,
-                        sentence: "\(name): \(units.counted("unit")) are on their way to SQL"))
+                        sentence: "\(name): \(units.counted("unit")) are taken in Redis and not in SQL yet"))
             }
             if control.allocated != folded.allocated || control.version != folded.version {
                 findings.append(

@@ -125,6 +125,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var backlogEntries: Int64
         /// Age of the oldest of them.
         public var backlogMilliseconds: Int64
+        /// Nobody who works on the sale takes them to SQL.
+        public var isUnattended = false
         /// Median and 99th percentile from call to SQL.
         public var lagP50Milliseconds: Double
         public var lagP99Milliseconds: Double

@@ -190,8 +190,11 @@ extension DemoCommand: WorkerCommand {
         } else {
             print(ReportText.text(of: report))
         }
-        if !report.keptItsPromise { return 1 }
-        return report.unchecked.isEmpty ? 0 : 3
+        switch report.verdict {
+        case true?: return 0
+        case false?: return 1
+        case nil: return 3
+        }
     }
 }
 

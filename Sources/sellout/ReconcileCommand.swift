@@ -12,6 +12,8 @@ struct ReconcileCommand: ParsableCommand {
         abstract: "Compare Redis with the order store, unit by unit and order by order.",
         discussion: """
             Two comparisons must name the same difference before a repair is planned. Without --repair nothing is written.
+            What one store has and the other has not heard of yet is no difference while a sale is at work. Where nobody is, --repair
+            finishes it: it takes the outboxes to SQL, gives back, ends what was left half done.
 
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
             sellout reconcile --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite --repair --json
@@ -62,6 +64,10 @@ struct ReconcileCommand: ParsableCommand {
         var oversold: [Oversold]?
         /// Only where any wait for a person.
         var deadLetters: [String]?
+        /// Only where something is on its way between the stores and nobody takes it there.
+        var unattended: Work?
+        /// Only where --repair finished such work.
+        var settled: Work?
     }
 }
 
@@ -78,34 +84,48 @@ extension ReconcileCommand: WorkerCommand {
     }
 
     private func compare(_ service: SaleService) async throws -> Int32 {
+        var work = try await attend(service)
         let first = await service.compare(ledgers: true)
         let second = await service.compare(ledgers: true)
         var plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
         var last = second
         var byOthers: [BucketNumber] = []
         if repair {
-            if !plan.repairs.isEmpty { plan = await service.apply(plan) }
+            if !plan.repairs.isEmpty {
+                plan = await service.apply(plan)
+                // A repair makes work as well: what it undoes is given back.
+                try await work.again(attend(service))
+            }
             byOthers = await service.waitForOthers(second, since: first)
             if !plan.repairs.isEmpty || !byOthers.isEmpty { last = await service.compare(ledgers: true) }
         }
         let books = Unsettled(
             plan: try await service.oversoldPlan(policy: policy),
             deadLetters: try await service.store.deadLetters(limit: Unsettled.lettersMax))
-        if !json { print(text(last, plan, byOthers, service.catalogue)) }
+        if !json { print(text(last, plan, work, byOthers, service.catalogue)) }
         let unsettled = try await settle(books, service)
+        if unsettled.isDone {
+            // Whose order was rolled back, gives its units back.
+            let after = try await attend(service)
+            if !json, let sentence = after.settled?.sentence { print(PlainText.line(sentence)) }
+            work.again(after)
+        }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-            print(String(decoding: try encoder.encode(report(last, plan, unsettled, service.catalogue)), as: UTF8.self))
+            print(
+                String(
+                    decoding: try encoder.encode(report(last, plan, work, unsettled, service.catalogue)), as: UTF8.self)
+            )
         }
-        if !unsettled.isGood { return 1 }
+        if !unsettled.isGood || !work.isGood { return 1 }
         if last.findings.contains(where: { $0.kind == .expiring }) { return 1 }
         if last.driftUnits > 0 || plan.repairs.contains(where: { $0.state == .failed }) { return 1 }
         return last.unread.isEmpty ? 0 : 3
     }
 
     private func report(
-        _ comparison: Comparison, _ plan: RepairPlan, _ unsettled: Unsettled, _ catalogue: Catalogue
+        _ comparison: Comparison, _ plan: RepairPlan, _ work: Attended, _ unsettled: Unsettled, _ catalogue: Catalogue
     ) -> Report {
         Report(
             driftUnits: comparison.driftUnits,
@@ -117,14 +137,17 @@ extension ReconcileCommand: WorkerCommand {
                     units: repair.units, flows: repair.flows.map(\.description), state: repair.state.rawValue)
             },
             oversold: unsettled.plan.isEmpty ? nil : unsettled.report,
-            deadLetters: unsettled.deadLetters.isEmpty ? nil : unsettled.deadLetters.map { $0.sentence(catalogue) })
+            deadLetters: unsettled.deadLetters.isEmpty ? nil : unsettled.deadLetters.map { $0.sentence(catalogue) },
+            unattended: work.unattendedReport, settled: work.settledReport)
     }
 
     /// - Parameter byOthers: buckets that another process was recovering, and that are open now.
     private func text(
-        _ comparison: Comparison, _ plan: RepairPlan, _ byOthers: [BucketNumber], _ catalogue: Catalogue
+        _ comparison: Comparison, _ plan: RepairPlan, _ work: Attended, _ byOthers: [BucketNumber],
+        _ catalogue: Catalogue
     ) -> String {
-        var lines = comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
+        var lines = work.settled.map { [$0.sentence, $0.leftSentence, $0.sweepSentence].compactMap { $0 } } ?? []
+        lines += comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
         for repair in plan.repairs {
             lines.append(
                 "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.words)"
@@ -140,10 +163,13 @@ extension ReconcileCommand: WorkerCommand {
         }
         let unread =
             comparison.unread.isEmpty ? "" : "; \(comparison.unread.count.counted("bucket")) could not be compared"
+        if let sentence = work.unattendedSentence { lines.append(sentence) }
+        let verdict =
+            comparison.driftUnits > 0
+            ? "\(comparison.driftUnits.counted("unit")) of drift"
+            : work.isGood ? "Redis and SQL agree to the unit" : "they agree in everything but what nobody sees through"
         lines.append(
-            "\(comparison.cuts.counted("bucket")) compared in \(comparison.duration.formatted): "
-                + (comparison.driftUnits == 0
-                    ? "Redis and SQL agree to the unit" : "\(comparison.driftUnits.counted("unit")) of drift") + unread)
+            "\(comparison.cuts.counted("bucket")) compared in \(comparison.duration.formatted): \(verdict)\(unread)")
         return lines.map(PlainText.line).joined(separator: "\n")
     }
 }

@@ -22,7 +22,10 @@ enum ReportText {
             ),
             (
                 "units",
-                "\(report.allocatedUnits) allocated = \(report.stockUnits) stock + \(report.soldUnits) sold + \(report.reservedUnits) reserved"
+                report.stockUnits.map {
+                    "\(report.allocatedUnits) allocated = \($0) stock + \(report.soldUnits) sold + \(report.reservedUnits) reserved"
+                }
+                    ?? "\(report.allocatedUnits) allocated; ? stock, \(report.soldUnits) sold, \(report.reservedUnits) reserved"
             ),
             ("released", "\(report.releasedOrders) orders"),
             (
@@ -31,14 +34,27 @@ enum ReportText {
             ),
             ("oversold", "\(report.oversoldUnits) units"),
             ("lost", "\(report.lostOrders) orders"),
-            ("drift", "\(report.driftUnits) units, \(report.driftUnitsPeak) at the worst"),
-            ("outbox", "\(report.outboxBacklog) entries left, drained in \(rounded(report.drainMilliseconds)) ms"),
+            (
+                "drift",
+                (report.unreadBuckets == 0 ? "\(report.driftUnits)" : "\(report.driftUnits) + ?")
+                    + " units, \(report.driftUnitsPeak) at the worst"
+            ),
+            (
+                "outbox",
+                (report.unreadBuckets == 0 ? "\(report.outboxBacklog)" : "\(report.outboxBacklog) + ?")
+                    + " entries left, "
+                    + (report.unchecked.isEmpty
+                        ? "drained in \(rounded(report.drainMilliseconds)) ms"
+                        : "given up after \(rounded(report.drainMilliseconds)) ms")
+            ),
         ]
         var lines = rows.map { name, value in name + String(repeating: " ", count: 12 - name.count) + value }
         lines.append(contentsOf: report.unchecked.map { "not checked \($0)" })
-        lines.append(
-            report.keptItsPromise
-                ? "the promise of `\(report.durability)` was kept" : "THE PROMISE OF `\(report.durability)` WAS BROKEN")
+        switch report.verdict {
+        case true?: lines.append("the promise of `\(report.durability)` was kept")
+        case false?: lines.append("THE PROMISE OF `\(report.durability)` WAS BROKEN")
+        case nil: lines.append("whether the promise of `\(report.durability)` was kept is unknown")
+        }
         return lines.joined(separator: "\n")
     }
 

@@ -52,6 +52,46 @@ struct CommandTests {
         try await scratch.expectNothingLeft()
     }
 
+    @Test("a server that is stopped is told of at once, and what it holds is unknown at the end")
+    func stoppedServer() async throws {
+        let scratch = try Scratch()
+        let program = try await Program.start(
+            "demo", "--no-ui", "--masters", "1", "--durability", "memory", "--skus", "24", "--rate", "100",
+            "--duration", "60s", in: scratch)
+        try await eventually(within: .seconds(10)) { program.error.contains("the sale is open") }
+        let server = try #require(scratch.servers.first)
+        kill(server, SIGSTOP)
+        try await eventually(within: .seconds(10)) { program.error.contains("does not answer: its") }
+        #expect(program.error.contains("node 1 ("), "\(program.error)")
+        kill(server, SIGCONT)
+        try await eventually(within: .seconds(10)) { program.error.contains("answers again") }
+        #expect(program.error.contains("answers again"), "\(program.error)")
+        kill(server, SIGSTOP)
+        program.process.kill(SIGINT)
+        let result = await program.result()
+        #expect(result.output.contains("allocated; ? stock"), "\(result)")
+        #expect(result.output.contains("did not answer; the books of its 24 buckets"), "\(result)")
+        #expect(result.output.contains("whether the promise of `memory` was kept is unknown"), "\(result)")
+        #expect(!result.output.contains("was kept\n") && !result.output.contains("BROKEN"), "\(result)")
+        try await scratch.expectNothingLeft()
+    }
+
+    @Test("a server that somebody kills comes back by itself, and the events say so")
+    func killedServer() async throws {
+        let scratch = try Scratch()
+        let program = try await Program.start(
+            "demo", "--no-ui", "--masters", "1", "--skus", "24", "--rate", "100", "--duration", "60s", in: scratch)
+        try await eventually(within: .seconds(10)) { program.error.contains("the sale is open") }
+        kill(try #require(scratch.servers.first), SIGKILL)
+        try await eventually(within: .seconds(20)) { program.error.contains("is back, empty") }
+        #expect(program.error.contains("ended and the demo did not end it"), "\(program.error)")
+        #expect(program.error.contains("is back, empty") && scratch.servers.count == 1, "\(program.error)")
+        program.process.kill(SIGINT)
+        let result = await program.result()
+        #expect(result.status == 130, "\(result)")
+        try await scratch.expectNothingLeft()
+    }
+
     @Test("a signal while the fleet starts leaves nothing either")
     func signalledWhileStarting() async throws {
         let scratch = try Scratch()

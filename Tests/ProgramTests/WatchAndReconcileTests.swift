@@ -74,6 +74,46 @@ extension CommandTests {
         try await damagedThenRepaired(kept, kind: "lostBucket", words: "must be rebuilt from SQL")
     }
 
+    @Test("a sellout that was killed: reconcile says that nobody works on what it left, and --repair finishes it")
+    func killedSale() async throws {
+        let scratch = try Scratch()
+        let program = try await Program.start(
+            "demo", "--no-ui", "--masters", "1", "--durability", "memory", "--outbox-delay", "500ms", "--rate", "1000",
+            "--skus", "20", "--units", "5000", "--duration", "60s", "--keep", "\(scratch.path)/kept", in: scratch)
+        try await eventually(within: .seconds(20)) { program.error.contains("the sale is open") }
+        let match = try #require(
+            program.error.firstMatch(of: #/watch --redis (\S+) --orders (\S+)/#), "\(program.error)")
+        let kept = Kept(
+            scratch: scratch, redis: String(match.1), orders: String(match.2),
+            connection: try RedisConnection(address: try RedisURL(String(match.1)).address))
+        defer { kept.end() }
+        let sold = RedisCommand("XLEN", "so_{a0}")
+        try await eventually(within: .seconds(20)) {
+            (try await kept.connection.call(sold, deadline: .now + .seconds(5)).int ?? 0) > 100
+        }
+        program.process.kill(SIGKILL)
+        _ = await program.result()
+
+        let left = try await kept.reconcile()
+        #expect(left.status == 1, "\(left)")
+        #expect(
+            left.output.contains("nobody works on this sale") && left.output.contains("--repair does it"), "\(left)")
+        #expect(!left.output.contains("on their way") && !left.output.contains("agree to the unit"), "\(left)")
+        let json = try await kept.reconcile("--json")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let work = try #require(object["unattended"] as? [String: Any])
+        #expect((work["orders"] as? Int ?? 0) > 0 && json.status == 1, "\(json)")
+
+        let repaired = try await kept.reconcile("--repair")
+        #expect(repaired.status == 0, "\(repaired)")
+        let orders = try #require(work["orders"] as? Int)
+        #expect(
+            repaired.output.contains("of \(orders) order") && repaired.output.contains("that nobody worked on"),
+            "\(repaired)")
+        let after = try await kept.reconcile()
+        #expect(after.status == 0 && after.output.contains("agree to the unit"), "\(after)")
+    }
+
     private func damagedThenRepaired(
         _ kept: Kept, kind: String, words: String, _ location: SourceLocation = #_sourceLocation
     ) async throws {

@@ -19,7 +19,8 @@ extension DemoFloor {
             crashing.withLock({ $0.insert(node).inserted })
         else {
             return SaleControl.Report(
-                sentence: "node \(node + 1) is down already; nothing was crashed", succeeded: false)
+                sentence: "node \(node + 1) is down already and starts again by itself; nothing was crashed",
+                succeeded: false)
         }
         defer { crashing.withLock { _ = $0.remove(node) } }
         let address = nodes[node].address
@@ -30,21 +31,81 @@ extension DemoFloor {
             service.events.add(.bad, "\(name) was killed with SIGKILL; everything it held in memory is gone")
             await service.control.record(
                 what: "crash", subject: name, before: "up, pid \(nodes[node].pid)", after: "killed")
-            try? await ContinuousClock().sleep(for: configuration.crashPause)
-            if let shard = try await promoteReplica(of: nodes[node], name: name) {
-                try await fleet.restart(node)
-                try await fleet.rejoin(node, shard: shard)
-                service.events.add(.good, "\(name) is back and copies the new master")
-                return SaleControl.Report(
-                    sentence: "\(name) was killed; its replica took over, and it came back as a replica",
-                    succeeded: true)
-            }
-            try await fleet.restart(node)
-            let state = configuration.durability == .aof ? "with what its append-only file holds" : "empty"
-            service.events.add(.warning, "\(name) is back, \(state)")
-            return SaleControl.Report(sentence: "\(name) was killed and came back \(state)", succeeded: true)
+            return SaleControl.Report(
+                sentence: "\(name) was killed\(try await comeBack(nodes[node], name: name))", succeeded: true)
         } catch {
             return SaleControl.Report(sentence: "crash of \(name): \(error)", succeeded: false)
+        }
+    }
+
+    /// After a pause: a replica takes over where there is one, and the node starts again. Returns what came of it, to follow "was killed".
+    private func comeBack(_ node: EmbeddedFleet.Node, name: String) async throws -> String {
+        try? await ContinuousClock().sleep(for: configuration.crashPause)
+        // The demo ends: nothing is to be started any more.
+        try Task.checkCancellation()
+        if let shard = try await promoteReplica(of: node, name: name) {
+            try await fleet.restart(node.index)
+            try await fleet.rejoin(node.index, shard: shard)
+            service.events.add(.good, "\(name) is back and copies the new master")
+            return "; its replica took over, and it came back as a replica"
+        }
+        try await fleet.restart(node.index)
+        guard case .master = node.role else {
+            service.events.add(.good, "\(name) is back and copies its master")
+            return " and came back as a replica"
+        }
+        let state = configuration.durability == .aof ? "with what its append-only file holds" : "empty"
+        service.events.add(.warning, "\(name) is back, \(state)")
+        return " and came back \(state)"
+    }
+
+    // MARK: Killed by somebody else
+
+    /// Pause between two looks at the servers' processes.
+    static let processLookPause = Duration.milliseconds(100)
+    /// Pause before a server that did not come up is started once more.
+    static let restartPause = Duration.seconds(5)
+
+    /// Starts servers again whose process somebody else ended, as after a crash, until cancelled.
+    func watchProcesses() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                for node in fleet.nodes where !node.isUp {
+                    guard crashing.withLock({ $0.insert(node.index).inserted }) else { continue }
+                    // Started again between the two looks.
+                    guard !fleet.nodes[node.index].isUp else {
+                        crashing.withLock { _ = $0.remove(node.index) }
+                        continue
+                    }
+                    group.addTask { await self.restartAfterStrangersKill(node) }
+                }
+                try? await ContinuousClock().sleep(for: Self.processLookPause)
+            }
+        }
+    }
+
+    private func restartAfterStrangersKill(_ node: EmbeddedFleet.Node) async {
+        defer { crashing.withLock { _ = $0.remove(node.index) } }
+        let name = "node \(number(of: node)) (\(node.address))"
+        // Whoever killed it: what its memory held is gone as after a crash of ours, and the run is judged so.
+        crashCount.add(1, ordering: .relaxed)
+        service.events.add(
+            .bad, "the process of \(name) ended and the demo did not end it; it is started again, as after a crash")
+        await service.control.record(
+            what: "crash", subject: name, before: "up, pid \(node.pid)", after: "ended by somebody else")
+        var isTold = false
+        while !Task.isCancelled {
+            do {
+                _ = try await comeBack(node, name: name)
+                return
+            } catch {
+                if !isTold, !Task.isCancelled {
+                    service.events.add(.bad, "\(name) does not start again: \(error); tried again every 5 s")
+                }
+                isTold = true
+                if fleet.nodes[node.index].isUp { return }
+                try? await ContinuousClock().sleep(for: Self.restartPause)
+            }
         }
     }
 

@@ -142,6 +142,7 @@ public final class DemoFloor: Sendable {
             group.addTask { await self.service.run() }
             group.addTask { await self.shoppers.runCheckout() }
             group.addTask { await self.watchForLosses() }
+            group.addTask { await self.watchProcesses() }
         }
     }
 

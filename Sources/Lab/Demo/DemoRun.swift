@@ -34,7 +34,8 @@ public struct DemoRun: Sendable {
         public var fencedBuckets: Int
         public var recoveries: Int
         public var allocatedUnits: Int64
-        public var stockUnits: Int64
+        /// `nil`: some bucket could not be read, and nobody knows what it holds.
+        public var stockUnits: Int64?
         public var soldUnits: Int64
         public var reservedUnits: Int64
         public var oversoldUnits: Int64
@@ -54,10 +55,12 @@ public struct DemoRun: Sendable {
         public var refundedOrders: Int64 = 0
         /// Payments that took the late way, whatever became of them.
         public var latePayments: Int64 = 0
+        /// Buckets that could not be compared: `driftUnits` and `outboxBacklog` say nothing of them.
+        public var unreadBuckets = 0
         /// What could not be found out; a run with such a line is neither good nor bad.
         public var unchecked: [String] = []
 
-        /// `unchecked` is prose for a person: it is not among the names that scripts read.
+        /// `unchecked` is prose for a person, and says what `unreadBuckets` counts: neither is among the names that scripts read.
         private enum CodingKeys: String, CodingKey {
             case seed, topology, masters, durability, durationSeconds, attempts, acknowledgedOrders, refusedOrders
             case unknownOrders, releasedOrders, crashes, fencedBuckets, recoveries, allocatedUnits, stockUnits,
@@ -73,7 +76,8 @@ public struct DemoRun: Sendable {
         /// and its books must agree in the end.
         public var keptItsPromise: Bool {
             // What SQL has not taken yet stands in no counter: then the sum says nothing, and `unchecked` says so.
-            let adds = allocatedUnits == stockUnits + soldUnits + reservedUnits || !unchecked.isEmpty
+            let adds =
+                stockUnits.map { allocatedUnits == $0 + soldUnits + reservedUnits } ?? true || !unchecked.isEmpty
             // A half-done order waits for SQL as well.
             let waiting = unchecked.isEmpty ? 0 : drift[DriftKind.halfDone.rawValue] ?? 0
             let exact = driftUnits == waiting && adds
@@ -82,6 +86,9 @@ public struct DemoRun: Sendable {
             }
             return exact
         }
+
+        /// Whether the promise was kept; `nil`: nothing says that it was broken, and not everything could be looked at.
+        public var verdict: Bool? { !keptItsPromise ? false : unchecked.isEmpty ? true : nil }
     }
 
     public let configuration: Configuration
@@ -94,7 +101,12 @@ public struct DemoRun: Sendable {
         if configuration.floor.keepFolder != nil {
             events.add(.info, "from elsewhere: sellout watch --redis \(floor.fleet.url) --orders \(floor.ordersURL)")
         }
-        let work = Task { await floor.run() }
+        let work = Task {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await floor.run() }
+                group.addTask { await floor.service.watchNodes() }
+            }
+        }
         let report: Result<Report, any Error>
         do { report = .success(try await sellAndCount(floor)) } catch { report = .failure(error) }
         work.cancel()
@@ -167,15 +179,18 @@ public struct DemoRun: Sendable {
         }
         let drain = drainStart.duration(to: clock.now)
         let comparison = await floor.service.compare(ledgers: true)
-        for (_, why) in comparison.unread { unchecked.append(why) }
+        let cuts = await floor.cuts()
+        unchecked += floor.unreadSentences(comparison, cuts)
         var lost = try await floor.countLosses().orders
         // Below `durable` an order that SQL lacks is lost only if no outbox holds it, and SQL has not taken all that those hold.
-        if lost > 0, configuration.floor.durability != .durable, await !floor.drained(patience: .milliseconds(100)) {
-            unchecked.append("\(lost) orders that SQL lacks may lie in the outbox; none of them is counted as lost")
-            lost = 0
+        if lost > 0, configuration.floor.durability != .durable {
+            let isDrained = await floor.drained(patience: .milliseconds(100))
+            if !isDrained || cuts.count < floor.service.catalogue.buckets.count {
+                unchecked.append("\(lost) orders that SQL lacks may lie in the outbox; none of them is counted as lost")
+                lost = 0
+            }
         }
         let counters = try await floor.store.skuCounters()
-        let cuts = await floor.cuts()
         let records = Dictionary(
             uniqueKeysWithValues: try await floor.store.buckets().map { ($0.bucket, $0.drainedThrough) })
         let totals = floor.book.totals
@@ -191,7 +206,7 @@ public struct DemoRun: Sendable {
             acknowledgedOrders: totals.acknowledged, refusedOrders: totals.refused, unknownOrders: totals.unknown,
             releasedOrders: totals.released, crashes: floor.crashes, fencedBuckets: status.fences,
             recoveries: status.recoveries, allocatedUnits: counters.reduce(0) { $0 + $1.allocated },
-            stockUnits: cuts.flatMap(\.skus).reduce(0) { $0 + ($1.stock ?? 0) },
+            stockUnits: floor.stockUnits(cuts),
             soldUnits: counters.reduce(0) { $0 + $1.sold }, reservedUnits: counters.reduce(0) { $0 + $1.reserved },
             oversoldUnits: floor.book.oversold.values.reduce(0, +), lostOrders: lost,
             driftUnits: comparison.driftUnits, driftUnitsPeak: comparisons.driftUnitsPeak,
@@ -207,6 +222,6 @@ public struct DemoRun: Sendable {
             p50Milliseconds: latency.p50Milliseconds, p99Milliseconds: latency.p99Milliseconds,
             recoveryMilliseconds: status.lastOutage?.milliseconds ?? 0, expiredOrders: ended.expired,
             refundedOrders: payments.refundsPending + payments.refundsSettled, latePayments: payments.late,
-            unchecked: unchecked)
+            unreadBuckets: floor.unreadBuckets(comparison, cuts).count, unchecked: unchecked)
     }
 }

@@ -94,6 +94,8 @@ final class ActInterpreter: Sendable {
     }
 
     private func compare(_ service: SaleService, _ floor: DemoFloor?) async {
+        // A demo works on its own sale.
+        let before = floor == nil ? try? await service.backlog() : nil
         // Two cuts: what only one of them names is on its way, not wrong.
         let first = await service.compare(ledgers: true)
         let second = await service.compare(ledgers: true)
@@ -108,17 +110,25 @@ final class ActInterpreter: Sendable {
         lines += second.drifts.map(\.sentence)
         lines += plan.repairs.map { "→ \($0.effect)" }
         let inFlight = second.unitsByKind[.inFlight] ?? 0
+        var unattended: Backlog?
+        if let before { unattended = try? await service.unattended(before) }
         var sentence =
             second.driftUnits == 0
-            ? "compared \(second.cuts.counted("bucket")) in \(second.duration.formatted): Redis and SQL agree to the unit"
+            ? "compared \(second.cuts.counted("bucket")) in \(second.duration.formatted): "
+                + (unattended == nil ? "Redis and SQL agree to the unit" : "no drift")
             : "compared \(second.cuts.counted("bucket")): \(second.driftUnits.counted("unit")) differ, \(plan.repairs.count.counted("repair")) planned"
         if let floor, !floor.explanation.isEmpty {
             sentence += "; the buyers' record does not"
             for line in floor.explanation { service.events.add(.bad, line) }
         }
-        if inFlight > 0 { sentence += "; \(inFlight.counted("unit")) are on their way" }
+        if let unattended {
+            sentence +=
+                "; nobody sees \(unattended.parts(await service.load(of: unattended)).asList) through: sellout reconcile --repair does"
+        } else if inFlight > 0 {
+            sentence += "; \(inFlight.counted("unit")) are on their way"
+        }
         if !second.unread.isEmpty { sentence += "; \(second.unread.count.counted("bucket")) could not be compared" }
-        service.events.add(second.driftUnits == 0 ? .good : .bad, sentence)
+        service.events.add(second.driftUnits == 0 && unattended == nil ? .good : .bad, sentence)
         await service.control.record(
             what: "compare", subject: "sale", before: "", after: "\(second.driftUnits.counted("unit")) of drift")
         mailbox.put(.planReady(PlanSummary(id: id, lines: lines, repairs: plan.repairs.count, sentence: sentence)))
