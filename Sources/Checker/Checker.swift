@@ -132,11 +132,12 @@ public struct Checker: Sendable {
     /// The take that is done twice is seen here first: the second line of defence, SQL, hides it from its buyer.
     private mutating func checkCauses() {
         let harmedAt = stories.faults.first { Promise.Fault.changesData.contains($0.name) }?.at ?? .max
-        for comparison in final.comparisons
-        where comparison.isWhole && comparison.driftUnits != 0 && comparison.at < harmedAt {
+        for comparison in final.comparisons where comparison.isWhole && comparison.at < harmedAt {
+            let units = comparison.causedUnits ?? comparison.driftUnits
+            guard units != 0 else { continue }
             verdict.violate(
                 .driftWithoutCause, nil,
-                "the books differed by \(comparison.driftUnits) units, and no fault before had changed what Redis holds"
+                "the books differed by \(units) units, and no fault before had changed what Redis holds"
                     + (comparison.detail.map { ": \($0)" } ?? ""))
         }
     }

@@ -192,12 +192,17 @@ public struct FinalState: Codable, Sendable {
         /// On the history's clock.
         public var at: Int64
         public var driftUnits: Int64
+        /// Of them, those that no order under way explains; `nil`: all.
+        public var causedUnits: Int64?
         /// Every bucket was read.
         public var isWhole: Bool
         public var detail: String?
-        public init(at: Int64, driftUnits: Int64, isWhole: Bool, detail: String? = nil) {
+        public init(
+            at: Int64, driftUnits: Int64, causedUnits: Int64? = nil, isWhole: Bool, detail: String? = nil
+        ) {
             self.at = at
             self.driftUnits = driftUnits
+            self.causedUnits = causedUnits
             self.isWhole = isWhole
             self.detail = detail
         }

@@ -57,6 +57,11 @@ extension Model {
                 } ?? Span("nobody's slot", Style(.warn))
             ))
         facts.append(("frozen", Span(sku.frozen ? "yes" : "no", Style(sku.frozen ? .frozen : .text))))
+        if let limit = sku.rateLimit {
+            facts.append(("rate limit", Span(Formats.rate(limit.ordersPerSecond), Style(.text))))
+            facts.append(
+                ("turned away", Span(Formats.grouped(limit.turnedAway), Style(limit.turnedAway > 0 ? .warn : .text))))
+        }
         if sku.oversold > 0 {
             facts.append(
                 ("OVERSOLD", Span(" \(Formats.grouped(sku.oversold)) units ", Style(.onFill, on: .bad, .bold))))

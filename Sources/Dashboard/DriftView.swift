@@ -22,6 +22,7 @@ extension DriftKind {
         case .overCapacity: "over capacity"
         case .negative: "negative stock"
         case .missedAct: "missed act"
+        case .expiring: "expiring key"
         }
     }
 }

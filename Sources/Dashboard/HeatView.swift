@@ -68,6 +68,12 @@ extension Model {
         if node.errors > 0 && node.fencedBuckets == 0 {
             figures.append([Span("err \(Formats.count(Double(node.errors)))", Style(.warn))])
         }
+        if let limit = node.rateLimit {
+            let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
+            figures.append([
+                Span("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
+            ])
+        }
         let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds > 0 ? node.p99Milliseconds : nil), 6)
         figures.append([Span(isNarrow ? p99 : "p99 " + p99, Style(.dim))])
         if canvas.width >= 58 {

@@ -5,6 +5,8 @@ import Redis
 ///
 /// The braces are real hash tags, so all keys of a bucket lie in one slot and one script may touch any of them.
 public struct BucketKeys: Sendable {
+    /// What stands between their braces.
+    public let tag: String
     /// `sc_{tag}`
     public let control: [UInt8]
     /// `so_{tag}`
@@ -18,6 +20,7 @@ public struct BucketKeys: Sendable {
     private let positions: DenseIndex
 
     public init(bucket: Bucket, catalogue: Catalogue) {
+        self.tag = bucket.tag
         let tag = "{\(bucket.tag)}"
         control = Array("sc_\(tag)".utf8)
         outbox = Array("so_\(tag)".utf8)

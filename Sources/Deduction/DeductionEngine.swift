@@ -43,6 +43,8 @@ public final class DeductionEngine: Sendable {
         public var callsInFlightMax = 1
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         public var queueMax = 16_384
+        /// Orders a second for a SKU or a node; beyond it callers hear `overloaded`.
+        public var rateLimits = RateLimits()
         public init() {}
     }
 
@@ -88,6 +90,8 @@ public final class DeductionEngine: Sendable {
     let oldFlows: OldFlowDesk
     /// `nil` unless the sale chose to sell in SQL while fenced.
     let fencedSale: FencedSale?
+    /// `nil`: no limit on the rate of orders.
+    let gate: RateGate?
     let onFence: @Sendable (Fence) -> Void
     let clock: SaleClock
     let lanes: [Lane]
@@ -116,6 +120,9 @@ public final class DeductionEngine: Sendable {
         self.clock = clock
         commits = GroupCommit(store: store, clock: clock)
         oldFlows = OldFlowDesk(store: store)
+        gate =
+            configuration.rateLimits.isOff
+            ? nil : RateGate(configuration.rateLimits, skus: catalogue.entries.count)
         if case .sellInSQL(let rate) = whileFenced, durability == .durable {
             fencedSale = FencedSale(
                 ordersPerSecond: rate, store: store, clock: clock, claimant: "engine, for SQL to sell")
@@ -172,6 +179,10 @@ public final class DeductionEngine: Sendable {
         if attempt == .first, let refusal = refusesLocally(order) {
             meter.countLocally(refusal)
             return .refused(refusal)
+        }
+        if gate != nil, !isWithinRates(order, attempt) {
+            meter.countLocally(.overloaded)
+            return .refused(.overloaded)
         }
         let isRetry = attempt == .afterUnknown
         if let wide = order.wide { return await deductWide(wide, isRetry: isRetry) }

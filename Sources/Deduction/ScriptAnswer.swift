@@ -14,6 +14,10 @@ public enum FenceReason: String, Sendable, Hashable {
     /// The bucket's n is below what the caller has seen: a rollback.
     case behind
     case recovering
+    /// The bucket names another sale: it is not this sale's to touch.
+    case otherSale
+    /// The bucket's state is none that a script of ours writes.
+    case badState
     case halted
     case closed
     /// A stock or ledger key is gone.
@@ -41,9 +45,9 @@ public enum FenceReason: String, Sendable, Hashable {
     public var needsRecovery: Bool {
         switch self {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
-            .scriptFailed, .soldInSQL:
+            .scriptFailed, .soldInSQL, .badState:
             true
-        case .replica, .epoch, .recovering, .halted, .closed, .outOfMemory, .takesNoWrites: false
+        case .replica, .epoch, .recovering, .otherSale, .halted, .closed, .outOfMemory, .takesNoWrites: false
         }
     }
 
@@ -66,6 +70,8 @@ public enum FenceReason: String, Sendable, Hashable {
         case .epoch: "another recovery has taken it over"
         case .behind: "the node fell back behind what was seen"
         case .recovering: "it is being recovered"
+        case .otherSale: "it holds another sale"
+        case .badState: "the state in its control is none of ours"
         case .halted: "the sale is halted"
         case .closed: "the sale is closed"
         case .missing: "a stock or ledger key is gone"
@@ -139,10 +145,12 @@ public struct BucketCut: Sendable {
     public let outboxEnd: OutboxID?
     /// The number of the last act on the bucket that Redis has heard; 0: none.
     public let act: Int64
+    /// Whose the bucket is; `nil`: its control is gone, or was written before sales had an identity.
+    public let sale: SaleIdentity?
     public let skus: [SKU]
 
     public init?(_ reply: RedisReply, bucket: Bucket) {
-        guard let values = reply.array, values.count == 6 + 3 * bucket.skus.count else { return nil }
+        guard let values = reply.array, values.count == 7 + 3 * bucket.skus.count else { return nil }
         self.bucket = bucket.number
         if let epoch = values[0].int, let n = values[2].int {
             id = OutboxID(epoch: Epoch(rawValue: epoch), n: n)
@@ -153,11 +161,12 @@ public struct BucketCut: Sendable {
         lineageHolds = values[3].int == 1
         outboxEnd = values[4].string.flatMap { OutboxID($0) }
         act = values[5].int ?? 0
+        sale = values[6].string.flatMap { $0.isEmpty ? nil : SaleIdentity(rawValue: $0) }
         skus = bucket.skus.enumerated().map { position, sku in
             SKU(
-                sku: sku, stock: values[6 + 3 * position].int,
-                control: values[7 + 3 * position].string.flatMap(SKUControl.init),
-                ledgerEntries: max(0, (values[8 + 3 * position].int ?? 0) - 1))
+                sku: sku, stock: values[7 + 3 * position].int,
+                control: values[8 + 3 * position].string.flatMap(SKUControl.init),
+                ledgerEntries: max(0, (values[9 + 3 * position].int ?? 0) - 1))
         }
     }
 
@@ -166,6 +175,7 @@ public struct BucketCut: Sendable {
         guard let id else { return .noControl }
         guard lineageHolds else { return .lineage }
         if state == "recovering" { return .recovering }
+        guard ["open", "halted", "closed"].contains(state) else { return .badState }
         guard let outboxEnd else { return .noOutbox }
         if outboxEnd != id { return .reusedID }
         for sku in skus {

@@ -55,6 +55,8 @@ public struct Catalogue: Sendable {
     public static let nameBytesMax = 65_536
     public static let tagBytesMax = 64
 
+    /// Whose they are; `nil`: nobody says.
+    public let sale: SaleIdentity?
     public let entries: [CatalogueEntry]
     public let buckets: [Bucket]
     private let entryPositions: DenseIndex
@@ -62,7 +64,8 @@ public struct Catalogue: Sendable {
     private let numbersBySKU: [String: SKUNumber]
 
     /// Takes entries and the tag of each bucket; buckets without entries are dropped.
-    public init(entries: [CatalogueEntry], tags: [BucketNumber: String]) {
+    public init(entries: [CatalogueEntry], tags: [BucketNumber: String], sale: SaleIdentity? = nil) {
+        self.sale = sale
         self.entries = entries.sorted { $0.number < $1.number }
         var members: [BucketNumber: [SKUNumber]] = [:]
         for entry in self.entries { members[entry.bucket, default: []].append(entry.number) }

@@ -33,6 +33,8 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
     case negative
     /// A bucket whose state or frozen SKUs in Redis are not what SQL says: it has not heard an act yet. It costs no units.
     case missedAct
+    /// A key of ours that has a time to live: it will vanish by itself. It costs no units yet.
+    case expiring
 
     /// Whether a bucket with this kind must be recovered rather than repaired.
     public var needsRecovery: Bool {
@@ -42,6 +44,15 @@ public enum DriftKind: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// Whether only a change of what the stores hold, or a mistake of ours, brings it about. Orders of which a group, an answer or
+    /// a person is still awaited do so without either.
+    public var needsCause: Bool {
+        switch self {
+        case .inFlight, .missedAct, .halfDone, .conflict, .deadLetter: false
+        default: true
+        }
+    }
+
     /// Whether it counts towards `driftUnits`.
-    public var countsAsDrift: Bool { self != .inFlight && self != .missedAct }
+    public var countsAsDrift: Bool { self != .inFlight && self != .missedAct && self != .expiring }
 }

@@ -28,7 +28,7 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
     case overCapacity
     /// The bucket is fenced and recovering; nothing was taken.
     case fenced
-    /// The queue of the bucket is full.
+    /// The queue of the bucket is full, or a limit on the rate of orders is reached: nothing was sent.
     case overloaded
     /// The node could not be reached; nothing was sent.
     case unreachable

@@ -72,13 +72,14 @@ public struct NodeFacts: Sendable, Hashable {
 /// | `aof`: setting not told | refused | alert |
 /// | `aof`: writes to it fail | refused | alert: Redis itself refuses orders meanwhile |
 /// | `replicated(n)`: fewer than n | refused | alert: orders hear unknown and are asked again until they are there |
+/// | a bucket holds another sale | refused | not looked for: no recovery takes it over |
 /// | memory runs out | refused | halted, with room kept for give-backs |
 /// | a server does not answer, or still loads | at `aof` and `replicated(n)` refused, for what it keeps is not known | nothing: its buckets do not sell, which is told elsewhere |
 ///
 /// A halted sale is opened again by a person.
 public struct Preflight: Sendable {
     public enum Kind: String, Sendable, Hashable {
-        case evicts, expiring, noAOF, neverSynced, syncUnknown, aofFails, tooFewReplicas, memoryLow, silent
+        case evicts, expiring, noAOF, neverSynced, syncUnknown, aofFails, tooFewReplicas, memoryLow, silent, otherSale
     }
 
     public struct Finding: Sendable, Hashable {
@@ -111,9 +112,10 @@ public struct Preflight: Sendable {
     ///   - growth: bytes that a server's memory is expected to grow by before it is looked at again, by address.
     ///   - expiring: keys of ours that have a time to live, by address.
     ///   - silent: servers that did not answer, and why.
+    ///   - stranger: a bucket that holds another sale, in one sentence.
     public func findings(
         _ nodes: [NodeFacts], growth: [String: Int64] = [:], expiring: [String: [String]] = [:],
-        silent: [(address: String, reason: String)] = []
+        silent: [(address: String, reason: String)] = [], stranger: (address: String, sentence: String)? = nil
     ) -> [Finding] {
         var findings: [Finding] = []
         let isBelowDurable = durability != .durable
@@ -149,6 +151,7 @@ public struct Preflight: Sendable {
             }
             memory(node, growth[node.address] ?? 0, add)
         }
+        if let stranger { add(.otherSale, stranger.address, false, "serves another sale: \(stranger.sentence)") }
         for (address, reason) in silent { add(.silent, address, false, "does not answer: \(reason)") }
         return findings
     }

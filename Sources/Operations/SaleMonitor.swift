@@ -124,9 +124,14 @@ public final class SaleMonitor: Sendable {
             let expiring = suspects.isEmpty ? [:] : await expiringKeys(on: suspects)
             state.withLock { $0.expiring = expiring }
         }
-        let found = preflight.findings(
-            nodes, growth: growth, expiring: state.withLock { $0.expiring }, silent: silent)
-        return found
+        // To halt for it would write into what is another sale's: only an opening asks.
+        let stranger = atKeys ? await SaleMark.stranger(in: catalogue, on: cluster, clock: clock) : nil
+        return preflight.findings(
+            nodes, growth: growth, expiring: state.withLock { $0.expiring }, silent: silent,
+            stranger: stranger.map { stranger in
+                let slot = BucketKeys(bucket: stranger.bucket, catalogue: catalogue).slot
+                return (cluster.master(ofSlot: slot)?.description ?? "Redis", stranger.sentence)
+            })
     }
 
     private func facts() async -> (nodes: [NodeFacts], silent: [(address: String, reason: String)]) {
@@ -220,6 +225,7 @@ extension Preflight.Kind {
         case .tooFewReplicas: "its replicas are there"
         case .memoryLow: "it has memory again; a halted sale is opened by a person"
         case .silent: "it answers"
+        case .otherSale: "it holds this sale"
         }
     }
 }

@@ -77,6 +77,9 @@ public final class SaleService: Sendable {
         self.options = options
         let catalogue = try await store.catalogue()
         self.catalogue = catalogue
+        if let stranger = await SaleMark.stranger(in: catalogue, on: cluster, clock: clock) {
+            throw OrderStoreError(.refused, stranger.sentence)
+        }
         let scripts = try await Scripts.load(on: cluster)
         self.scripts = scripts
         let who = Operator.current
@@ -250,8 +253,9 @@ public final class SaleService: Sendable {
         }
         let epochsNow = await sqlEpochs()
         let moved = epochs.keys.filter { epochs[$0] != epochsNow[$0] }
-        let comparison = raw.leavingOut(Set(fenced).union(supervisor.status.fenced.keys).union(moved))
-        comparisons.withLock {
+        var comparison = raw.leavingOut(Set(fenced).union(supervisor.status.fenced.keys).union(moved))
+        comparison.epochs = epochs
+        comparisons.withLock { [comparison] in
             $0.last = comparison
             $0.count += comparison.cuts
             $0.driftUnitsPeak = max($0.driftUnitsPeak, comparison.driftUnits)
@@ -267,12 +271,12 @@ public final class SaleService: Sendable {
     public func apply(_ plan: RepairPlan) async -> RepairPlan {
         let done = await Repairer(
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, clock: clock,
-            recover: { [recoverer] in _ = try await recoverer.recover($0) }
+            recover: { [recoverer] in try await recoverer.recover($0.bucket, foundUnder: $0.foundUnder) != nil }
         ).apply(plan)
         for repair in done.repairs {
             await control.record(
                 what: "repair", subject: "\(repair.kind.rawValue) \(repair.id)", before: repair.effect,
-                after: repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)
+                after: repair.failure.map { "failed: \($0)" } ?? repair.state.words)
         }
         return done
     }

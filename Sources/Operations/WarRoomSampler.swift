@@ -218,6 +218,12 @@ public actor WarRoomSampler {
                     oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0)))
         }
 
+        if let rate = service.engine.rateLimits.perSKU {
+            for index in skus.indices {
+                skus[index].rateLimit = .init(
+                    ordersPerSecond: rate, turnedAway: service.engine.turnedAway(skuAt: index))
+            }
+        }
         snapshot.skus = skus
         snapshot.saleState = sale.state
         // Time goes on for a sale that is open; how long a halted one was open, SQL does not know.
@@ -233,13 +239,17 @@ public actor WarRoomSampler {
             let isUp = node.isUp && (members.isEmpty || members.contains { cuts[$0] != nil })
             let address = node.address.description
             if nodeStates[address]?.isUp != isUp { nodeStates[address] = (isUp, now) }
-            return WarRoomSnapshot.Node(
+            var shown = WarRoomSnapshot.Node(
                 address: address, isUp: isUp,
                 sinceSeconds: (nodeStates[address]?.since ?? now).duration(to: now).milliseconds / 1_000,
                 ordersPerSecond: members.reduce(0) { $0 + bucketRates[$1] }, callsPerSecond: node.callsPerSecond,
                 p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
                 fencedBuckets: members.count { fencedPositions.contains($0) },
                 memoryBytes: memory[address])
+            shown.rateLimit = service.engine.rateLimits.perNode.map {
+                .init(ordersPerSecond: $0, turnedAway: service.engine.turnedAway(node: node.address))
+            }
+            return shown
         }
         snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
         assembleOrders(reading)

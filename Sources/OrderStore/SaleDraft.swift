@@ -18,6 +18,8 @@ public struct SaleDraft: Sendable {
             self.limitPerBuyer = limitPerBuyer
         }
     }
+    /// What tells the sale from every other.
+    public let identity: SaleIdentity
     public let name: String
     public let durability: Durability
     public let skus: [SKU]
@@ -28,8 +30,10 @@ public struct SaleDraft: Sendable {
     public let latePayments: LatePaymentPolicy
     public init(
         name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain,
-        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund
+        reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund,
+        identity: SaleIdentity = .random()
     ) {
+        self.identity = identity
         self.whileFenced = whileFenced
         self.name = name
         self.durability = durability

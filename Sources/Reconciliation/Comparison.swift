@@ -52,6 +52,8 @@ public struct Comparison: Sendable {
     /// Unix milliseconds.
     public let atMilliseconds: UInt64
     public let duration: Duration
+    /// The epochs under which the buckets were compared, where they were read.
+    public var epochs: [BucketNumber: Epoch] = [:]
 
     public init(
         findings: [Finding], cuts: Int, unread: [BucketNumber: String], atMilliseconds: UInt64, duration: Duration
@@ -65,6 +67,9 @@ public struct Comparison: Sendable {
 
     /// Units that disagree; what is merely on its way does not count.
     public var driftUnits: Int64 { findings.filter(\.kind.countsAsDrift).reduce(0) { $0 + $1.units } }
+
+    /// Units that disagree for a reason: `DriftKind.needsCause`.
+    public var causedUnits: Int64 { findings.filter(\.kind.needsCause).reduce(0) { $0 + $1.units } }
 
     /// Units by kind, every kind present.
     public var unitsByKind: [DriftKind: Int64] {
@@ -81,9 +86,11 @@ public struct Comparison: Sendable {
             unread[finding.bucket] = "it is being rebuilt"
         }
         let kept = findings.filter { !buckets.contains($0.bucket) }
-        return Comparison(
+        var comparison = Comparison(
             findings: kept, cuts: cuts - (unread.count - self.unread.count), unread: unread,
             atMilliseconds: atMilliseconds, duration: duration)
+        comparison.epochs = epochs
+        return comparison
     }
 
     public var drifts: [Finding] { findings.filter(\.kind.countsAsDrift) }

@@ -43,6 +43,16 @@ public struct Reconciler: Sendable {
         var findings: [Finding] = []
         var unread: [BucketNumber: String] = [:]
         var cuts = 0
+        // Read before any cut: what SQL held then, Redis must have now. Once for all: a sale may have thousands of buckets.
+        let known: [BucketNumber: BucketControl]
+        do {
+            known = Dictionary(uniqueKeysWithValues: try await store.bucketControls().map { ($0.record.bucket, $0) })
+        } catch {
+            return Comparison(
+                findings: [], cuts: 0,
+                unread: Dictionary(uniqueKeysWithValues: catalogue.buckets.map { ($0.number, "\(error)") }),
+                atMilliseconds: clock.unixMilliseconds, duration: start.duration(to: clock.now))
+        }
         await withTaskGroup(of: (BucketNumber, Result<[Finding], any Error>).self) { group in
             var next = 0
             func addOne() {
@@ -51,7 +61,7 @@ public struct Reconciler: Sendable {
                 next += 1
                 group.addTask {
                     // Bound before it is returned: a tuple built around a throwing await is miscompiled in release builds.
-                    let result = await attempt(bucket)
+                    let result = await attempt(bucket, known: known[bucket.number])
                     return (bucket.number, result)
                 }
             }
@@ -73,9 +83,9 @@ public struct Reconciler: Sendable {
             duration: start.duration(to: clock.now))
     }
 
-    private func attempt(_ bucket: Bucket) async -> Result<[Finding], any Error> {
+    private func attempt(_ bucket: Bucket, known: BucketControl?) async -> Result<[Finding], any Error> {
         do {
-            let findings = try await compare(bucket)
+            let findings = try await compare(bucket, since: known)
             return .success(findings)
         } catch {
             return .failure(error)
@@ -84,12 +94,20 @@ public struct Reconciler: Sendable {
 
     /// One bucket's findings.
     public func compare(_ bucket: Bucket) async throws -> [Finding] {
+        try await compare(
+            bucket, since: try await store.bucketControls().first { $0.record.bucket == bucket.number })
+    }
+
+    /// - Parameter control: the bucket as SQL had it at some moment before. If Redis has less, it was rolled back, however well it
+    ///   balances.
+    private func compare(_ bucket: Bucket, since control: BucketControl?) async throws -> [Finding] {
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        // Read before the cut: what SQL held then, Redis must have now. Less is a rollback, however well it balances.
-        let control = try await store.bucketControls().first { $0.record.bucket == bucket.number }
         let known = control?.record
         for _ in 0..<5 {
             let cut = try await readCut(bucket, keys)
+            if let refusal = SaleMark.refusal(bucket, holds: cut.sale, in: catalogue) {
+                throw Unreadable(description: refusal)
+            }
             if let damage = cut.damage { return [try await damaged(bucket, cut, damage)] }
             guard let id = cut.id else { continue }
             if let known, known.state == .open, id < known.drainedThrough {
@@ -101,6 +119,7 @@ public struct Reconciler: Sendable {
             case .folded(let some, let moving): (fold, inFlight) = (some, moving)
             case .damaged(let reason): return [try await damaged(bucket, cut, reason)]
             case .epochMovedOn: continue
+            case .beyondBooks(let known): throw beyondBooks(bucket, cut, id.epoch, known)
             }
             var findings = compareCounters(bucket, cut, fold, inFlight)
             findings += try await compareBalance(bucket, keys)
@@ -112,9 +131,24 @@ public struct Reconciler: Sendable {
                 if cut.missedAct(of: control) { findings.append(missedAct(bucket, cut, control)) }
                 if cut.act > control.act, let finding = try await haltAhead(bucket, cut) { findings.append(finding) }
             }
+            if configuration.comparesLedgers, let finding = try await expiring(bucket, keys) {
+                findings.append(finding)
+            }
             return findings
         }
         throw Unreadable(description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again")
+    }
+
+    /// Epochs are given out by SQL, so one that SQL does not know is not from these books.
+    private func beyondBooks(_ bucket: Bucket, _ cut: BucketCut, _ epoch: Epoch, _ known: Epoch) -> Unreadable {
+        let whose =
+            cut.sale != nil && cut.sale == catalogue.sale
+            ? "this order store is an older copy of the sale's" : "these are not its books, or an older copy of them"
+        return Unreadable(
+            description: """
+                bucket \(bucket.tag) is in epoch \(epoch.rawValue) in Redis and this order store knows only \(known.rawValue): \(whose); \
+                name the file that the sale wrote last
+                """)
     }
 
     struct Unreadable: Error, CustomStringConvertible { let description: String }
@@ -155,6 +189,17 @@ public struct Reconciler: Sendable {
             sentence: "bucket \(bucket.tag): \(evidence(cut) ?? damage.sentence); it must be rebuilt from SQL")
     }
 
+    private func expiring(_ bucket: Bucket, _ keys: BucketKeys) async throws -> Finding? {
+        let reply = try await cluster.evaluate(
+            scripts.expiring, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(2))
+        let names = (reply.array ?? []).compactMap(\.string)
+        guard let first = names.first else { return nil }
+        return Finding(
+            kind: .expiring, bucket: bucket.number, sku: nil, units: 0,
+            sentence:
+                "bucket \(bucket.tag): \(names.count.counted("key")) will vanish by time, first \(first); PERSIST them")
+    }
+
     private func missedAct(_ bucket: Bucket, _ cut: BucketCut, _ control: BucketControl) -> Finding {
         func words(_ state: String, _ frozen: Int) -> String { "\(state) with \(frozen) frozen" }
         let inRedis = words(cut.state, cut.skus.count { $0.control?.frozen == true })
@@ -184,6 +229,8 @@ public struct Reconciler: Sendable {
         case folded([SKUNumber: CutFold], inFlight: [SKUNumber: Int64])
         case damaged(FenceReason)
         case epochMovedOn
+        /// Redis is in an epoch beyond the one that SQL, read later, is in.
+        case beyondBooks(Epoch)
     }
 
     /// Which SKU of a damaged bucket gives it away, with its numbers.
@@ -210,7 +257,9 @@ public struct Reconciler: Sendable {
             if clock.now >= giveUpAt { break }
             try await clock.sleep(for: .milliseconds(10))
         }
-        guard let record = try await drainPosition(bucket), record.state == .open else { return .epochMovedOn }
+        guard let record = try await drainPosition(bucket) else { return .epochMovedOn }
+        if id.epoch > record.epoch { return .beyondBooks(record.epoch) }
+        guard record.state == .open else { return .epochMovedOn }
         guard record.epoch == id.epoch,
             let base = try await store.foldForCut(bucket: bucket.number, through: record.drainedThrough)
         else { return .epochMovedOn }

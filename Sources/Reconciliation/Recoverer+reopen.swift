@@ -33,9 +33,7 @@ extension Recoverer {
         guard let was = closing.was else { return nil }
         // An engine heard of more than the bucket still has.
         if let known, known.epoch == was.epoch, known.n > was.n { return nil }
-        let reply = try await cluster.evaluate(
-            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + callTimeout)
-        guard let cut = BucketCut(reply, bucket: bucket), cut.id?.epoch == claim, cut.outboxEnd == was else {
+        guard let cut = try await readCut(bucket, keys), cut.id?.epoch == claim, cut.outboxEnd == was else {
             return nil
         }
         var holding: [HeldSKU] = []

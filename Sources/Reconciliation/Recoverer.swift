@@ -11,6 +11,8 @@ public import Redis
 public struct Recoverer: Sendable {
     /// Fields in one rebuilding call.
     public static let fieldsMax = 2_000
+    /// SKUs whose keys one call clears.
+    static let clearedMax = 500
     /// Entries in one read of the outbox.
     public static let entriesMax = 512
 
@@ -69,28 +71,39 @@ public struct Recoverer: Sendable {
         _ number: BucketNumber, known: OutboxID? = nil, onBuilt: () -> Void = {},
         settle: ((Epoch) async throws -> Void)? = nil
     ) async throws -> Report {
+        try await recover(number, onlyUnder: nil, known: known, onBuilt: onBuilt, settle: settle)
+    }
+
+    /// The walk, unless the bucket has another epoch than `expected` by now.
+    func recover(
+        _ number: BucketNumber, onlyUnder expected: Epoch?, known: OutboxID? = nil, onBuilt: () -> Void = {},
+        settle: ((Epoch) async throws -> Void)? = nil
+    ) async throws -> Report {
         guard let bucket = catalogue[number] else {
             throw Failure(description: "bucket number \(number.rawValue) is not in this sale", overtaken: false)
         }
         let start = clock.now
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        // Redis is asked first: a bucket that cannot be reached takes no epoch.
-        let seen = try await highestEpoch(bucket, keys)
-        let record = try await store.buckets().first { $0.bucket == number }
-        let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
-        do {
-            return try await walk(
-                bucket, keys, claim, record: record, known: known, start: start, onBuilt: onBuilt, settle: settle)
-        } catch let error as OrderStoreError {
-            // SQL refuses what comes under an epoch that has ended. Whoever then claims at once overtakes the other in turn, and
-            // neither ever opens the bucket.
-            let present = try? await store.buckets().first { $0.bucket == number }?.epoch
-            guard let present, present > claim else { throw error }
-            throw Failure(
-                description:
-                    "bucket \(bucket.tag): epoch \(claim.rawValue) was overtaken by epoch \(present.rawValue); left to that recovery",
-                overtaken: true)
+        // Redis is asked first: a bucket that cannot be reached, or is another sale's, takes no epoch.
+        let cut = try await readCut(bucket, keys)
+        if let refusal = SaleMark.refusal(bucket, holds: cut?.sale, in: catalogue) {
+            throw Failure(description: refusal, overtaken: false)
         }
+        let seen = max(cut?.id?.epoch ?? .none, cut?.outboxEnd?.epoch ?? .none)
+        let record = try await store.buckets().first { $0.bucket == number }
+        if let expected, let record, record.epoch != expected {
+            throw Self.overtaken(bucket, expected, by: record.epoch)
+        }
+        let claim = try await store.claimEpoch(bucket: number, above: seen, by: claimant)
+        return try await walk(
+            bucket, keys, claim, record: record, known: known, start: start, onBuilt: onBuilt, settle: settle)
+    }
+
+    private static func overtaken(_ bucket: Bucket, _ claim: Epoch, by present: Epoch) -> Failure {
+        Failure(
+            description:
+                "bucket \(bucket.tag): epoch \(claim.rawValue) was overtaken by epoch \(present.rawValue); left to that recovery",
+            overtaken: true)
     }
 
     /// From the claim to the opening.
@@ -127,24 +140,23 @@ public struct Recoverer: Sendable {
                 ledgerEntries: whole == nil ? held.values.reduce(0) { $0 + $1.entries } : 0, isRebuilt: whole == nil,
                 duration: start.duration(to: clock.now))
         } catch let error as OrderStoreError {
-            throw await told(error, number, claim)
+            throw await told(error, bucket, claim)
         }
     }
 
     /// What SQL refused because a newer claim stands is for that one to finish. Whoever claims again at once only overtakes it in
     /// turn: where recoveries wait for leases, two did so for ever.
-    private func told(_ error: OrderStoreError, _ number: BucketNumber, _ claim: Epoch) async -> any Error {
-        guard error.outcome == .refused,
-            let present = try? await store.buckets().first(where: { $0.bucket == number }), present.epoch > claim
-        else { return error }
-        return Failure(description: error.message, overtaken: true)
+    private func told(_ error: OrderStoreError, _ bucket: Bucket, _ claim: Epoch) async -> any Error {
+        let present = try? await store.buckets().first { $0.bucket == bucket.number }?.epoch
+        guard let present, present > claim else { return error }
+        return Self.overtaken(bucket, claim, by: present)
     }
 
-    private func highestEpoch(_ bucket: Bucket, _ keys: BucketKeys) async throws -> Epoch {
+    /// `nil`: a replica answered.
+    func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut? {
         let reply = try await cluster.evaluate(
             scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + callTimeout)
-        guard let cut = BucketCut(reply, bucket: bucket) else { return .none }
-        return max(cut.id?.epoch ?? .none, cut.outboxEnd?.epoch ?? .none)
+        return BucketCut(reply, bucket: bucket)
     }
 
     func close(_ keys: BucketKeys, _ claim: Epoch) async throws -> Closing {
@@ -152,6 +164,7 @@ public struct Recoverer: Sendable {
         call.append(keys.control)
         call.append(keys.outbox)
         call.append(claim.rawValue)
+        call.append(catalogue.sale?.rawValue ?? "")
         return Closing(try await require(scripts.close, call, keys))
     }
 
@@ -218,29 +231,25 @@ public struct Recoverer: Sendable {
                 (rows[sku] ?? []).map { (name: $0.flow.bytes, value: LedgerEntry($0).bytes) }
                 + (buyers[sku] ?? []).map { (name: HeldField.name($0.buyer), value: HeldField.value($0.units)) }
             held[sku]?.entries = fields.count
+            guard !fields.isEmpty else { continue }
             var calls: [ScriptCall] = []
-            var first = 0
-            repeat {
+            for first in stride(from: 0, to: fields.count, by: Self.fieldsMax) {
                 let last = min(first + Self.fieldsMax, fields.count)
-                var call = ScriptCall(keyCount: 4, capacity: 64 * (last - first + 4))
-                call.append(keys.control)
-                call.append(keys.outbox)
-                call.append(keys.stocks[position])
-                call.append(keys.ledgers[position])
-                call.append(claim.rawValue)
-                call.append(Int64(0))
-                call.append(first == 0 ? "clear" : "fill")
+                var call = step("fill", positions: position..<position + 1, keys, claim, fields: last - first)
                 for (name, value) in fields[first..<last] {
                     call.append(name)
                     call.append(value)
                 }
                 calls.append(call)
-                first = last
-            } while first < fields.count
+            }
             callsBySKU.append(calls)
         }
-        // SKUs side by side, the steps of one SKU in turn: child tasks start in any order, and a ledger that is cleared after a
-        // part of it was filled would be short.
+        // All cleared before any is filled, then SKUs side by side, the steps of one SKU in turn: child tasks start in any order,
+        // and a ledger that is cleared after a part of it was filled would be short.
+        for first in stride(from: 0, to: bucket.skus.count, by: Self.clearedMax) {
+            let last = min(first + Self.clearedMax, bucket.skus.count)
+            try await require(scripts.rebuild, step("clear", positions: first..<last, keys, claim), keys)
+        }
         try await withThrowingTaskGroup { group in
             for calls in callsBySKU {
                 group.addTask { for call in calls { try await require(scripts.rebuild, call, keys) } }
@@ -248,6 +257,24 @@ public struct Recoverer: Sendable {
             try await group.waitForAll()
         }
         return held
+    }
+
+    /// The beginning of a call of rebuild.lua for the SKUs at some positions of a bucket.
+    private func step(
+        _ name: String, positions: Range<Int>, _ keys: BucketKeys, _ claim: Epoch, fields: Int = 0
+    ) -> ScriptCall {
+        var call = ScriptCall(
+            keyCount: 2 + 2 * positions.count, capacity: 64 * (fields + 2 * positions.count + 4))
+        call.append(keys.control)
+        call.append(keys.outbox)
+        for position in positions {
+            call.append(keys.stocks[position])
+            call.append(keys.ledgers[position])
+        }
+        call.append(claim.rawValue)
+        call.append(Int64(0))
+        call.append(name)
+        return call
     }
 
     private func open(
@@ -286,9 +313,10 @@ public struct Recoverer: Sendable {
         let reply = try await cluster.evaluate(script, call, slot: keys.slot, deadline: clock.now + callTimeout)
         guard let values = reply.array, values.first?.int == 1 else {
             let reason = reply.array.flatMap { $0.count > 1 ? $0[1].string : nil } ?? "unreadable"
+            let sentence = FenceReason(rawValue: reason)?.sentence ?? reason
             throw Failure(
-                description: "Redis let the recovery's \(script.name) not through: \(reason)",
-                overtaken: reason == "epoch")
+                description: "bucket \(keys.tag): Redis let the recovery's \(script.name) not through: \(sentence)",
+                overtaken: reason == FenceReason.epoch.rawValue)
         }
         return values
     }

@@ -2,7 +2,15 @@ public import Inventory
 
 /// What would mend the findings: data, to be printed, kept, and applied or not.
 public struct RepairPlan: Sendable {
-    public enum State: String, Sendable, Codable { case planned, applied, alreadyApplied, recovered, failed }
+    public enum State: String, Sendable, Codable {
+        case planned, applied, alreadyApplied, recovered
+        /// Another process recovered the bucket meanwhile.
+        case recoveredByAnother
+        case failed
+
+        /// As people read it.
+        public var words: String { self == .recoveredByAnother ? "another process recovered it" : rawValue }
+    }
 
     public struct Repair: Sendable {
         /// Kept in the ledger once applied, so that applying twice acts once.
@@ -14,6 +22,8 @@ public struct RepairPlan: Sendable {
         public let flows: [FlowID]
         /// The literal effect, in one sentence.
         public let effect: String
+        /// The epoch of the bucket when it was compared; `nil`: it was not read.
+        public let foundUnder: Epoch?
         public var state: State
         public var failure: String?
     }
@@ -26,8 +36,8 @@ public struct RepairPlan: Sendable {
         repairs = second.drifts.filter { seen.contains($0.identity) }.map { finding in
             Repair(
                 id: finding.repairID, kind: finding.kind, bucket: finding.bucket, sku: finding.sku,
-                units: finding.units, flows: finding.flows, effect: Self.effect(of: finding, catalogue), state: .planned
-            )
+                units: finding.units, flows: finding.flows, effect: Self.effect(of: finding, catalogue),
+                foundUnder: second.epochs[finding.bucket], state: .planned)
         }
     }
 

@@ -9,13 +9,13 @@ public struct Repairer: Sendable {
     let cluster: any RedisPort
     let scripts: Scripts
     let store: any OrderStore
-    private let recover: @Sendable (BucketNumber) async throws -> Void
+    private let recover: @Sendable (RepairPlan.Repair) async throws -> Bool
     let clock: SaleClock
 
-    /// - Parameter recover: rebuilds a bucket; returns once it is open.
+    /// - Parameter recover: rebuilds a repair's bucket; returns once it is open, false if another process did it.
     public init(
         catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
-        clock: SaleClock = .system, recover: @escaping @Sendable (BucketNumber) async throws -> Void
+        clock: SaleClock = .system, recover: @escaping @Sendable (RepairPlan.Repair) async throws -> Bool
     ) {
         self.catalogue = catalogue
         self.cluster = cluster
@@ -28,16 +28,18 @@ public struct Repairer: Sendable {
     /// Applies every repair that is still planned; the plan comes back with what became of each.
     public func apply(_ plan: RepairPlan) async -> RepairPlan {
         var plan = plan
-        var rebuilt: Set<BucketNumber> = []
+        var rebuilt: [BucketNumber: RepairPlan.State] = [:]
         var announced: Set<FlowID> = []
         for position in plan.repairs.indices where plan.repairs[position].state == .planned {
             let repair = plan.repairs[position]
             do {
                 if repair.kind.needsRecovery {
-                    if rebuilt.insert(repair.bucket).inserted { try await recover(repair.bucket) }
-                    plan.repairs[position].state = .recovered
-                } else if rebuilt.contains(repair.bucket) {
-                    plan.repairs[position].state = .recovered
+                    let state =
+                        if let done = rebuilt[repair.bucket] { done } else { try await rebuild(repair) }
+                    rebuilt[repair.bucket] = state
+                    plan.repairs[position].state = state
+                } else if let state = rebuilt[repair.bucket] {
+                    plan.repairs[position].state = state
                 } else {
                     plan.repairs[position].state = try await mend(repair, &announced)
                 }
@@ -49,6 +51,10 @@ public struct Repairer: Sendable {
         return plan
     }
 
+    private func rebuild(_ repair: RepairPlan.Repair) async throws -> RepairPlan.State {
+        try await recover(repair) ? .recovered : .recoveredByAnother
+    }
+
     struct Failure: Error, CustomStringConvertible { let description: String }
 
     private func mend(_ repair: RepairPlan.Repair, _ announced: inout Set<FlowID>) async throws -> RepairPlan.State {
@@ -58,8 +64,7 @@ public struct Repairer: Sendable {
         }
         // What its buyers hold moves with the units, and only SQL knows whose they are.
         if catalogue[sku]?.limitPerBuyer != nil, repair.kind != .missingLedgerEntry {
-            try await recover(repair.bucket)
-            return .recovered
+            return try await rebuild(repair)
         }
         let mark = OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes
         switch repair.kind {

@@ -130,7 +130,7 @@ final class SimulatedWorld: Sendable {
                         limitPerBuyer: scenario.limits.isEmpty ? nil : scenario.limits[position])
                 }, whileFenced: scenario.durability == .durable ? scenario.whileFenced : .tryAgain,
                 reservationTimeoutMilliseconds: scenario.reservationTimeout.map { $0.microseconds / 1_000 },
-                latePayments: scenario.latePayments))
+                latePayments: scenario.latePayments, identity: SaleIdentity(rawValue: "simulated")))
         _ = try await books.setSaleState(from: [.warmed], to: .open)
         return try await books.catalogue()
     }
@@ -258,7 +258,9 @@ final class SimulatedWorld: Sendable {
         let detail = comparison.drifts.first?.sentence ?? comparison.unread.min { $0.key < $1.key }?.value
         state.withLock {
             $0.comparisons.append(
-                .init(at: recorder.at, driftUnits: comparison.driftUnits, isWhole: isWhole, detail: detail))
+                .init(
+                    at: recorder.at, driftUnits: comparison.driftUnits, causedUnits: comparison.causedUnits,
+                    isWhole: isWhole, detail: detail))
         }
         return (comparison, isWhole)
     }

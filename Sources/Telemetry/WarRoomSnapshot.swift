@@ -24,6 +24,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var fenced: Bool
         /// Units acknowledged beyond the allocation; in `watch` SQL's rows beyond capacity.
         public var oversold: Int64
+        /// Orders a second that an engine lets through; `nil`: no limit.
+        public var rateLimit: RateLimit?
 
         public init(
             number: SKUNumber, sku: String, name: String, tag: String, node: Int?, allocated: Int64, stock: Int64?,
@@ -45,6 +47,17 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         }
     }
 
+    /// A limit on the rate of orders.
+    public struct RateLimit: Sendable, Hashable {
+        public var ordersPerSecond: Double
+        /// Orders that it has turned away since the start.
+        public var turnedAway: Int64
+        public init(ordersPerSecond: Double, turnedAway: Int64) {
+            self.ordersPerSecond = ordersPerSecond
+            self.turnedAway = turnedAway
+        }
+    }
+
     public struct Node: Sendable, Hashable {
         /// `127.0.0.1:7001`
         public var address: String
@@ -60,6 +73,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var fencedBuckets: Int
         /// Bytes that Redis uses; `nil` if not known.
         public var memoryBytes: Int64?
+        /// Orders a second that an engine lets through; `nil`: no limit.
+        public var rateLimit: RateLimit?
 
         public init(
             address: String, isUp: Bool, sinceSeconds: Double, ordersPerSecond: Double, callsPerSecond: Double,

@@ -14,6 +14,7 @@ struct BenchCommand: WorkerCommand {
             sellout bench --json
             sellout bench --rows papers-script,combined-1024,combined-4096 --rounds 5
             sellout bench --seconds 20 --rounds 1
+            sellout bench --memory
 
             Exit codes: 0 measured, 2 could not run, or a row did not do what it claims; 64 usage.
             """)
@@ -33,6 +34,15 @@ struct BenchCommand: WorkerCommand {
     @Option(help: "Seed of the callers.")
     var seed: UInt64 = 1
 
+    @Flag(
+        help:
+            "Instead: what a sale of many SKUs weighs, in Redis and here, and how fast it is loaded, cut and compared."
+    )
+    var memory = false
+
+    @Option(help: "With --memory: SKUs, 1000 to 1000000.")
+    var skus = MemoryBench.skusRange.upperBound
+
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
@@ -43,6 +53,11 @@ struct BenchCommand: WorkerCommand {
             throw ValidationError("--seconds \(seconds.text): use 1 to \(Int(Self.secondsMax))")
         }
         guard (1...99).contains(rounds) else { throw ValidationError("--rounds \(rounds): use 1 to 99") }
+        guard MemoryBench.skusRange.contains(skus) else {
+            throw ValidationError(
+                "--skus \(skus): use \(MemoryBench.skusRange.lowerBound) to \(MemoryBench.skusRange.upperBound)")
+        }
+        if memory, self.rows != nil { throw ValidationError("--memory measures no rows: leave out --rows") }
         _ = try chosenRows()
     }
 
@@ -57,22 +72,32 @@ struct BenchCommand: WorkerCommand {
     }
 
     func work() async throws -> Int32 {
+        let tell: @Sendable (String) -> Void = { text in
+            FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
+        }
+        if memory {
+            var configuration = MemoryBench.Configuration()
+            configuration.skus = skus
+            configuration.onProgress = tell
+            let report = try await MemoryBench(configuration).run()
+            try show(report, report.markdown)
+            return 0
+        }
         var configuration = Bench.Configuration()
         configuration.rows = try chosenRows()
         configuration.rounds = rounds
         configuration.seconds = seconds.seconds
         configuration.seed = seed
-        configuration.onProgress = { text in
-            FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
-        }
+        configuration.onProgress = tell
         let report = try await Bench(configuration).run()
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
-        } else {
-            print(report.markdown)
-        }
+        try show(report, report.markdown)
         return 0
+    }
+
+    private func show(_ report: some Encodable, _ text: String) throws {
+        guard json else { return print(text) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+        print(String(decoding: try encoder.encode(report), as: UTF8.self))
     }
 }

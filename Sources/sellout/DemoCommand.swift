@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Dashboard
+import Deduction
 import Foundation
 import Host
 public import Inventory
@@ -57,6 +58,12 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Units of each SKU that one buyer may hold. Without it: any number.")
     var limitPerBuyer: Int64?
 
+    @Option(help: "Orders a second for each SKU; more are turned away. Without it: any number.")
+    var skuRate: Double?
+
+    @Option(help: "Orders a second for each node; more are turned away. Without it: any number.")
+    var nodeRate: Double?
+
     @Option(help: "How long a retry is answered from Redis's ledger, such as 10m; older orders are archived from it.")
     var dedupeHorizon: TimeSpan?
 
@@ -108,6 +115,11 @@ struct DemoCommand: ParsableCommand {
         if let limitPerBuyer, !(1...1_000_000).contains(limitPerBuyer) {
             throw ValidationError("--limit-per-buyer \(limitPerBuyer): use 1 to 1000000")
         }
+        for (name, rate) in [("--sku-rate", skuRate), ("--node-rate", nodeRate)] {
+            if let rate, !(rate >= 1 && rate <= 10_000_000) {
+                throw ValidationError("\(name) \(rate): use 1 to 10000000")
+            }
+        }
         if let dedupeHorizon, dedupeHorizon.seconds < 1 {
             throw ValidationError("--dedupe-horizon \(dedupeHorizon.text): use at least 1s")
         }
@@ -144,6 +156,7 @@ struct DemoCommand: ParsableCommand {
         floor.outboxDelay = .milliseconds(Int64((outboxDelay?.seconds ?? 0) * 1_000))
         floor.keepFolder = keep
         floor.limitPerBuyer = limitPerBuyer
+        floor.rateLimits = RateLimits(perSKU: skuRate, perNode: nodeRate)
         floor.dedupeHorizon = dedupeHorizon.map { .milliseconds(Int64($0.seconds * 1_000)) }
         return floor
     }

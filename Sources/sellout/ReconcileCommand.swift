@@ -89,16 +89,20 @@ extension ReconcileCommand: WorkerCommand {
         let second = await service.compare(ledgers: true)
         var plan = RepairPlan(agreeing: first, second, catalogue: service.catalogue)
         var last = second
-        if repair, !plan.repairs.isEmpty {
-            plan = await service.apply(plan)
-            // A repair makes work as well: what it undoes is given back.
-            try await work.again(attend(service))
-            last = await service.compare(ledgers: true)
+        var byOthers: [BucketNumber] = []
+        if repair {
+            if !plan.repairs.isEmpty { plan = await service.apply(plan) }
+            byOthers = await service.waitForOthers(second, since: first)
+            if !plan.repairs.isEmpty || !byOthers.isEmpty {
+                // A repair makes work as well: what it undoes is given back.
+                try await work.again(attend(service))
+                last = await service.compare(ledgers: true)
+            }
         }
         let books = Unsettled(
             plan: try await service.oversoldPlan(policy: policy),
             deadLetters: try await service.store.deadLetters(limit: Unsettled.lettersMax))
-        if !json { print(text(last, plan, work, service.catalogue)) }
+        if !json { print(text(last, plan, work, byOthers, service.catalogue)) }
         let unsettled = try await settle(books, service)
         if unsettled.isDone {
             // Whose order was rolled back, gives its units back.
@@ -115,6 +119,7 @@ extension ReconcileCommand: WorkerCommand {
             )
         }
         if !unsettled.isGood || !work.isGood { return 1 }
+        if last.findings.contains(where: { $0.kind == .expiring }) { return 1 }
         if last.driftUnits > 0 || plan.repairs.contains(where: { $0.state == .failed }) { return 1 }
         return last.unread.isEmpty ? 0 : 3
     }
@@ -136,16 +141,19 @@ extension ReconcileCommand: WorkerCommand {
             unattended: work.unattendedReport, settled: work.settledReport)
     }
 
+    /// - Parameter byOthers: buckets that another process was recovering, and that are open now.
     private func text(
-        _ comparison: Comparison, _ plan: RepairPlan, _ work: Attended, _ catalogue: Catalogue
+        _ comparison: Comparison, _ plan: RepairPlan, _ work: Attended, _ byOthers: [BucketNumber],
+        _ catalogue: Catalogue
     ) -> String {
         var lines = work.settled.map { [$0.sentence, $0.leftSentence, $0.sweepSentence].compactMap { $0 } } ?? []
         lines += comparison.findings.map { "\($0.kind.rawValue)  \($0.sentence)" }
         for repair in plan.repairs {
             lines.append(
-                "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.rawValue)"
+                "repair \(repair.id)  \(repair.effect): \(repair.failure.map { "failed: \($0)" } ?? repair.state.words)"
             )
         }
+        lines += byOthers.map { "recovered  bucket \(catalogue[$0]?.tag ?? "?"): another process recovered it" }
         for (why, buckets) in Dictionary(grouping: comparison.unread.keys.sorted(), by: { comparison.unread[$0]! })
             .sorted(by: { $0.key < $1.key })
         {

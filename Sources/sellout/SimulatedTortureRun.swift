@@ -3,6 +3,7 @@ import Checker
 import Foundation
 import Host
 import Inventory
+import Lab
 import Simulation
 import Synchronization
 
@@ -32,6 +33,8 @@ struct SimulatedTortureRun: Sendable {
     }
 
     private func run(isEnded: @escaping @Sendable () -> Bool) throws -> Int32 {
+        // What cannot be written is said before the worlds are run, not after.
+        if let folder = command.history { try ProcessTorture.makeFolder(folder) }
         let seeds = command.seeds ?? 1_000
         let torture = SimulatedTorture(
             durability: command.durability, plant: try command.plant.map(Plant.named),

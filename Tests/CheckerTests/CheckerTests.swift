@@ -507,6 +507,9 @@ struct CheckerTests {
         before.heal()
         before.compare(0)
         expect(before, breaks: [.driftWithoutCause])
+        before.final.comparisons[0].causedUnits = 0
+        expect(before, breaks: [])
+        before.final.comparisons[0].causedUnits = nil
         before.final.comparisons[0].isWhole = false
         expect(before, breaks: [])
     }

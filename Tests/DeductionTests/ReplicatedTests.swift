@@ -75,8 +75,8 @@ struct ReplicatedTests {
             units: [10], durability: .replicated(1), replicas: 1, serverLines: ["repl-diskless-sync-delay 0"]
         ) { rig async throws in
             var configuration = DeductionEngine.Configuration()
-            configuration.replicaTimeout = .milliseconds(50)
-            configuration.orderTimeout = .milliseconds(800)
+            configuration.replicaTimeout = .milliseconds(250)
+            configuration.orderTimeout = .seconds(3)
             let engine = try await rig.makeEngine(configuration: configuration) { Issue.record("fenced: \($0.reason)") }
             try await SaleRig.running([{ await engine.run() }]) {
                 let first = rig.order()

@@ -84,6 +84,35 @@ import Testing
         #expect(refusal(path, readOnly: true).contains("newer version"))
     }
 
+    /// A file of a version that knew no identities gets one when it is opened, and keeps it.
+    @Test func anOlderFilesSaleGetsAnIdentityOnce() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("orders.db")
+        let draft = SaleDraft(
+            name: "s", durability: .durable, skus: [.init(sku: "a", name: "", tag: "t", allocated: 1)])
+        var store = try SQLiteOrderStore.open(path: path)
+        _ = try await store.createSale(draft)
+        #expect(try await store.catalogue().sale == draft.identity)
+        await store.close()
+        let queue = try DatabaseQueue(path: path)
+        try await queue.write {
+            try $0.execute(
+                sql: """
+                    ALTER TABLE sales DROP COLUMN identity;
+                    DELETE FROM grdb_migrations WHERE identifier = 'identity of the sale';
+                    """)
+        }
+        try queue.close()
+        #expect(refusal(path, readOnly: true).contains("open it once for writing"))
+        store = try SQLiteOrderStore.open(path: path)
+        let given = try #require(try await store.catalogue().sale)
+        #expect(given.rawValue.count == 32 && given != draft.identity)
+        await store.close()
+        store = try SQLiteOrderStore.open(path: path)
+        #expect(try await store.catalogue().sale == given)
+        await store.close()
+    }
+
     @Test func aStoreIsReadBackAfterClosingAndCanBeReadOnly() async throws {
         let fixture = try await Fixture(StoreKind.all[0])
         let epoch = try await fixture.open(fixture.bucket)

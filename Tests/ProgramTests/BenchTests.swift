@@ -31,11 +31,26 @@ import Testing
         try await scratch.expectNothingLeft()
     }
 
+    @Test("--memory weighs a sale, in Redis and in Sellout")
+    func memory() async throws {
+        let scratch = try Scratch()
+        let result = try await Program.run("bench", "--memory", "--skus", "2000", "--json", in: scratch)
+        #expect(result.status == 0, "\(result)")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        for name in [
+            "redisBytesPerSKU", "ledgerBytesPerEntry", "outboxBytesPerEntry", "loadSeconds", "comparedSKUsPerSecond",
+        ] {
+            #expect(json[name] as? Double ?? 0 > 0, "\(name) of \(json)")
+        }
+        #expect(json["skus"] as? Int == 2_000)
+        try await scratch.expectNothingLeft()
+    }
+
     @Test(
         "bad arguments are one line and 64",
         arguments: [
             ["--seconds", "0.5"], ["--seconds", "121"], ["--rounds", "0"], ["--rows", "combined-65"], ["--rows", ""],
-            ["--fast"],
+            ["--fast"], ["--memory", "--skus", "999"], ["--memory", "--rows", "memory"],
         ])
     func badArguments(arguments: [String]) async throws {
         let scratch = try Scratch()

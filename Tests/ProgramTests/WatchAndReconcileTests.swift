@@ -134,6 +134,50 @@ extension CommandTests {
     }
 }
 
+extension CommandTests {
+    @Test("one sale's books on another's Redis: refused in one line by every command, and nothing is written")
+    func anotherSale() async throws {
+        let (mine, theirs) = (
+            try await Kept.make("--masters", "1", "--skus", "3", "--units", "200", "--rate", "100", in: Scratch()),
+            try await Kept.make("--masters", "1", "--skus", "3", "--units", "300", "--rate", "100", in: Scratch())
+        )
+        defer {
+            mine.end()
+            theirs.end()
+        }
+        let sources = ["--redis", theirs.redis, "--orders", mine.orders]
+        for command in [["reconcile"], ["reconcile", "--repair"], ["reconcile", "--repair", "--json"]] {
+            let result = try await Program.start(command + sources, in: mine.scratch).result()
+            result.expectOneLine("holds another sale", "name the order store", status: 2)
+        }
+        for kept in [mine, theirs] { #expect(try await kept.reconcile().status == 0) }
+    }
+
+    @Test("three repairs at once after a FLUSHALL: one wins, the others wait, and all agree")
+    func threeRepairs() async throws {
+        let kept = try await Kept.make(
+            "--masters", "1", "--skus", "12", "--units", "400", "--rate", "200", in: Scratch())
+        defer { kept.end() }
+        for _ in 0..<3 {
+            try await kept.redis("FLUSHALL")
+            let results = try await withThrowingTaskGroup(of: Program.Result.self) { group in
+                for _ in 0..<3 {
+                    group.addTask {
+                        let result = try await kept.reconcile("--repair")
+                        return result
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for result in results {
+                #expect(result.status == 0 && result.output.contains("agree to the unit"), "\(result)")
+                #expect(!result.output.contains("failed"), "\(result)")
+            }
+            #expect(results.contains { $0.output.contains("rebuild bucket a0 from SQL") }, "\(results)")
+        }
+    }
+}
+
 extension ScreenTests {
     @Test("watch shows a sale that goes on elsewhere, and its keys reach it; --read-only binds none")
     func watch() async throws {

@@ -298,7 +298,8 @@ public final class SaleRig: Sendable {
 
     public func apply(_ plan: RepairPlan) async -> RepairPlan {
         await Repairer(catalogue: catalogue, cluster: cluster, scripts: scripts, store: store) { [recoverer] in
-            _ = try await recoverer.recover($0)
+            _ = try await recoverer.recover($0.bucket)
+            return true
         }.apply(plan)
     }
 

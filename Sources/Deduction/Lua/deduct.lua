@@ -58,39 +58,36 @@ local function take(i, pair, quantity)
   writeCounts[pair] = count + 2
 end
 
--- One SKU and only new flows: what a flash sale is. The first order of which that does not hold ends it, and the general way
--- goes on from there.
+-- One SKU and only new flows that are all to be had: what a flash sale is. The first order of which that does not hold ends it,
+-- and the general way goes on from there.
 local first = 1
-if not spread and not isLimited then
+if hot and not isLimited and skus[1].frozen == '0' then
   local sku, list, answer = skus[1], fields[1], entries[1]
-  local stock, isFrozen = sku.stock, sku.frozen == '1'
-  local write, count = {'#', ''}, 2
+  local stock = sku.stock
+  local rest, quantity, value
   for i = 1, orderCount do
-    local flow = list[i + 1]
+    local flow, thisRest = list[i + 1], hot[2 * i + 2]
     if answer[i + 1] or seen[flow] or watermark and flowMilliseconds(flow) < watermark then break end
-    local quantity = quantityAt[i]
-    if isFrozen then
-      results[i] = 'F'
-    elseif quantity > stock then
-      results[i] = 'S'
-    else
-      results[i] = 'D'
-      seen[flow] = i
-      stock = stock - quantity
-      local head = heads[quantity]
-      if not head then
-        head = int(quantity) .. mark
-        heads[quantity] = head
-      end
-      write[count + 1], write[count + 2] = flow, head .. digests[i]
-      count = count + 2
+    if thisRest ~= rest then
+      local digest, lineCount, number
+      digest, lineCount, number, quantity = unpackStruct('<c6BI4I4', thisRest)
+      if lineCount ~= 1 or pairOf[number] ~= 1 then error('packed orders of another layout') end
+      rest, value = thisRest, int(quantity) .. mark .. digest
     end
+    if quantity > stock then break end
+    stock = stock - quantity
+    seen[flow] = i
+    hot[2 * i + 2] = value
     first = i + 1
   end
-  if count > 2 then
+  if first > 1 then
     done = true
-    writes[1], writeCounts[1], taken[1] = write, count, sku.stock - stock
-    sku.stock = stock
+    taken[1], sku.stock = sku.stock - stock, stock
+    if first <= orderCount then
+      hot = {unpack(hot, 1, 2 * first)}
+      for i = 1, first - 1 do results[i] = 'D' end
+    end
+    writes[1], writeCounts[1] = hot, 2 * first
   end
 end
 if first <= orderCount then spreadOut() end
@@ -163,7 +160,7 @@ for i = first, orderCount do
   results[i] = result
 end
 
-results = table.concat(results)
+results = first > orderCount and string.rep('D', orderCount) or table.concat(results)
 if done then
   local id, reason = announce(nextN, blob, results)
   if not id then return fenced(reason, ARGV[1]) end

@@ -37,7 +37,10 @@ local function pass(states)
   if not epoch or not state or not n then return nil, fenced('noControl') end
   if epoch ~= ARGV[1] then return nil, fenced('epoch', epoch) end
   if control[3] ~= lineage then return nil, fenced('lineage', epoch) end
-  if not states[state] then return nil, fenced(state, epoch) end
+  if not states[state] then
+    local isOurs = state == 'open' or state == 'halted' or state == 'closed' or state == 'recovering'
+    return nil, fenced(isOurs and state or 'badState', epoch)
+  end
   if n < tonumber(ARGV[2]) then return nil, fenced('behind', epoch) end
   local watermark = control[5]
   return n, watermark and #watermark == 16 and flowMilliseconds(watermark) or nil

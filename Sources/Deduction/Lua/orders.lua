@@ -17,51 +17,46 @@ local _, kindByte, _, orderCount, position = unpackStruct('<BBc6I2', blob)
 local flows, digests = {}, {}
 local pairAt, quantityAt, fieldAt = {}, {}, {} -- the first line of each order
 local moreLines = {}                           -- the others: {pair, quantity, field, pair, …}
-local spread = true                            -- whether flows, pairAt and fieldAt are filled
-if pairsCount == 1 then
-  -- One SKU, so one line an order, 31 bytes each, and the place of its flow is its own behind the control: the hot path of a hot
-  -- SKU reads four orders at a time and leaves the tables that say no more for whoever needs them (`spreadOut`).
-  spread = false
-  local list = fields[1]
-  local i = 1
-  while i + 3 <= orderCount do
-    local flow1, digest1, quantity1, flow2, digest2, quantity2, flow3, digest3, quantity3, flow4, digest4, quantity4
-    flow1, digest1, quantity1, flow2, digest2, quantity2, flow3, digest3, quantity3, flow4, digest4, quantity4, position =
-      unpackStruct('<c16c6xxxxxI4c16c6xxxxxI4c16c6xxxxxI4c16c6xxxxxI4', blob, position)
-    list[i + 1], list[i + 2], list[i + 3], list[i + 4] = flow1, flow2, flow3, flow4
-    digests[i], digests[i + 1], digests[i + 2], digests[i + 3] = digest1, digest2, digest3, digest4
-    quantityAt[i], quantityAt[i + 1], quantityAt[i + 2], quantityAt[i + 3] = quantity1, quantity2, quantity3, quantity4
-    i = i + 4
-  end
-  for i = i, orderCount do
-    list[i + 1], digests[i], quantityAt[i], position = unpackStruct('<c16c6xxxxxI4', blob, position)
-  end
-  if kindByte < 64 and position ~= #blob + 1 then error('packed orders of another layout') end
-end
+local spread = false                           -- whether the tables above are filled
 local function spreadOut()
   if spread then return end
   spread = true
-  for i = 1, orderCount do flows[i], pairAt[i], fieldAt[i] = fields[1][i + 1], 1, i + 1 end
-end
-for i = 1, spread and orderCount or 0 do
-  local flow, digest, lineCount, sku, quantity
-  flow, digest, lineCount, sku, quantity, position = unpackStruct('<c16c6BI4I4', blob, position)
-  local pair = pairOf[sku]
-  local field = fieldCounts[pair] + 1
-  fields[pair][field], fieldCounts[pair] = flow, field
-  flows[i], digests[i], pairAt[i], quantityAt[i], fieldAt[i] = flow, digest, pair, quantity, field
-  if lineCount > 1 then
-    local more, count = {}, 0
-    for _ = 2, lineCount do
-      sku, quantity, position = unpackStruct('<I4I4', blob, position)
-      pair = pairOf[sku]
-      field = fieldCounts[pair] + 1
-      fields[pair][field], fieldCounts[pair] = flow, field
-      more[count + 1], more[count + 2], more[count + 3] = pair, quantity, field
-      count = count + 3
+  local flows, digests, pairAt, quantityAt, fieldAt = flows, digests, pairAt, quantityAt, fieldAt
+  local fields, fieldCounts, pairOf = fields, fieldCounts, pairOf
+  for i = 1, orderCount do
+    local flow, digest, lineCount, sku, quantity
+    flow, digest, lineCount, sku, quantity, position = unpackStruct('<c16c6BI4I4', blob, position)
+    local pair = pairOf[sku]
+    local field = fieldCounts[pair] + 1
+    fields[pair][field], fieldCounts[pair] = flow, field
+    flows[i], digests[i], pairAt[i], quantityAt[i], fieldAt[i] = flow, digest, pair, quantity, field
+    if lineCount > 1 then
+      local more, count = {}, 0
+      for _ = 2, lineCount do
+        sku, quantity, position = unpackStruct('<I4I4', blob, position)
+        pair = pairOf[sku]
+        field = fieldCounts[pair] + 1
+        fields[pair][field], fieldCounts[pair] = flow, field
+        more[count + 1], more[count + 2], more[count + 3] = pair, quantity, field
+        count = count + 3
+      end
+      moreLines[i] = more
     end
-    moreLines[i] = more
   end
+end
+-- The hot path of a hot SKU: deductions of one SKU, so one line an order, and the place of its flow in the HMGET answer is its
+-- own behind the control. `hot` becomes the HSET of all of them: '#', '', flow, rest, flow, rest, …; a rest, 15 bytes, is one
+-- string for all orders that are alike, so deduct.lua reads it once and puts the ledger entry in its place. Two strings an order
+-- fit Lua's stack (8,000) up to some number of orders.
+local hotOrdersMax = 2000
+local hot
+if pairsCount == 1 and kindByte == 1 and orderCount <= hotOrdersMax and #blob == 10 + 31 * orderCount then
+  hot = {'#', '', unpackStruct(string.rep('c16c15', orderCount), blob, position)}
+  hot[2 * orderCount + 3] = nil
+  local list = fields[1]
+  for i = 1, orderCount do list[i + 1] = hot[2 * i + 1] end
+else
+  spreadOut()
 end
 local buyers -- order → its buyer's ledger field
 if kindByte % 128 >= 64 then

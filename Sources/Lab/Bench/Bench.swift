@@ -117,7 +117,8 @@ public struct Bench: Sendable {
         configuration.onProgress(
             "round \(round) of \(configuration.rounds)  \(name)  \(BenchReport.grouped(found.perSecond))/s  "
                 + "p99 \(BenchReport.fixed(found.p99Milliseconds)) ms"
-                + (found.serverMicroseconds.map { "  server \(BenchReport.fixed($0)) µs" } ?? ""))
+                + (found.serverMicroseconds.map { "  server \(BenchReport.fixed($0)) µs" } ?? "")
+                + (found.clientMicroseconds.map { "  engine and callers \(BenchReport.fixed($0)) µs" } ?? ""))
     }
 
     /// Shares out the time that is left.
@@ -150,7 +151,7 @@ public struct Bench: Sendable {
 }
 
 extension Bench {
-    private static func machine(_ bed: BenchBed) async throws -> BenchMachine {
+    static func machine(_ bed: BenchBed) async throws -> BenchMachine {
         var system = utsname()
         uname(&system)
         let release = withUnsafeBytes(of: system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -11,6 +11,13 @@ public struct BenchReport: Sendable, Codable {
         public var serverMicrosecondsPerDeduction: Double?
         /// Against `papers-script` of the same round; `nil` without it.
         public var ratioToPapersScript: Double?
+        /// Processor time of engine and callers for each order; `nil` where another program asks. Not among the JSON names.
+        public var clientMicrosecondsPerDeduction: Double?
+
+        enum CodingKeys: CodingKey {
+            case name, deductionsPerSecond, p50Milliseconds, p99Milliseconds, serverMicrosecondsPerDeduction
+            case ratioToPapersScript
+        }
 
         /// Every name in every row; what there is not is null.
         public func encode(to encoder: any Encoder) throws {
@@ -49,6 +56,12 @@ public struct BenchMachine: Sendable, Codable {
     public var redis: String
     public var sqlite: String
     public var swift: String
+
+    /// All of it in one line.
+    var line: String {
+        "\(date) · \(processor), \(cores) cores, \(BenchReport.fixed(memoryGibibytes, 0)) GiB · \(system) · Redis \(redis) · "
+            + "SQLite \(sqlite) · \(swift)"
+    }
 }
 
 extension BenchReport {
@@ -61,6 +74,7 @@ extension BenchReport {
         rows = BenchRow.allCases.compactMap { row in
             guard let all = measured[row], !all.isEmpty else { return nil }
             let servers = all.compactMap(\.serverMicroseconds)
+            let clients = all.compactMap(\.clientMicroseconds)
             return Row(
                 name: row.rawValue, deductionsPerSecond: Self.median(all.map(\.perSecond)),
                 p50Milliseconds: Self.median(all.map(\.p50Milliseconds)),
@@ -68,7 +82,8 @@ extension BenchReport {
                 serverMicrosecondsPerDeduction: servers.isEmpty ? nil : Self.median(servers),
                 // Round by round: the machine's speed may drift during a run.
                 ratioToPapersScript: papers.isEmpty
-                    ? nil : Self.median(zip(all, papers).map { $0.perSecond / $1.perSecond }))
+                    ? nil : Self.median(zip(all, papers).map { $0.perSecond / $1.perSecond }),
+                clientMicrosecondsPerDeduction: clients.isEmpty ? nil : Self.median(clients))
         }
         self.machine = machine
         self.rounds = rounds
@@ -120,31 +135,35 @@ extension BenchReport {
     /// A Markdown table with machine, versions and date, and what was aimed for.
     public var markdown: String {
         var lines = [
-            "| row | deductions/s | p50 ms | p99 ms | server µs each | ÷ papers-script | what it is |",
-            "|---|---:|---:|---:|---:|---:|---|",
+            "| row | deductions/s | p50 ms | p99 ms | server µs each | engine and callers µs each | ÷ papers-script | what it is |",
+            "|---|---:|---:|---:|---:|---:|---:|---|",
         ]
         for row in rows {
             let cells = [
                 "`\(row.name)`", Self.grouped(row.deductionsPerSecond), Self.fixed(row.p50Milliseconds),
                 Self.fixed(row.p99Milliseconds), row.serverMicrosecondsPerDeduction.map { Self.fixed($0) } ?? "–",
+                row.clientMicrosecondsPerDeduction.map { Self.fixed($0) } ?? "–",
                 row.ratioToPapersScript.map { Self.fixed($0) } ?? "–",
                 BenchRow(rawValue: row.name)?.explanation ?? "",
             ]
             lines.append("| \(cells.joined(separator: " | ")) |")
         }
-        lines += ["", "| goal | wanted | found | |", "|---|---:|---:|---|"]
-        for goal in goals {
-            lines.append(
-                "| \(goal.name) | \(Self.short(goal.wanted)) | \(Self.short(goal.found)) | \(goal.isMet ? "met" : "not met") |"
-            )
-        }
+        if !goals.isEmpty { lines += ["", Self.table(of: goals)] }
         lines += [
             "",
-            "\(machine.date) · \(machine.processor), \(machine.cores) cores, \(Self.fixed(machine.memoryGibibytes, 0)) GiB · "
-                + "\(machine.system) · Redis \(machine.redis) · SQLite \(machine.sqlite) · \(machine.swift) · "
-                + "medians of \(rounds) interleaved \(rounds == 1 ? "round" : "rounds") in \(Self.fixed(seconds, 0)) s",
+            machine.line
+                + " · medians of \(rounds) interleaved \(rounds == 1 ? "round" : "rounds") in \(Self.fixed(seconds, 0)) s",
         ]
+        let notes = self.notes
+        if !notes.isEmpty { lines += [""] + notes.map { "- \($0)" } }
         return lines.joined(separator: "\n")
+    }
+
+    static func table(of goals: [Goal]) -> String {
+        let rows = goals.map {
+            "| \($0.name) | \(short($0.wanted)) | \(short($0.found)) | \($0.isMet ? "met" : "not met") |"
+        }
+        return (["| goal | wanted | found | |", "|---|---:|---:|---|"] + rows).joined(separator: "\n")
     }
 
     /// `1234567` as `1,234,567`.

@@ -1,4 +1,5 @@
 import Deduction
+import Glibc
 import Inventory
 import OrderStore
 import Reconciliation
@@ -13,6 +14,8 @@ struct BenchMeasurement: Sendable {
     var p99Milliseconds: Double
     /// `nil` where no server takes part.
     var serverMicroseconds: Double?
+    /// Processor time of this process for each order, engine and callers; `nil` where another program asks.
+    var clientMicroseconds: Double?
 }
 
 /// Measures the engine itself: a sale of its own on emptied servers and in new books, and callers that ask, wait and ask again.
@@ -93,11 +96,13 @@ struct EngineBench {
             defer { crowd.leave() }
             try await clock.sleep(for: Self.warmUp)
             let before = try await ServerReading.processorMicroseconds(cluster)
+            let usedBefore = Self.usedMicroseconds()
             crowd.beginCounting()
             let start = clock.now
             try await clock.sleep(for: .seconds(seconds))
             crowd.endCounting()
             let elapsed = start.duration(to: clock.now).inSeconds
+            let used = Self.usedMicroseconds() - usedBefore
             let after = try await ServerReading.processorMicroseconds(cluster)
             crowd.leave()
             try await group.waitForAll()
@@ -110,8 +115,17 @@ struct EngineBench {
             return BenchMeasurement(
                 perSecond: Double(tally.count) / elapsed, p50Milliseconds: tally.quantile(0.5),
                 p99Milliseconds: tally.quantile(0.99),
-                serverMicroseconds: tally.count > 0 ? (after - before) / Double(tally.count) : nil)
+                serverMicroseconds: tally.count > 0 ? (after - before) / Double(tally.count) : nil,
+                clientMicroseconds: tally.count > 0 ? used / Double(tally.count) : nil)
         }
+    }
+
+    /// Processor time that this process has used.
+    private static func usedMicroseconds() -> Double {
+        var usage = rusage()
+        getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+        func microseconds(_ time: timeval) -> Double { Double(time.tv_sec) * 1e6 + Double(time.tv_usec) }
+        return microseconds(usage.ru_utime) + microseconds(usage.ru_stime)
     }
 }
 

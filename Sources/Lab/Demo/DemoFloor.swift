@@ -24,6 +24,8 @@ public final class DemoFloor: Sendable {
         public var shoppers = Shoppers.Configuration()
         /// Units of each SKU that one buyer may hold; `nil`: any number.
         public var limitPerBuyer: Int64?
+        /// Orders a second for each SKU and each node.
+        public var rateLimits = RateLimits()
         /// How long after it was made an order is answered from Redis's ledger.
         public var dedupeHorizon: Duration?
         /// How late SQL learns what Redis did: a slow store.
@@ -110,6 +112,7 @@ public final class DemoFloor: Sendable {
             ? DelayedOrderStore(store, delay: configuration.outboxDelay, clock: ContinuousClock()) : store
         var options = SaleService.Options()
         if let horizon = configuration.dedupeHorizon { options.archive.horizon = horizon }
+        options.engine.rateLimits = configuration.rateLimits
         let service = try await SaleService(
             cluster: cluster, store: store, workerStore: workerStore, options: options, events: events)
         configuration.onProgress("loading \(configuration.skus) SKUs")

@@ -98,11 +98,12 @@ struct PartyDesk: Sendable {
         }
     }
 
-    /// `ok <drift units> <1 if every bucket was read> <what differs>`
+    /// `ok <drift units> <1 if every bucket was read> <units that no order under way explains> <what differs>`
     private func compare(ledgers: Bool) async -> String {
         let comparison = await service.compare(ledgers: ledgers)
         let isWhole = comparison.unread.isEmpty && comparison.cuts == service.catalogue.buckets.count
         let findings = comparison.findings.map(\.sentence) + comparison.unread.values
-        return "ok \(comparison.driftUnits) \(isWhole ? 1 : 0) \(PartyWire.plain(findings.joined(separator: "; ")))"
+        return
+            "ok \(comparison.driftUnits) \(isWhole ? 1 : 0) \(comparison.causedUnits) \(PartyWire.plain(findings.joined(separator: "; ")))"
     }
 }

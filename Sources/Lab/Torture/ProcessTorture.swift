@@ -128,7 +128,7 @@ public struct ProcessTorture: Sendable {
     }
 
     /// Makes a folder and whatever is missing above it; one that is there already is taken.
-    static func makeFolder(_ path: String) throws(TortureError) {
+    public static func makeFolder(_ path: String) throws(TortureError) {
         var made = path.hasPrefix("/") ? "" : "."
         for name in path.split(separator: "/") {
             made += "/\(name)"

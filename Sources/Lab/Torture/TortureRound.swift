@@ -170,11 +170,11 @@ struct TortureRound {
 
     private func compareOnce(_ floor: TortureFloor, into comparisons: Comparisons, ledgers: Bool) async {
         let answer = await floor.workers[0].ask("compare\(ledgers ? " ledgers" : "")", within: .seconds(20))
-        guard let words = answer?.words, words.count >= 2, let drift = Int64(words[0]) else { return }
-        let detail = words.dropFirst(2).joined(separator: " ")
+        guard let words = answer?.words, words.count >= 3, let drift = Int64(words[0]) else { return }
+        let detail = words.dropFirst(3).joined(separator: " ")
         comparisons.add(
             .init(
-                at: floor.record.now, driftUnits: drift, isWhole: words[1] == "1",
+                at: floor.record.now, driftUnits: drift, causedUnits: Int64(words[2]), isWhole: words[1] == "1",
                 detail: detail.isEmpty ? nil : detail))
     }
 

@@ -17,12 +17,12 @@ extension SQLiteOrderStore {
             }
             try database.execute(
                 cached: """
-                    INSERT INTO sales (id, name, durability, state, whileFenced, reservationTimeout, latePayments)
-                    VALUES (1, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO sales (id, name, durability, state, whileFenced, reservationTimeout, latePayments, identity)
+                    VALUES (1, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     draft.name, draft.durability.rawValue, SaleState.warmed.rawValue, draft.whileFenced.description,
-                    draft.reservationTimeoutMilliseconds, draft.latePayments.rawValue,
+                    draft.reservationTimeoutMilliseconds, draft.latePayments.rawValue, draft.identity.rawValue,
                 ])
             var numbers: [String: Int64] = [:]
             let bucketStatement = try database.cachedStatement(
@@ -122,7 +122,10 @@ extension SQLiteOrderStore {
                     number: SKUNumber(rawValue: $0[0]), sku: $0[1], name: $0[2],
                     bucket: BucketNumber(rawValue: $0[3]), limitPerBuyer: $0[4])
             }
-            return Catalogue(entries: entries, tags: tags)
+            let sale = try String.fetchOne(database, cached: "SELECT identity FROM sales")
+            return Catalogue(
+                entries: entries, tags: tags,
+                sale: sale.flatMap { $0.isEmpty ? nil : SaleIdentity(rawValue: $0) })
         }
     }
 

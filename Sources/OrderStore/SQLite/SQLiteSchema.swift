@@ -22,6 +22,14 @@ enum SQLiteSchema {
         migrator.registerMigration("last sweep") {
             try $0.execute(sql: "ALTER TABLE sales ADD COLUMN sweptAt INTEGER")
         }
+        migrator.registerMigration("identity of the sale") {
+            // A sale of an older file gets one now; its buckets get it at their next recovery.
+            try $0.execute(
+                sql: """
+                    ALTER TABLE sales ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+                    UPDATE sales SET identity = lower(hex(randomblob(16)));
+                    """)
+        }
         return migrator
     }
 
