@@ -70,7 +70,7 @@ struct CommandTests {
         program.process.kill(SIGINT)
         let result = await program.result()
         #expect(result.output.contains("allocated; ? stock"), "\(result)")
-        #expect(result.output.contains("did not answer; the books of its 24 buckets"), "\(result)")
+        #expect(result.output.contains("did not answer; the books of its 3 buckets"), "\(result)")
         #expect(result.output.contains("whether the promise of `memory` was kept is unknown"), "\(result)")
         #expect(!result.output.contains("was kept\n") && !result.output.contains("BROKEN"), "\(result)")
         try await scratch.expectNothingLeft()
