@@ -91,13 +91,13 @@ extension ReconcileCommand: WorkerCommand {
         var last = second
         var byOthers: [BucketNumber] = []
         if repair {
-            if !plan.repairs.isEmpty {
-                plan = await service.apply(plan)
+            if !plan.repairs.isEmpty { plan = await service.apply(plan) }
+            byOthers = await service.waitForOthers(second, since: first)
+            if !plan.repairs.isEmpty || !byOthers.isEmpty {
                 // A repair makes work as well: what it undoes is given back.
                 try await work.again(attend(service))
+                last = await service.compare(ledgers: true)
             }
-            byOthers = await service.waitForOthers(second, since: first)
-            if !plan.repairs.isEmpty || !byOthers.isEmpty { last = await service.compare(ledgers: true) }
         }
         let books = Unsettled(
             plan: try await service.oversoldPlan(policy: policy),
