@@ -75,6 +75,8 @@ extension Checker {
             // A failed payment gives back behind its answer, in the time in which books settle after a heal.
             possibleTo = max(failed, stories.healedAt ?? failed) + promise.driftSettlesWithinMicroseconds
         }
+        // What was reserved once more for a late payment is held on, whatever is asked of the flow that it was reserved for.
+        if heldByAnother.contains(flow) { possibleTo = nil }
         // Who expired did so at a moment that no buyer saw; who was lost as the promise allows was not surely there.
         let state = orders[flow]?.state
         let isSure = state != .expired && (state?.holdsUnits == true || !undoing.isEmpty || !mayLose)

@@ -14,6 +14,8 @@ public struct Checker: Sendable {
     let positions: [SKUNumber: Int]
     /// The flow for which another was asked: once more, for a payment that came too late.
     let standsFor: [FlowID: FlowID]
+    /// Flows that have ended and for which another still holds the units.
+    let heldByAnother: Set<FlowID>
     /// Whether both stores were read whole.
     let isWhole: Bool
     var verdict = Verdict()
@@ -44,6 +46,8 @@ public struct Checker: Sendable {
         positions = Dictionary(
             final.skus.enumerated().map { ($1.sku, $0) }, uniquingKeysWith: { first, _ in first })
         standsFor = Dictionary(final.standIns.map { ($0.again, $0.flow) }, uniquingKeysWith: { first, _ in first })
+        heldByAnother = Set(
+            final.standIns.filter { [orders] in orders[$0.again]?.state.holdsUnits == true }.map(\.flow))
         isWhole = final.unread.isEmpty
         verdict.operations = stories.questions.count
         verdict.faults = stories.faults.count

@@ -423,6 +423,24 @@ struct CheckerTests {
         expect(run, breaks: [.falseSoldOut])
     }
 
+    @Test("counts what was reserved once more as held, though its first flow was cancelled")
+    func heldByStandIn() {
+        for isStoodFor in [true, false] {
+            var run = Self.goodRun()
+            run.buy(8, 6, sku: 2)
+            run.end(8, .cancel, says: "cancelled")
+            run.giveBack(8)
+            if isStoodFor {
+                run.take(9, 6, sku: 2)
+                run.final.standIns = [.init(flow: TinyRun.flow(8), again: TinyRun.flow(9))]
+            }
+            run.now += 2 * run.promise.soldOutAgeMicrosecondsMax
+            run.ask(10, 6, sku: 2)
+            run.hear(.refused(.soldOut), 10)
+            expect(run, breaks: isStoodFor ? [] : [.falseSoldOut])
+        }
+    }
+
     @Test("lets a sold-out be as old as engines may remember it, and no older")
     func rememberedSoldOut() {
         for (age, isFalse) in [(Int64(90_000), false), (101_000, true)] {
