@@ -427,11 +427,15 @@ struct CheckerTests {
     func heldByStandIn() {
         for isStoodFor in [true, false] {
             var run = Self.goodRun()
-            run.buy(8, 6, sku: 2)
-            run.end(8, .cancel, says: "cancelled")
+            run.ask(8, 6, sku: 2)
+            run.take(8, 6, sku: 2)
+            run.hear(.unknown(.replyLost), 8)
             run.giveBack(8)
+            run.end(8, .pay, flag: true, says: isStoodFor ? "reservedAgain" : "refunded")
+            run.end(8, .cancel, says: "cancelled")
             if isStoodFor {
                 run.take(9, 6, sku: 2)
+                run.confirm(9)
                 run.final.standIns = [.init(flow: TinyRun.flow(8), again: TinyRun.flow(9))]
             }
             run.now += 2 * run.promise.soldOutAgeMicrosecondsMax
