@@ -117,13 +117,8 @@ extension DeductionEngine {
 extension BucketCut {
     /// The arguments of cut.lua for a whole bucket.
     public static func call(keys: BucketKeys) -> ScriptCall {
-        var call = ScriptCall(keyCount: 2 + 2 * keys.stocks.count, capacity: 64 * (2 + 2 * keys.stocks.count))
-        call.append(keys.control)
-        call.append(keys.outbox)
-        for position in keys.stocks.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        var call = ScriptCall(keyCount: 2 + 2 * keys.count, capacity: 256 + keys.encodedBytes)
+        call.append(all: keys)
         return call
     }
 }

@@ -265,10 +265,7 @@ public struct Recoverer: Sendable {
             keyCount: 2 + 2 * positions.count, capacity: 64 * (fields + 2 * positions.count + 4))
         call.append(keys.control)
         call.append(keys.outbox)
-        for position in positions {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        call.append(keys, at: positions)
         call.append(claim.rawValue)
         call.append(Int64(0))
         call.append(name)
@@ -278,13 +275,9 @@ public struct Recoverer: Sendable {
     private func open(
         _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ held: [SKUNumber: Held], _ opening: OpeningState
     ) async throws {
-        var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 128 * (2 + bucket.skus.count))
-        call.append(keys.control)
-        call.append(keys.outbox)
-        for position in bucket.skus.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        var call = ScriptCall(
+            keyCount: 2 + 2 * bucket.skus.count, capacity: 256 + keys.encodedBytes + 64 * bucket.skus.count)
+        call.append(all: keys)
         call.append(claim.rawValue)
         call.append(Int64(0))
         call.append(opening.saleState.nameInRedis)

@@ -14,7 +14,8 @@ extension SQLiteOrderStore {
             guard record.drainedThrough == id, try !Self.knowsBeyond(database, bucket, id),
                 try !Self.wasFoldedBeyond(database, bucket, id)
             else { return false }
-            let fold = try Self.fold(database, bucket: bucket, through: id, from: known)
+            let books = try CutReader(database).books(record, through: id, from: known).books
+            let fold = Dictionary(uniqueKeysWithValues: books.skus.map { ($0.sku, $0.fold) })
             let fields = try Self.fields(database, bucket, from: record.watermark)
             guard fold.count == holding.count,
                 holding.allSatisfy({ held in
