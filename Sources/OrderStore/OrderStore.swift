@@ -55,6 +55,8 @@ public protocol OrderStore: OrderLifeStore {
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
+    /// One bucket's; `nil`: the sale has no such bucket.
+    func bucket(_ number: BucketNumber) async throws -> BucketRecord?
 
     // MARK: While a bucket is fenced
 

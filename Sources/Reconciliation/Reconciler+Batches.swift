@@ -9,7 +9,7 @@ extension Reconciler {
     /// SKUs of one batch: what is held of both stores at a time.
     static let batchSKUsMax = 8_000
     static let batchBucketsMax = 64
-    /// Batches under way: one in Redis, one in SQL, one being compared.
+    /// Batches of cuts under way, beside the one that is compared.
     static let batchesMax = 3
 
     enum Look: Sendable {
@@ -23,18 +23,22 @@ extension Reconciler {
     func compareInBatches(
         _ known: [BucketNumber: BucketControl], _ tell: (Bucket, Look) -> Void
     ) async {
-        await withTaskGroup(of: [(Bucket, Look)].self) { group in
+        await withTaskGroup(of: (ArraySlice<Bucket>, [Result<BucketCut, any Error>]).self) { group in
             var next = 0
             func addOne() {
                 guard next < catalogue.buckets.count else { return }
                 let batch = catalogue.buckets[next..<endOfBatch(from: next)]
                 next = batch.endIndex
-                group.addTask { await look(at: batch, known) }
+                group.addTask {
+                    let cuts = await readCuts(batch)
+                    return (batch, cuts)
+                }
             }
             for _ in 0..<Self.batchesMax { addOne() }
-            for await looks in group {
-                for (bucket, look) in looks { tell(bucket, look) }
+            for await (batch, cuts) in group {
                 addOne()
+                // SQL is read here, one batch at a time: each reader has pages of its own, and Redis is what is waited for.
+                for (bucket, look) in await look(at: batch, cuts, known) { tell(bucket, look) }
             }
         }
     }
@@ -50,9 +54,8 @@ extension Reconciler {
     }
 
     private func look(
-        at batch: ArraySlice<Bucket>, _ known: [BucketNumber: BucketControl]
+        at batch: ArraySlice<Bucket>, _ cuts: [Result<BucketCut, any Error>], _ known: [BucketNumber: BucketControl]
     ) async -> [(Bucket, Look)] {
-        let cuts = await readCuts(batch)
         var looks: [(Bucket, Look)] = []
         var sound: [(bucket: Bucket, cut: BucketCut, position: CutPosition)] = []
         for (bucket, cut) in zip(batch, cuts) {

@@ -313,7 +313,7 @@ public struct Reconciler: Sendable {
     }
 
     private func drainPosition(_ bucket: Bucket) async throws -> BucketRecord? {
-        try await store.buckets().first { $0.bucket == bucket.number }
+        try await store.bucket(bucket.number)
     }
 
     private func compareCounters(

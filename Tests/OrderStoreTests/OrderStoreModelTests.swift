@@ -319,6 +319,9 @@ private struct Walk {
 
     /// Many cuts in one snapshot: what each says alone, in whatever order they are asked for.
     private mutating func compareBooks() async throws {
+        // The walk stays what it is.
+        let next = numbers
+        defer { numbers = next }
         var cuts = model.records.map { bucket in
             CutPosition(
                 bucket: bucket.bucket,

@@ -18,6 +18,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   end
 end
 local count, lines, at = #KEYS / 2 - 1, {}, 0
+local texts = {} -- most ledgers are of few lengths, and Lua writes numbers slowly
 -- MGET gives nil for a key of another type; in steps that fit Lua's stack.
 for first = 1, count, 6000 do
   local keys = {}
@@ -28,13 +29,19 @@ for first = 1, count, 6000 do
     local text, entries = pcall('HGET', ledger, '#'), pcall('HLEN', ledger)
     lines[at + 1] = stocks[i] or ''
     lines[at + 2] = type(text) == 'string' and text or ''
-    lines[at + 3] = type(entries) == 'number' and entries or 0
+    if type(entries) ~= 'number' then entries = 0 end
+    local digits = texts[entries]
+    if not digits then
+      digits = int(entries)
+      texts[entries] = digits
+    end
+    lines[at + 3] = digits
     at = at + 3
   end
 end
 if string.find(table.concat(lines), '\n', 1, true) then
   for i = 1, at do
-    if type(lines[i]) == 'string' and string.find(lines[i], '\n', 1, true) then lines[i] = '' end
+    if string.find(lines[i], '\n', 1, true) then lines[i] = '' end
   end
 end
 return {

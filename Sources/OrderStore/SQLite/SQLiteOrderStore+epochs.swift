@@ -42,25 +42,27 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
             let dead = try Self.deadUnits(database, of: bucket)
-            let skus = try Row.fetchAll(
-                database,
-                cached: """
-                    SELECT sku, allocated, version, sold + reserved, frozen,
-                        (SELECT limitPerBuyer FROM skus WHERE skus.number = counters.sku) FROM counters
-                    WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
-                    """, arguments: [bucket.rawValue]
-            ).map { row in
-                let number = SKUNumber(rawValue: row[0])
-                let (allocated, taken): (Int64, Int64) = (row[1], row[3])
+            var skus: [BucketFold.SKU] = []
+            let rows = try SQLiteStatement(
+                cachedBy: database,
+                """
+                SELECT counters.sku, allocated, version, sold + reserved, frozen, limitPerBuyer
+                FROM skus CROSS JOIN counters ON counters.sku = skus.number WHERE skus.bucket = ?1 ORDER BY skus.number
+                """)
+            rows.bind(1, bucket.rawValue)
+            while try rows.next() {
+                let number = SKUNumber(rawValue: rows.int32(0))
+                let (allocated, taken) = (rows.int64(1), rows.int64(3))
                 // A dead letter counts as taken until a person settles it; never beyond what there is.
                 let dead = min(max(0, dead[number] ?? 0), allocated - taken)
-                return BucketFold.SKU(
-                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4],
-                    limitPerBuyer: row[5])
+                skus.append(
+                    BucketFold.SKU(
+                        sku: number, allocated: allocated, version: rows.int64(2), taken: taken + dead,
+                        frozen: rows.int64(4) != 0, limitPerBuyer: rows.isNull(5) ? nil : rows.int64(5)))
             }
+            let base = try BaseWriter(database, bucket, claim)
             for sku in skus {
-                try Self.writeBase(
-                    database, bucket, claim, sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
+                try base.write(sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
             }
             for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
                 let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
@@ -131,6 +133,10 @@ extension SQLiteOrderStore {
             }
             return records
         }
+    }
+
+    public func bucket(_ number: BucketNumber) async throws -> BucketRecord? {
+        try await read { try CutReader($0).record(of: number) }
     }
 
     public func bucketControls() async throws -> [BucketControl] {
