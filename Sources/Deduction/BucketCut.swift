@@ -8,7 +8,7 @@ public struct BucketCut: Sendable {
         /// `nil`: the key is gone or no integer.
         public let stock: Int64?
         public let control: SKUControl?
-        /// Fields of the ledger besides its control: flows, what buyers hold, repair marks.
+        /// Fields of the ledger besides its control: flows, what buyers hold, repair marks. 0 if nobody asked for them.
         public let ledgerEntries: Int64
 
         /// Whether its numbers are there and add up.

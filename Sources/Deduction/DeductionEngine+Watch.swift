@@ -116,9 +116,12 @@ extension DeductionEngine {
 
 extension BucketCut {
     /// The arguments of cut.lua for a whole bucket.
-    public static func call(keys: BucketKeys) -> ScriptCall {
+    ///
+    /// - Parameter countsEntries: else every SKU's `ledgerEntries` is 0, and a third of the server's work is spared.
+    public static func call(keys: BucketKeys, countsEntries: Bool = true) -> ScriptCall {
         var call = ScriptCall(keyCount: 2 + 2 * keys.count, capacity: 256 + keys.encodedBytes)
         call.append(all: keys)
+        if !countsEntries { call.append("numbers") }
         return call
     }
 }

@@ -169,7 +169,9 @@ public struct Reconciler: Sendable {
 
     func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
         let deadline = clock.now + .seconds(2)
-        guard let cut = try await BucketCut.read(bucket, keys, by: scripts, on: cluster, deadline: deadline) else {
+        let cut = try await BucketCut.read(
+            bucket, keys, by: scripts, on: cluster, countsEntries: false, deadline: deadline)
+        guard let cut else {
             throw Unreadable(description: "bucket \(bucket.tag): a replica answered; nothing was compared")
         }
         return cut

@@ -13,8 +13,9 @@ struct BucketCutTests {
 
     func read(_ text: String, of bucket: Bucket = bucket) -> BucketCut? {
         BucketCut(
-            .array(["7", "open", "4"].map { .bulk(Array($0.utf8)) } + [.integer(1)]
-                + ["7-4", "2", ""].map { .bulk(Array($0.utf8)) } + [.bulk(Array(text.utf8))]),
+            .array(
+                ["7", "open", "4"].map { .bulk(Array($0.utf8)) } + [.integer(1)]
+                    + ["7-4", "2", ""].map { .bulk(Array($0.utf8)) } + [.bulk(Array(text.utf8))]),
             bucket: bucket)
     }
 
@@ -29,7 +30,8 @@ struct BucketCutTests {
         #expect(cut.damage == .missing && cut.damagedSKU?.sku == Self.bucket.skus[1])
     }
 
-    @Test("another number of lines is not read", arguments: ["", "5", "5\n8 1 3 0 4\n3", "1\n\n2\n3\n\n4\n5", "\n\n\n\n"])
+    @Test(
+        "another number of lines is not read", arguments: ["", "5", "5\n8 1 3 0 4\n3", "1\n\n2\n3\n\n4\n5", "\n\n\n\n"])
     func otherLines(_ text: String) { #expect(read(text) == nil) }
 
     @Test("a bucket without SKUs has no lines")
@@ -41,9 +43,13 @@ struct BucketCutTests {
     @Test("a stock is what the same text is as a number")
     func numbers() throws {
         var random = SystemRandomNumberGenerator()
-        var texts = ["\(Int64.max)", "\(Int64.min)", "9223372036854775808", "-9223372036854775809", "+7", "-", "+", "007", " 1", "1 "]
+        var texts = [
+            "\(Int64.max)", "\(Int64.min)", "9223372036854775808", "-9223372036854775809", "+7", "-", "+", "007", " 1",
+            "1 ",
+        ]
         for _ in 0..<2_000 {
-            texts.append(String((0..<Int.random(in: 0...21, using: &random)).map { _ in "0123456789+-. x٣".randomElement()! }))
+            texts.append(
+                String((0..<Int.random(in: 0...21, using: &random)).map { _ in "0123456789+-. x٣".randomElement()! }))
             texts.append("\(Int64.random(in: .min ... .max, using: &random))")
         }
         for text in texts {
@@ -59,7 +65,9 @@ struct BucketCutTests {
         #expect(read("5\n8 1 3 0 4\n3\n5\n8 1 \(Int64.max) 0 4\n1")?.damage == .unbalanced)
     }
 
-    @Test("what somebody else wrote reads as damage", arguments: ["5\n", "\n", "5\n8 0 0 0 0\n1", "x", "-1", "\(Int64.max)"])
+    @Test(
+        "what somebody else wrote reads as damage",
+        arguments: ["5\n", "\n", "5\n8 0 0 0 0\n1", "x", "-1", "\(Int64.max)"])
     func foreign(_ text: String) async throws {
         try await SaleRig.with(units: [10, 10, 10]) { rig async throws in
             try await rig.redis("SET", rig.keys.stocks[1], text)
@@ -88,6 +96,19 @@ struct BucketCutTests {
             let cut = try await rig.cut()
             #expect(cut.skus.map(\.stock) == units)
             #expect(cut.damage == nil)
+            #expect(await rig.compare().findings.isEmpty)
+            try await rig.drain()
+            _ = try await rig.deduct([rig.order(9), rig.order(9), rig.order(6_002)])
+            for counts in [true, false] {
+                let cut = try #require(
+                    try await BucketCut.read(
+                        rig.bucket, rig.keys, by: rig.scripts, on: rig.cluster, countsEntries: counts,
+                        deadline: .now + .seconds(5)))
+                let entries = cut.skus.filter { $0.ledgerEntries != 0 }
+                #expect(entries.map(\.sku.rawValue) == (counts ? [9, 6_002] : []))
+                #expect(entries.map(\.ledgerEntries) == (counts ? [2, 1] : []))
+                #expect(cut.skus[8].stock == 6 && cut.skus[8].control?.taken == 2)
+            }
         }
     }
 }

@@ -42,11 +42,12 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
             let dead = try Self.deadUnits(database, of: bucket)
+            let limits = try Self.limits(database, bucket)
             var skus: [BucketFold.SKU] = []
             let rows = try SQLiteStatement(
                 cachedBy: database,
                 """
-                SELECT counters.sku, allocated, version, sold + reserved, frozen, limitPerBuyer
+                SELECT counters.sku, allocated, version, sold + reserved, frozen
                 FROM skus CROSS JOIN counters ON counters.sku = skus.number WHERE skus.bucket = ?1 ORDER BY skus.number
                 """)
             rows.bind(1, bucket.rawValue)
@@ -58,7 +59,7 @@ extension SQLiteOrderStore {
                 skus.append(
                     BucketFold.SKU(
                         sku: number, allocated: allocated, version: rows.int64(2), taken: taken + dead,
-                        frozen: rows.int64(4) != 0, limitPerBuyer: rows.isNull(5) ? nil : rows.int64(5)))
+                        frozen: rows.int64(4) != 0, limitPerBuyer: limits[number]))
             }
             let base = try BaseWriter(database, bucket, claim)
             for sku in skus {
@@ -80,6 +81,19 @@ extension SQLiteOrderStore {
             return BucketFold(
                 skus: skus, ledger: ledger, held: held, watermark: record.watermark, saleState: sale.state)
         }
+    }
+
+    /// Units that one buyer may hold, of the bucket's SKUs that are limited.
+    private static func limits(_ database: Database, _ bucket: BucketNumber) throws -> [SKUNumber: Int64] {
+        let rows = try SQLiteStatement(
+            cachedBy: database,
+            """
+            SELECT number, limitPerBuyer FROM skus INDEXED BY limitedSKUs WHERE bucket = ?1 AND limitPerBuyer IS NOT NULL
+            """)
+        rows.bind(1, bucket.rawValue)
+        var limits: [SKUNumber: Int64] = [:]
+        while try rows.next() { limits[SKUNumber(rawValue: rows.int32(0))] = rows.int64(1) }
+        return limits
     }
 
     public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
@@ -107,7 +121,7 @@ extension SQLiteOrderStore {
             }
             let frozen = try Int32.fetchAll(
                 database,
-                cached: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
+                cached: "SELECT sku FROM counters INDEXED BY frozenSKUs WHERE frozen AND bucket = ?",
                 arguments: [bucket.rawValue])
             let act = try Int64.fetchOne(
                 database, sql: "SELECT act FROM buckets WHERE number = ?", arguments: [bucket.rawValue])
@@ -144,7 +158,7 @@ extension SQLiteOrderStore {
             guard let state = try Self.fetchSale(database)?.state else { return [] }
             var frozen: [Int32: Set<SKUNumber>] = [:]
             for row in try Row.fetchAll(
-                database.cachedStatement(sql: "SELECT bucket, sku FROM counters WHERE frozen"))
+                database.cachedStatement(sql: "SELECT bucket, sku FROM counters INDEXED BY frozenSKUs WHERE frozen"))
             {
                 frozen[row[0], default: []].insert(SKUNumber(rawValue: row[1]))
             }
