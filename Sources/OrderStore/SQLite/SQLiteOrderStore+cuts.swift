@@ -34,7 +34,7 @@ extension SQLiteOrderStore {
 
     public func books(for cuts: [CutPosition]) async throws -> [CutBooks?] {
         let known = self.cuts.withLock { all in cuts.map { all[$0.bucket] } }
-        let read = try await read { database -> [(books: CutBooks, cache: CutCache)?] in
+        let read = try await readInTurn { database -> [(books: CutBooks, cache: CutCache)?] in
             let reader = try CutReader(database)
             return try zip(cuts, known).map { cut, known in
                 guard let record = try reader.record(of: cut.bucket), record.epoch == cut.id.epoch,
