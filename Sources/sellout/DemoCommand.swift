@@ -214,13 +214,14 @@ extension DemoCommand: ScreenCommand {
         let snapshot = WarRoomSnapshot(
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
+        let events = EventLog()
         let screen = try Screen(
             snapshot: snapshot,
             permissions: Permissions(
                 canOpenWithBuyers: true, canCrash: true,
                 hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
             theme: theme,
-            mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
+            mailbox: mailbox, signals: signals, events: events, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)
         var floor = floorConfiguration(expectedRate: min(proposedRate, Self.fullSpeed))
@@ -232,7 +233,7 @@ extension DemoCommand: ScreenCommand {
             }
             mailbox.put(now)
         }
-        let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter)
+        let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter, events: events)
         let work = Task.detached { await stage.run() }
         let ending = screen.run { interpreter.interpret($0) }
         work.cancel()

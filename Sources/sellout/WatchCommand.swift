@@ -46,7 +46,8 @@ extension WatchCommand: ScreenCommand {
             snapshot: WarRoomSnapshot(
                 phase: .starting("reading both stores"), saleName: service.sale.name, saleState: service.sale.state,
                 durability: service.sale.durability, topology: topology, redisURL: redisURL, ordersURL: ordersURL),
-            permissions: Permissions(isReadOnly: readOnly), theme: theme, mailbox: mailbox, signals: signals)
+            permissions: Permissions(isReadOnly: readOnly), theme: theme, mailbox: mailbox, signals: signals,
+            events: events)
         let interpreter = ActInterpreter(mailbox: mailbox)
         interpreter.attach(service: service, floor: nil)
         let sampler = WarRoomSampler(

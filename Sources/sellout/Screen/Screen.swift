@@ -2,6 +2,7 @@ import Dashboard
 import Foundation
 import Host
 import NcursesTerminal
+import Operations
 import Telemetry
 import TerminalUI
 
@@ -32,11 +33,15 @@ final class Screen {
     private let signals: SignalWatch
     private var model: Model
     private let start = ContinuousClock.now
+    private var themes: ThemeWatch
+    private let events: EventLog
+    private var lastLook = ContinuousClock.now
 
     /// Opens the terminal; from here on nothing else may print.
+    /// - Parameter events: what the screen itself has to tell, such as a theme's file that broke.
     init(
-        snapshot: WarRoomSnapshot, permissions: Permissions, theme: Theme, mailbox: ScreenMailbox, signals: SignalWatch,
-        proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
+        snapshot: WarRoomSnapshot, permissions: Permissions, theme: ChosenTheme, mailbox: ScreenMailbox,
+        signals: SignalWatch, events: EventLog, proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
     ) throws {
         terminal = try NcursesTerminal(
             capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
@@ -44,11 +49,15 @@ final class Screen {
             terminal: terminal, signals: signals, wakeDescriptor: mailbox.notifier.fileDescriptor)
         self.mailbox = mailbox
         self.signals = signals
+        self.events = events
+        themes = theme.watch
         let size = terminal.size()
         model = Model(
-            snapshot: snapshot, columns: size.columns, rows: size.rows, permissions: permissions, theme: theme,
+            snapshot: snapshot, columns: size.columns, rows: size.rows, permissions: permissions, theme: theme.theme,
             capabilities: terminal.capabilities, proposedBuyersPerSecond: proposedBuyersPerSecond,
             proposedSeconds: proposedSeconds, utcOffsetSeconds: TimeZone.current.secondsFromGMT())
+        model.themeName = theme.watch.name
+        model.themeNames = theme.names
     }
 
     /// Shows the war room until somebody or something ends it; the terminal is as it was when this returns.
@@ -111,13 +120,46 @@ final class Screen {
                 _ = model.update(.resized(columns: columns, rows: rows))
             case .redraw: terminal.invalidate()
             case .bell: break
+            case .previewTheme(let name): _ = model.update(.themePreview(name, preview(name)))
+            case .chooseTheme(let name): _ = model.update(choose(name))
             default: interpret(effect)
             }
         }
         return nil
     }
 
+    // MARK: Themes
+
+    private func preview(_ name: String) -> ThemePreview {
+        do { return .theme(try themes.library.load(name)) } catch { return .problem(error.description) }
+    }
+
+    private func choose(_ name: String) -> Message {
+        do { return .themeChosen(name, try themes.choose(name)) } catch {
+            return .notice("\(error); the theme stays", .bad)
+        }
+    }
+
+    /// A theme's file that changed is seen within this time and one frame.
+    private static let lookInterval = Duration.milliseconds(450)
+
+    private func lookAtTheme() {
+        let now = ContinuousClock.now
+        guard now - lastLook >= Self.lookInterval else { return }
+        lastLook = now
+        switch themes.look() {
+        case .changed(let theme)?:
+            _ = model.update(.themeChanged(theme))
+            _ = model.update(.notice("theme \(PlainText.line(themes.name)) was read anew", .good))
+        case .broken(let why)?:
+            events.add(.warning, "\(why); the theme stays as it was")
+            _ = model.update(.notice("\(why); the theme stays as it was", .bad))
+        case nil: break
+        }
+    }
+
     private func draw() {
+        lookAtTheme()
         _ = model.update(.tick(seconds: start.duration(to: .now) / .seconds(1)))
         terminal.present(view(model), theme: model.theme)
     }
