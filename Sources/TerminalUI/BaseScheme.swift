@@ -7,6 +7,8 @@ public struct ThemeError: Error, Hashable, Sendable, CustomStringConvertible {
     public let line: Int
     public let key: String
     public let message: String
+    /// Nobody could look: the file is not there, may not be read, or is none.
+    public var isUnreadable = false
 
     public var description: String {
         var place = SafeText.visible(file)
@@ -23,7 +25,9 @@ public struct ThemeError: Error, Hashable, Sendable, CustomStringConvertible {
 public struct BaseScheme: Hashable, Sendable {
     public var name: String
     public var author: String
-    /// base00 to base0F, and base10 to base17 where the file has them.
+    /// `base16` or `base24`.
+    public var system: String
+    /// base00 to base0F, and base10 to base17 in a base24 scheme.
     public var palette: [RGB]
     public var roles: [Role: RGB]
     /// Anchors of the heat ramp; empty takes them from the palette.
@@ -38,21 +42,35 @@ public struct BaseScheme: Hashable, Sendable {
         var reader = SchemeReader(file: file)
         let root = try reader.root(yaml)
         let isOld = root["palette"] == nil
+        if isOld, !root.keys.contains(where: { $0.string?.lowercased().hasPrefix("base0") == true }) {
+            throw ThemeError(
+                file: file, line: root.mark?.line ?? 1, key: "palette",
+                message: "is missing; a scheme has base00 to base0F")
+        }
         let colours = try isOld ? root : reader.mapping(root, "palette")
         name = try reader.text(root, isOld && root["scheme"] != nil ? "scheme" : "name") ?? reader.fileStem
+        if name.allSatisfy(\.isWhitespace) { name = reader.fileStem }
         author = try reader.text(root, "author") ?? ""
-        if let system = try reader.text(root, "system"), system != "base16" && system != "base24" {
+        let names = (0..<24).map { index in
+            (index < 16 ? "base0" : "base") + String(index, radix: 16).uppercased()
+        }
+        func node(_ name: String) -> Node? { colours[name] ?? colours[name.lowercased()] }
+        system = try reader.text(root, "system") ?? (names[16...].contains { node($0) != nil } ? "base24" : "base16")
+        guard system == "base16" || system == "base24" else {
             throw reader.error(root["system"], "system", "is “\(system)”; base16 and base24 are understood")
         }
         palette = []
-        for index in 0..<24 {
-            let key = "base0" + String(index, radix: 16).uppercased()
-            let name = index < 16 ? key : "base" + String(index, radix: 16).uppercased()
-            guard let node = colours[name] ?? colours[name.lowercased()] else {
-                if index >= 16 { break }
-                throw reader.error(isOld ? nil : root["palette"], name, "is missing; a scheme has base00 to base0F")
+        for (index, name) in names.enumerated() where index < 16 || system == "base24" {
+            if let node = node(name) {
+                palette.append(try reader.colour(node, name))
+            } else if index >= 16 {
+                // What a base24 scheme leaves out is the nearest of the sixteen, as the format has it.
+                palette.append(palette[[0, 0, 8, 10, 11, 12, 13, 14][index - 16]])
+            } else {
+                throw ThemeError(
+                    file: file, line: colours.mark?.line ?? 1, key: name,
+                    message: "is missing; a scheme has base00 to base0F")
             }
-            palette.append(try reader.colour(node, name))
         }
         roles = [:]
         heat = []
@@ -92,13 +110,16 @@ private struct SchemeReader {
         guard yaml.utf8.count <= 65_536 else { throw error(nil, "", "is larger than 64 KiB; not a theme") }
         let node: Node?
         do {
-            node = try Yams.compose(yaml: yaml)
+            // Some editors begin a file with a mark of its byte order.
+            node = try Yams.compose(yaml: yaml.unicodeScalars.first == "\u{FEFF}" ? String(yaml.dropFirst()) : yaml)
         } catch let problem as YamlError {
             throw Self.syntax(problem, file)
         } catch {
             throw self.error(nil, "", "is not YAML")
         }
-        guard let node else { throw error(nil, "", "is empty; a theme has name, author and palette") }
+        guard let node else {
+            throw ThemeError(file: file, line: 1, key: "palette", message: "is missing: the file is empty")
+        }
         guard let mapping = node.mapping else {
             throw error(node, "", "is not a map of keys; a theme has name, author and palette")
         }

@@ -82,8 +82,9 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Leave fleet and books in this folder when the demo ends.")
     var keep: String?
 
-    @Option(help: "A theme's name, or the path of a base16 or base24 file.")
-    var theme: String?
+    @OptionGroup var screen: ScreenOptions
+
+    @OptionGroup var settings: SettingOptions
 
     @Flag(help: "No screen: run one sale and print its figures.")
     var noUi = false
@@ -207,7 +208,7 @@ extension DemoCommand: ScreenCommand {
     private static let proposedRate = 4_000.0
 
     func runScreen() throws -> Int32 {
-        let theme = try Themes.load(theme)
+        let theme = try screen.chosenTheme()
         let signals = try SignalWatch()
         let mailbox = try ScreenMailbox()
         let proposedRate = rate.map { $0.perSecond ?? 1_000_000 } ?? Self.proposedRate
@@ -215,12 +216,12 @@ extension DemoCommand: ScreenCommand {
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
         let events = EventLog()
-        let screen = try Screen(
+        let shown = try Screen(
             snapshot: snapshot,
             permissions: Permissions(
                 canOpenWithBuyers: true, canCrash: true,
                 hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
-            theme: theme,
+            theme: theme, options: screen,
             mailbox: mailbox, signals: signals, events: events, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)
@@ -235,7 +236,7 @@ extension DemoCommand: ScreenCommand {
         }
         let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter, events: events)
         let work = Task.detached { await stage.run() }
-        let ending = screen.run { interpreter.interpret($0) }
+        let ending = shown.run { interpreter.interpret($0) }
         work.cancel()
         Blocking.end(signals: signals) { await work.value }
         if let failure = stage.failure {

@@ -10,7 +10,7 @@ import TerminalUI
 /// draws the difference.
 final class Screen {
     /// Under load the screen is drawn this often; a key is answered at once.
-    static let frameInterval = Duration.milliseconds(100)
+    private let frameInterval: Duration
 
     enum Ending {
         case quit
@@ -40,11 +40,12 @@ final class Screen {
     /// Opens the terminal; from here on nothing else may print.
     /// - Parameter events: what the screen itself has to tell, such as a theme's file that broke.
     init(
-        snapshot: WarRoomSnapshot, permissions: Permissions, theme: ChosenTheme, mailbox: ScreenMailbox,
-        signals: SignalWatch, events: EventLog, proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
+        snapshot: WarRoomSnapshot, permissions: Permissions, theme: ChosenTheme, options: ScreenOptions,
+        mailbox: ScreenMailbox, signals: SignalWatch, events: EventLog, proposedBuyersPerSecond: Int = 5_000,
+        proposedSeconds: Int = 60
     ) throws {
-        terminal = try NcursesTerminal(
-            capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
+        terminal = try NcursesTerminal(capabilities: options.capabilities)
+        frameInterval = options.frameInterval
         loop = TerminalLoop(
             terminal: terminal, signals: signals, wakeDescriptor: mailbox.notifier.fileDescriptor)
         self.mailbox = mailbox
@@ -67,13 +68,13 @@ final class Screen {
         var isDirty = true
         while true {
             let now = ContinuousClock.now
-            if isDirty, now - lastFrame >= Self.frameInterval {
+            if isDirty, now - lastFrame >= frameInterval {
                 draw()
                 lastFrame = now
                 isDirty = false
             }
             // Without news the clocks on the screen still move once a second.
-            let deadline = isDirty ? lastFrame + Self.frameInterval : lastFrame + .seconds(1)
+            let deadline = isDirty ? lastFrame + frameInterval : lastFrame + .seconds(1)
             var isUrgent = false
             for event in loop.wait(until: deadline) {
                 switch event {

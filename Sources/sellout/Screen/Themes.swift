@@ -17,21 +17,21 @@ struct ChosenTheme: Sendable {
 /// Where themes are looked for: the user's config folder, then `Themes/` beside the binary and above it, then those built in.
 enum Themes {
     /// The theme that is asked for, else the standard one.
-    static func load(_ nameOrPath: String?) throws -> ChosenTheme {
-        let (library, name) = (library, nameOrPath ?? ThemeLibrary.defaultName)
+    static func load(_ nameOrPath: String?, folder: String? = nil) throws -> ChosenTheme {
+        let (library, name) = (library(first: folder), nameOrPath ?? ThemeLibrary.defaultName)
         // Who watches is made first: what changes after that is seen.
         let watch = ThemeWatch(name, library: library)
         return ChosenTheme(theme: try library.load(name), watch: watch)
     }
 
-    static var library: ThemeLibrary { ThemeLibrary(folders: folders) }
+    /// - Parameter folder: looked in before all others.
+    static func library(first folder: String? = nil) -> ThemeLibrary {
+        ThemeLibrary(folders: (folder.map { [$0] } ?? []) + folders)
+    }
 
     static var folders: [String] {
-        let environment = ProcessInfo.processInfo.environment
         var folders: [String] = []
-        if let config = environment["XDG_CONFIG_HOME"] ?? environment["HOME"].map({ $0 + "/.config" }) {
-            folders.append(config + "/sellout/themes")
-        }
+        if let folder = ConfigFolder.path { folders.append(folder + "/themes") }
         var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         for _ in 0..<5 {
             folders.append(folder.appendingPathComponent("Themes").path)
