@@ -12,10 +12,14 @@ public struct Permissions: Sendable, Hashable {
     public var hasReplicas: Bool
     /// Nothing that changes anything is bound.
     public var isReadOnly: Bool
+    /// Marked production: a red frame, and dangerous acts want a name typed.
+    public var isProduction: Bool
 
     public init(
-        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false
+        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false,
+        isProduction: Bool = false
     ) {
+        self.isProduction = isProduction
         self.canOpenWithBuyers = canOpenWithBuyers
         self.canCrash = canCrash
         self.hasReplicas = hasReplicas

@@ -170,6 +170,13 @@ extension DemoCommand: WorkerCommand {
     private static let fullSpeed = 40_000.0
 
     func work() async throws -> Int32 {
+        if !noUi {
+            let wanted = rate.map { $0.perSecond } ?? Self.proposedRate
+            return try await tell(
+                floorConfiguration(expectedRate: min(wanted ?? Self.fullSpeed, Self.fullSpeed)),
+                buyersPerSecond: wanted,
+                seconds: saleSeconds)
+        }
         var configuration = DemoRun.Configuration()
         configuration.seconds = saleSeconds
         configuration.crashAt = crashAt?.seconds
@@ -202,7 +209,7 @@ extension DemoCommand: WorkerCommand {
 // MARK: On screen
 
 extension DemoCommand: ScreenCommand {
-    var wantsScreen: Bool { !noUi }
+    var wantsScreen: Bool { !noUi && !screen.linear }
 
     /// Buyers per second that the dialog of F proposes.
     private static let proposedRate = 4_000.0
@@ -220,7 +227,8 @@ extension DemoCommand: ScreenCommand {
             snapshot: snapshot,
             permissions: Permissions(
                 canOpenWithBuyers: true, canCrash: true,
-                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
+                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver,
+                isProduction: screen.production),
             theme: theme, options: screen,
             mailbox: mailbox, signals: signals, events: events, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))

@@ -33,7 +33,8 @@ enum SettingTable {
             "readOnly", .flag, standard: "false", option: "read-only", commands: ["watch"],
             help: "leaves every key unbound that would change anything"),
         Setting(
-            "production", .flag, standard: "false", option: "production", commands: ["watch", "demo"],
+            "production", .flag, standard: "false", option: "production",
+            commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt"],
             help: "marks the place: red frame, the word PROD"),
     ]
 
@@ -72,7 +73,7 @@ enum SettingTable {
         Setting(
             "alerts.driftUnits", .whole(1...1_000_000_000), standard: "1", help: "units by which the stores differ"),
         Setting(
-            "alerts.skewRatio", .number(1...1_000), standard: "4",
+            "alerts.skewRatio", .number(1...1_000), standard: "2",
             help: "the busiest node takes so many times the mean of all"),
         Setting("alerts.errorPercent", .number(0...100), standard: "1", help: "calls to a node that fail"),
         span("alerts.memoryForecast", "1h", help: "Redis is full within so long, at the ledgers' present growth"),

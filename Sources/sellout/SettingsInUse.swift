@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Operations
 import Redis
 import Settings
 import Synchronization
@@ -147,4 +148,21 @@ struct SettingOptions: ParsableArguments {
 /// Whether an address carries a password.
 enum HiddenPassword {
     static func isIn(_ address: String) -> Bool { (try? RedisURL(address))?.password != nil }
+}
+
+extension AlertThresholds {
+    /// What the settings say.
+    static var inUse: AlertThresholds {
+        let settings = SettingsInUse.current
+        var thresholds = AlertThresholds()
+        func seconds(_ key: String) -> Double? { settings[key].flatMap { TimeSpan(argument: $0) }?.seconds }
+        if let percent = settings.number("alerts.lowStockPercent") { thresholds.lowStockShare = percent / 100 }
+        if let age = seconds("alerts.outboxAge") { thresholds.outboxAgeMilliseconds = Int64(age * 1_000) }
+        if let units = settings["alerts.driftUnits"].flatMap(Int64.init) { thresholds.driftUnits = units }
+        if let ratio = settings.number("alerts.skewRatio") { thresholds.skewRatio = ratio }
+        if let percent = settings.number("alerts.errorPercent") { thresholds.errorShare = percent / 100 }
+        if let span = seconds("alerts.memoryForecast") { thresholds.memorySeconds = span }
+        if let percent = settings.number("alerts.hotSlotPercent") { thresholds.hotSlotShare = percent / 100 }
+        return thresholds
+    }
 }

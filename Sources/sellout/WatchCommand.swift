@@ -8,7 +8,7 @@ import OrderStore
 import Redis
 import Telemetry
 
-struct WatchCommand: ParsableCommand {
+struct WatchCommand: ParsableCommand, WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
         abstract: "Show the war room on a Redis and an order store that exist already.",
@@ -28,7 +28,7 @@ struct WatchCommand: ParsableCommand {
 }
 
 extension WatchCommand: ScreenCommand {
-    var wantsScreen: Bool { true }
+    var wantsScreen: Bool { !screen.linear }
 
     func runScreen() throws -> Int32 {
         let theme = try screen.chosenTheme()
@@ -46,13 +46,15 @@ extension WatchCommand: ScreenCommand {
             snapshot: WarRoomSnapshot(
                 phase: .starting("reading both stores"), saleName: service.sale.name, saleState: service.sale.state,
                 durability: service.sale.durability, topology: topology, redisURL: redisURL, ordersURL: ordersURL),
-            permissions: Permissions(isReadOnly: readOnly), theme: theme, options: screen, mailbox: mailbox,
+            permissions: Permissions(isReadOnly: readOnly, isProduction: screen.production), theme: theme,
+            options: screen, mailbox: mailbox,
             signals: signals,
             events: events)
         let interpreter = ActInterpreter(mailbox: mailbox)
         interpreter.attach(service: service, floor: nil)
         let sampler = WarRoomSampler(
-            service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL
+            service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL,
+            thresholds: .inUse
         ) { mailbox.put($0) }
         events.add(
             .info,

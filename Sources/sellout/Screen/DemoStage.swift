@@ -39,7 +39,7 @@ final class DemoStage: Sendable {
         interpreter.attach(service: floor.service, floor: floor)
         let sampler = WarRoomSampler(
             service: floor.service, witness: floor, topology: floor.topology, redisURL: floor.fleet.url,
-            ordersURL: floor.ordersURL
+            ordersURL: floor.ordersURL, thresholds: .inUse
         ) { [mailbox] in mailbox.put($0) }
         await withDiscardingTaskGroup { group in
             group.addTask { await floor.run() }

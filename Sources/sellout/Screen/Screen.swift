@@ -3,6 +3,7 @@ import Foundation
 import Host
 import NcursesTerminal
 import Operations
+import Settings
 import Telemetry
 import TerminalUI
 
@@ -35,6 +36,8 @@ final class Screen {
     private let start = ContinuousClock.now
     private var themes: ThemeWatch
     private let events: EventLog
+    private var alertNews = AlertNews()
+    private let ringsForAlerts = SettingsInUse.current.flag("alerts.bell")
     private var lastLook = ContinuousClock.now
 
     /// Opens the terminal; from here on nothing else may print.
@@ -110,6 +113,11 @@ final class Screen {
     }
 
     private func handle(_ message: Message, _ interpret: (Effect) -> Void) -> Ending? {
+        if ringsForAlerts, case .snapshot(let snapshot) = message,
+            alertNews.take(snapshot.alerts, seconds: start.duration(to: .now) / .seconds(1))
+        {
+            terminal.ring()
+        }
         for effect in model.update(message) {
             switch effect {
             case .quit: return .quit
