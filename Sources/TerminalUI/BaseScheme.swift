@@ -25,7 +25,7 @@ public struct ThemeError: Error, Hashable, Sendable, CustomStringConvertible {
 public struct BaseScheme: Hashable, Sendable {
     public var name: String
     public var author: String
-    /// `base16` or `base24`.
+    /// `base16`, `base24` or `tinted8`.
     public var system: String
     /// base00 to base0F, and base10 to base17 in a base24 scheme.
     public var palette: [RGB]
@@ -41,6 +41,15 @@ public struct BaseScheme: Hashable, Sendable {
     public init(yaml: String, file: String) throws(ThemeError) {
         var reader = SchemeReader(file: file)
         let root = try reader.root(yaml)
+        if Tinted8.isMeant(root) {
+            try self.init(tinted8: root, reader)
+        } else {
+            try self.init(base: root, reader)
+        }
+    }
+
+    private init(base root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
+        let file = reader.file
         let isOld = root["palette"] == nil
         if isOld, !root.keys.contains(where: { $0.string?.lowercased().hasPrefix("base0") == true }) {
             throw ThemeError(
@@ -55,12 +64,13 @@ public struct BaseScheme: Hashable, Sendable {
             (index < 16 ? "base0" : "base") + String(index, radix: 16).uppercased()
         }
         func node(_ name: String) -> Node? { colours[name] ?? colours[name.lowercased()] }
-        system = try reader.text(root, "system") ?? (names[16...].contains { node($0) != nil } ? "base24" : "base16")
+        let isWide = names[16...].contains { node($0) != nil }
+        system = try reader.text(root, "system") ?? (isWide ? "base24" : "base16")
         guard system == "base16" || system == "base24" else {
-            throw reader.error(root["system"], "system", "is “\(system)”; base16 and base24 are understood")
+            throw reader.error(root["system"], "system", "is “\(system)”; base16, base24 and tinted8 are understood")
         }
         palette = []
-        for (index, name) in names.enumerated() where index < 16 || system == "base24" {
+        for (index, name) in names.enumerated() where index < 16 || isWide || system == "base24" {
             if let node = node(name) {
                 palette.append(try reader.colour(node, name))
             } else if index >= 16 {
@@ -72,8 +82,37 @@ public struct BaseScheme: Hashable, Sendable {
                     message: "is missing; a scheme has base00 to base0F")
             }
         }
-        roles = [:]
-        heat = []
+        (roles, heat) = ([:], [])
+        try readRoles(root, reader)
+    }
+
+    private init(tinted8 root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
+        let head = root["scheme"]?.mapping ?? root
+        name = try reader.text(head, "name") ?? reader.fileStem
+        author = try reader.text(head, "author") ?? ""
+        system = "tinted8"
+        let colours = try reader.mapping(root, "palette")
+        var given: [String: RGB] = [:]
+        for (key, value) in colours { given[key.string ?? ""] = try reader.colour(value, key.string ?? "") }
+        for name in Tinted8.names where given[name] == nil {
+            throw ThemeError(
+                file: reader.file, line: colours.mark?.line ?? 1, key: name,
+                message: "is missing; a tinted8 scheme has \(Tinted8.names.joined(separator: " "))")
+        }
+        let interface = root["ui"]?.mapping
+        func ground(_ which: String) throws(ThemeError) -> RGB? {
+            let path = ["global", which, "normal"]
+            guard let node = interface.flatMap({ Tinted8.node(path, in: $0) }) else { return nil }
+            return try reader.colour(node, "ui." + path.joined(separator: "."))
+        }
+        palette = Tinted8.palette(
+            given, isLight: try reader.text(root, "variant") == "light", background: try ground("background"),
+            foreground: try ground("foreground"))
+        (roles, heat) = ([:], [])
+        try readRoles(root, reader)
+    }
+
+    private mutating func readRoles(_ root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
         guard root["roles"] != nil else { return }
         for (key, value) in try reader.mapping(root, "roles") {
             let roleName = key.string ?? ""

@@ -1,11 +1,22 @@
+import Inventory
 import Telemetry
 import Testing
 
 @testable import Dashboard
 
 @Suite struct LinearTellerTests {
+    /// A teller and a bell that stay the same value: expectations cannot change one.
+    private final class Ear {
+        private var teller = LinearTeller()
+        private var news = AlertNews()
+        func tell(_ snapshot: WarRoomSnapshot, seconds: Double) -> [LinearTeller.Line] {
+            teller.tell(snapshot, seconds: seconds)
+        }
+        func take(_ alerts: [WarRoomSnapshot.Alert], seconds: Double) -> Bool { news.take(alerts, seconds: seconds) }
+    }
+
     @Test func theFirstSnapshotSaysWhatThereIsAndNothingIsSaidTwice() {
-        var teller = LinearTeller()
+        let teller = Ear()
         let snapshot = Fixture.warmed()
         let lines = teller.tell(snapshot, seconds: 0).map(\.text)
         #expect(lines[0] == "summer-drop: 1,000 SKUs in 64 buckets on 3 nodes, durable")
@@ -17,7 +28,7 @@ import Testing
     }
 
     @Test func changesAreSentences() {
-        var teller = LinearTeller()
+        let teller = Ear()
         var snapshot = Fixture.warmed()
         _ = teller.tell(snapshot, seconds: 0)
         snapshot.saleState = .open
@@ -41,7 +52,7 @@ import Testing
 
     /// Its figures move ten times a second; it is told once, and once more when it is over.
     @Test func anAlertIsToldWhenItComesAndWhenItIsGone() {
-        var teller = LinearTeller()
+        let teller = Ear()
         var snapshot = Fixture.warmed()
         _ = teller.tell(snapshot, seconds: 0)
         func down(_ node: Int, _ seconds: String) -> WarRoomSnapshot.Alert {
@@ -62,7 +73,7 @@ import Testing
     }
 
     @Test func hostileTextStaysOneHarmlessLine() {
-        var teller = LinearTeller()
+        let teller = Ear()
         var snapshot = Fixture.warmed()
         snapshot.saleName = "drop\n\u{1B}[2J\u{202E}"
         snapshot.skus[0].name = "a\r\nBAD forged line \u{9B}31m"
@@ -80,7 +91,7 @@ import Testing
     }
 
     @Test func anAlertIsNewsOnceWhateverItsFiguresDo() {
-        var news = AlertNews()
+        let news = Ear()
         let low = WarRoomSnapshot.Alert(severity: .info, text: "low")
         func behind(_ seconds: String) -> [WarRoomSnapshot.Alert] {
             [low, .init(severity: .warning, text: "SQL is \(seconds) s behind: 12 outbox entries wait")]

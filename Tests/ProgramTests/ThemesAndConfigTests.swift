@@ -59,7 +59,8 @@ extension CommandTests {
         func expect(_ key: String, _ value: String, _ source: String, place: String) {
             #expect(all[key]?["value"].map { "\($0)" } == value, "\(key)")
             #expect(all[key]?["source"] as? String == source, "\(key)")
-            #expect((all[key]?["place"] as? String ?? "").hasSuffix(place), "\(key)")
+            let told = all[key]?["place"] as? String
+            #expect(told.map { $0.hasSuffix(place) } ?? place.isEmpty, "\(key)")
         }
         expect("theme", "dracula", "profile", place: "config.yaml:8")
         expect("alerts.outboxAge", "5s", "file", place: "config.yaml:3")
@@ -85,6 +86,36 @@ extension CommandTests {
         try await Program.run("watch", "--profile", "x", in: scratch).expectOneLine("profile “x”", status: 64)
         // Who asks for help gets it.
         #expect(try await Program.run("demo", "--config", file, "--help", in: scratch).status == 0)
+    }
+
+    @Test("every setting is an option of its commands, with the same default")
+    func settingsAndOptions() async throws {
+        let scratch = try Scratch()
+        let json = try await Program.run("config", "--json", in: scratch)
+        let root = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let values = try #require(root["settings"] as? [String: [String: Any]])
+        func help(_ command: String) async throws -> [Substring] {
+            let text = try await Program.run(command, "--help", in: scratch).output
+            return text.split(whereSeparator: \.isWhitespace).joined(separator: " ").split(separator: " --")
+        }
+        let (demo, watch) = (try await help("demo"), try await help("watch"))
+        let keys = try await Program.run("config", "--keys", in: scratch).output
+        var seen = 0
+        for line in keys.split(separator: "\n") where !line.hasPrefix(" ") {
+            let parts = line.split(separator: " ")
+            let (key, option) = (String(parts[0]), parts[2].dropFirst(2))
+            guard parts[2] != "-", !key.hasPrefix("reconcile") else { continue }
+            seen += 1
+            let all = key.hasPrefix("demo.") ? demo : watch
+            let entry = all.first { $0.hasPrefix("\(option) <") || $0.hasPrefix("\(option)/") }
+            let other = all.first { $0.hasPrefix("\(option),") } == nil ? nil : all.first { $0.hasPrefix("colors <") }
+            let words = try #require(entry ?? other, "\(key) has no option --\(option)")
+            guard let value = values[key]?["value"], !(value is NSNull), !words.hasPrefix("\(option)/"), key != "theme"
+            else { continue }
+            let told = words.firstMatch(of: #/default: (\S+?)(\.0)?\)/#)?.1
+            #expect(told == "\(value)", "\(key): \(words)")
+        }
+        #expect(seen > 25)
     }
 
     @Test("completions for three shells, from the arguments themselves", arguments: ["bash", "zsh", "fish"])

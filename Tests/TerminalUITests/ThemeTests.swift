@@ -80,20 +80,58 @@ import Testing
         #expect(!error.description.contains("\n") && error.description.hasPrefix("t.yaml"))
     }
 
-    /// The forms in which published schemes differ.
-    @Test(arguments: [
-        ("\u{FEFF}" + file(), 16), (file().replacingOccurrences(of: "\n", with: "\r\n"), 16),
-        (file { $0[5] = "  base00: \"090300\" #  ----" }, 16), (file { $0[5] = "  base00: '0903AF'\t#\tx" }, 16),
-        (file { $0.remove(at: 3) }, 16), (file { $0[1] = "name: \"Rosé Pine 長\"\nslug: rose-pine" }, 16),
-        (file { $0[1] = "name: 3024" }, 16), (file { $0[0] = "system: base24" }, 24),
-        (file { $0[0] = "system: base24\n# c" } + "  base10: \"000000\"\n  base12: \"FF0000\"\n", 24),
-        (file { $0.remove(at: 0) } + "  base17: \"000000\"\n", 24),
-        ("scheme: Old\nauthor: A\n" + digits.map { "\($0.lowercased()): AABBCC\n" }.joined(), 16),
-        ("---\n" + file(), 16), (file { $0.append("extra: [1, 2]") }, 16),
-    ]) func readsEveryPublishedForm(text: String, colours: Int) throws {
+    /// The forms in which published schemes differ: the text, and how many colours it gives.
+    private static let published: [(String, Int)] = {
+        var all: [(String, Int)] = []
+        all.append(("\u{FEFF}" + file(), 16))
+        all.append((file().replacingOccurrences(of: "\n", with: "\r\n"), 16))
+        all.append((file { $0[5] = "  base00: \"090300\" #  ----" }, 16))
+        all.append((file { $0[5] = "  base00: '0903AF'\t#\tx" }, 16))
+        all.append((file { $0.remove(at: 3) }, 16))
+        all.append((file { $0[1] = "name: \"Rosé Pine 長\"\nslug: rose-pine\ndescription: x" }, 16))
+        all.append((file { $0[1] = "name: 3024" }, 16))
+        all.append((file { $0[0] = "system: base24" }, 24))
+        all.append(
+            (file { $0[0] = "system: base24\n# c" } + "  base12: \"FF0000\" # before\n  base10: \"000000\"\n", 24))
+        all.append((file { $0.remove(at: 0) } + "  base17: \"000000\"\n", 24))
+        all.append(("scheme: Old\nauthor: A\n" + digits.map { $0.lowercased() + ": AABBCC\n" }.joined(), 16))
+        all.append(("---\n" + file() + "\n# Reference\n#\n", 16))
+        all.append((file { $0.append("extra: [1, 2]") }, 16))
+        let eight = "palette:\n" + Tinted8.names.map { "  \($0): \"#1020f0\"\n" }.joined()
+        let head = "scheme:\n  system: \"tinted8\"\n  supports:\n    styling-spec: \"0.2.0\"\n  name: E\n  author: A\n"
+        all.append((head + "variant: \"dark\"\n" + eight, 16))
+        all.append(
+            (
+                head + eight
+                    + "  white-dim: \"#d8dee9\"\nui:\n  global.background.normal: \"#000000\"\n  border: \"#000000\"\n",
+                16
+            ))
+        return all
+    }()
+
+    @Test(arguments: published) func readsEveryPublishedForm(text: String, colours: Int) throws {
         let scheme = try BaseScheme(yaml: text, file: "t.yaml")
         #expect(scheme.palette.count == colours && !scheme.name.isEmpty)
         #expect(Theme(scheme).heat.count == Theme.heatSteps)
+    }
+
+    @Test func aTinted8SchemeIsReadAsTheSixteenThatItAmountsTo() throws {
+        let eight = Tinted8.names.enumerated().map { "  \($1): \"#00000\($0)\"\n" }.joined()
+        let text = "scheme: {system: tinted8, name: E}\nvariant: light\npalette:\n\(eight)"
+        let plain = try BaseScheme(yaml: text, file: "t.yaml")
+        #expect(plain.name == "E" && plain.palette[0] == RGB(hex: 7) && plain.palette[5] == RGB(hex: 0))
+        #expect(plain.palette[8] == RGB(hex: 1) && plain.palette[13] == RGB(hex: 4))
+        for grounds in [
+            "  global.background.normal: \"#ffffff\"", "  global:\n    background: \"#ffffff\"",
+            "  global:\n    background:\n      normal: \"#ffffff\"",
+        ] {
+            let scheme = try BaseScheme(yaml: text + "ui:\n" + grounds + "\n", file: "t.yaml")
+            #expect(scheme.palette[0] == RGB(hex: 0xFFFFFF), "\(grounds)")
+        }
+        let error = try #require(throws: ThemeError.self) {
+            try BaseScheme(yaml: text.replacingOccurrences(of: "  cyan: \"#000006\"\n", with: ""), file: "t.yaml")
+        }
+        #expect(error.description.contains("t.yaml:4:cyan: is missing"))
     }
 
     /// What a base24 scheme leaves out is the nearest of its sixteen.
