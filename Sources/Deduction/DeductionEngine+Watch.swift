@@ -84,11 +84,9 @@ extension DeductionEngine {
     /// Asks Redis what a bucket looks like; opens the lane if it is fit to sell from.
     private func probe(_ lane: Lane) async {
         let (epoch, n) = lane.state.withLock { ($0.epoch, $0.n) }
-        let call = BucketCut.call(keys: lane.keys)
         guard
-            let reply = try? await cluster.evaluate(
-                scripts.cut, call, slot: lane.keys.slot, deadline: clock.now + .milliseconds(500)),
-            let cut = BucketCut(reply, bucket: lane.bucket)
+            let cut = try? await BucketCut.read(
+                lane.bucket, lane.keys, by: scripts, on: cluster, deadline: clock.now + .milliseconds(500))
         else { return }
         switch cut.damage {
         case nil:

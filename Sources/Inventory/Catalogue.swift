@@ -47,6 +47,9 @@ public struct Bucket: Hashable, Sendable {
         self.tag = tag
         self.skus = skus
     }
+
+    /// Its number and tag alone: for what concerns its control, however many SKUs it has.
+    public var withoutSKUs: Bucket { Bucket(number: number, tag: tag, skus: []) }
 }
 
 /// The SKUs and buckets of a sale. It does not change while a sale runs.

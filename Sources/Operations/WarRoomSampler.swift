@@ -100,15 +100,14 @@ public actor WarRoomSampler {
 
     private func readRedis() async {
         let deadline = clock.now + .milliseconds(400)
-        let (cluster, cut, catalogue) = (service.cluster, service.scripts.cut, service.catalogue)
+        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
         let keys = keys
         await withTaskGroup(of: (Int, BucketCut?).self) { group in
             for position in catalogue.buckets.indices {
                 group.addTask {
-                    let keys = keys[position]
-                    let reply = try? await cluster.evaluate(
-                        cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: deadline)
-                    return (position, reply.flatMap { BucketCut($0, bucket: catalogue.buckets[position]) })
+                    let cut = try? await BucketCut.read(
+                        catalogue.buckets[position], keys[position], by: scripts, on: cluster, deadline: deadline)
+                    return (position, cut)
                 }
             }
             for await (position, cut) in group { cuts[position] = cut }

@@ -154,9 +154,8 @@ public struct Reconciler: Sendable {
     struct Unreadable: Error, CustomStringConvertible { let description: String }
 
     func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
-        let reply = try await cluster.evaluate(
-            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(2))
-        guard let cut = BucketCut(reply, bucket: bucket) else {
+        let deadline = clock.now + .seconds(2)
+        guard let cut = try await BucketCut.read(bucket, keys, by: scripts, on: cluster, deadline: deadline) else {
             throw Unreadable(description: "bucket \(bucket.tag): a replica answered; nothing was compared")
         }
         return cut

@@ -154,9 +154,7 @@ public struct Recoverer: Sendable {
 
     /// `nil`: a replica answered.
     func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut? {
-        let reply = try await cluster.evaluate(
-            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + callTimeout)
-        return BucketCut(reply, bucket: bucket)
+        try await BucketCut.read(bucket, keys, by: scripts, on: cluster, deadline: clock.now + callTimeout)
     }
 
     func close(_ keys: BucketKeys, _ claim: Epoch) async throws -> Closing {
