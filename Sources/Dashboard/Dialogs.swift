@@ -11,6 +11,7 @@ enum DialogState: Sendable, Hashable {
     case plan(PlanSummary, scroll: Int)
     case quit
     case help(scroll: Int)
+    case themes(ThemeChoice)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {
@@ -49,6 +50,7 @@ enum DialogState: Sendable, Hashable {
         case .plan(let plan, _):
             plan.repairs > 0 && !permissions.isReadOnly ? [.question, .reader, .dialog] : [.reader, .dialog]
         case .help: [.reader, .dialog]
+        case .themes: [.choice, .reader, .dialog]
         }
     }
 }

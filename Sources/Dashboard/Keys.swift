@@ -19,6 +19,8 @@ enum KeyContext: Hashable, Sendable {
     case nodes
     /// A dialog whose lines scroll: the plan, the help.
     case reader
+    /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
+    case choice
 }
 
 extension PanelID {
@@ -42,7 +44,7 @@ enum Intent: Hashable, Sendable {
     case focus(PanelID)
     case nextPanel, previousPanel
     case open, back
-    case filter, sort, reverseSort, hold, help
+    case filter, sort, reverseSort, hold, help, themes
     case confirm, nextField, previousField
     case node(Int)
     case keepFilter
@@ -142,6 +144,9 @@ enum Keys {
         Binding(
             [.escape], in: [.screen, .dialog, .filter, .detail], label: "close",
             help: "closes the topmost of dialog, filter, detail, zoom; then frees the cursor", group: "Screen", .back),
+        Binding(
+            [.char("T")], in: [.screen], help: "chooses a theme, trying each on; Esc brings back the one before",
+            group: "Screen", .themes),
         Binding([.char("?")], in: [.screen], label: "help", help: "these keys", group: "Screen", .help),
         Binding(
             [.char("q")], in: [.screen], label: "quit", help: "quits; asks while the sale is open", group: "Screen",
@@ -155,6 +160,9 @@ enum Keys {
         [
             Binding(
                 [.char("y")], in: [.question], label: "yes", help: "does what the dialog says; nothing else confirms",
+                group: "In dialogs", .confirm),
+            Binding(
+                [.enter], in: [.choice], label: "keep", help: "keeps the theme under the cursor",
                 group: "In dialogs", .confirm),
             Binding(
                 [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs",

@@ -12,10 +12,14 @@ public struct Permissions: Sendable, Hashable {
     public var hasReplicas: Bool
     /// Nothing that changes anything is bound.
     public var isReadOnly: Bool
+    /// Marked production: a red frame, and dangerous acts want a name typed.
+    public var isProduction: Bool
 
     public init(
-        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false
+        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false,
+        isProduction: Bool = false
     ) {
+        self.isProduction = isProduction
         self.canOpenWithBuyers = canOpenWithBuyers
         self.canCrash = canCrash
         self.hasReplicas = hasReplicas
@@ -69,8 +73,18 @@ public enum Message: Sendable {
     case planReady(PlanSummary)
     /// The theme's file changed and was read.
     case themeChanged(Theme)
+    /// What `Effect.previewTheme` found under this name.
+    case themePreview(String, ThemePreview)
+    /// What `Effect.chooseTheme` found: from now on the screen's theme.
+    case themeChosen(String, Theme)
     /// Something to tell in the footer, such as a theme file that could not be read.
     case notice(String, WarRoomSnapshot.Event.Severity)
+}
+
+/// A theme that was asked for, or what is wrong with it in one line.
+public enum ThemePreview: Sendable {
+    case theme(Theme)
+    case problem(String)
 }
 
 /// What the screen wants done. The executable interprets it; each act comes back as `Message.actDone`.
@@ -85,6 +99,10 @@ public enum Effect: Sendable, Hashable {
     case crash(node: Int)
     case compare
     case applyPlan(id: Int)
+    /// Read a theme, to show it while the chooser stands on it; answered by `Message.themePreview`.
+    case previewTheme(String)
+    /// Read a theme and keep it; answered by `Message.themeChosen`, or by a notice where it cannot be read.
+    case chooseTheme(String)
     case quit
     case suspend
     /// Draw every cell anew.

@@ -114,6 +114,9 @@ extension Model {
             effects = [.quit]
         case .help:
             return []
+        case .themes(let choice):
+            effects = confirm(choice)
+            if effects == [.bell] { return effects }
         }
         dialogs.removeLast()
         return effects

@@ -50,7 +50,9 @@ extension Model {
         switch intent {
         case .openSale, .halt, .freeze, .restock, .crash, .compare: return act(intent)
         case .confirm: return confirm()
-        case .move(let motion): move(motion)
+        case .move(let motion):
+            if case .themes = dialogs.last { return moveTheme(motion) }
+            move(motion)
         case .focus(let panel): focus(on: panel)
         case .nextPanel: step(1)
         case .previousPanel: step(-1)
@@ -70,6 +72,7 @@ extension Model {
             rearrange()
         case .hold: hold()
         case .help: dialogs.append(.help(scroll: 0))
+        case .themes: return askForTheme()
         case .nextField: stepField(1)
         case .previousField: stepField(-1)
         case .node(let node): choose(node: node)

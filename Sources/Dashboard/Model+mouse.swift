@@ -40,7 +40,7 @@ extension Model {
 
     private mutating func readOn(_ motion: Intent.Motion) -> [Effect] {
         switch dialogs.last {
-        case .help, .plan: perform(.move(motion))
+        case .help, .plan, .themes: perform(.move(motion))
         default: []
         }
     }

@@ -27,7 +27,7 @@ public func view(_ model: Model) -> Canvas {
     }
     if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
     if let top = model.dialogs.last {
-        canvas.recede()
+        if case .themes = top {} else { canvas.recede() }
         canvas.within(model.dialogArea) { model.drawDialog(top, on: &$0) }
     }
     model.drawFooter(layout.footer, on: &canvas)

@@ -18,6 +18,7 @@ public actor WarRoomSampler {
     private let witness: (any BuyersWitness)?
     private let redisURL: String
     private let ordersURL: String
+    private let thresholds: AlertThresholds
     private let publish: @Sendable (WarRoomSnapshot) -> Void
     private let clock = ContinuousClock()
     private let keys: [BucketKeys]
@@ -35,6 +36,9 @@ public actor WarRoomSampler {
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     private var memory: [String: Int64] = [:]
+    /// `maxmemory` of each node, else all that its machine has.
+    private var memoryLimits: [String: Int64] = [:]
+    private var trends = TrendBook()
     private var memoryReadAt: ContinuousClock.Instant?
     private var lastAnswerAt: ContinuousClock.Instant
     private var lastCompareCount = 0
@@ -50,13 +54,14 @@ public actor WarRoomSampler {
     /// - Parameter publish: hears every snapshot, on any thread; must not block.
     public init(
         service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
-        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+        thresholds: AlertThresholds = AlertThresholds(), publish: @escaping @Sendable (WarRoomSnapshot) -> Void
     ) {
         self.service = service
         self.witness = witness
         self.redisURL = redisURL
         self.ordersURL = ordersURL
         self.publish = publish
+        self.thresholds = thresholds
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
         bucketEntries = Array(repeating: nil, count: service.catalogue.buckets.count)
@@ -136,11 +141,18 @@ public actor WarRoomSampler {
             RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
         for answer in answers {
             guard case .success(let reply) = answer.result, let text = reply.string,
-                let line = text.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix("used_memory:") }),
-                let bytes = Int64(line.dropFirst("used_memory:".count))
+                let bytes = Self.figure("used_memory", in: text)
             else { continue }
-            memory[answer.address.description] = bytes
+            let address = answer.address.description
+            memory[address] = bytes
+            let limit = Self.figure("maxmemory", in: text) ?? 0
+            memoryLimits[address] = limit > 0 ? limit : Self.figure("total_system_memory", in: text)
         }
+    }
+
+    private static func figure(_ name: String, in info: String) -> Int64? {
+        info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
+            .flatMap { Int64($0.dropFirst(name.count + 1)) }
     }
 
     // MARK: Assembling
@@ -223,6 +235,9 @@ public actor WarRoomSampler {
                     ordersPerSecond: rate, turnedAway: service.engine.turnedAway(skuAt: index))
             }
         }
+        if thresholds.lowStockShare != 0.1 {
+            for index in skus.indices { skus[index].lowShare = thresholds.lowStockShare }
+        }
         snapshot.skus = skus
         snapshot.saleState = sale.state
         // Time goes on for a sale that is open; how long a halted one was open, SQL does not know.
@@ -260,9 +275,21 @@ public actor WarRoomSampler {
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
         snapshot.alerts = Alerts.of(
             snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
-            leaseOverdue: service.engine.leaseOverdue)
+            leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
+        assembleLoadAlerts(now)
         teller.tell(snapshot, isDemo: witness != nil)
         snapshot.events = service.events.events
+    }
+
+    private func assembleLoadAlerts(_ now: ContinuousClock.Instant) {
+        for node in snapshot.nodes {
+            trends.add(
+                node.address, at: start.duration(to: now).milliseconds / 1_000, bytes: node.memoryBytes,
+                errors: node.errors, callsPerSecond: node.callsPerSecond)
+        }
+        snapshot.alerts += Alerts.ofLoad(
+            snapshot, trends: trends, memoryLimits: memoryLimits, thresholds: thresholds)
+        snapshot.alerts.sort { $0.severity > $1.severity }
     }
 
     private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {

@@ -24,6 +24,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var fenced: Bool
         /// Units acknowledged beyond the allocation; in `watch` SQL's rows beyond capacity.
         public var oversold: Int64
+        /// At or below this share of the allocation it is low.
+        public var lowShare = 0.1
         /// Orders a second that an engine lets through; `nil`: no limit.
         public var rateLimit: RateLimit?
 

@@ -14,6 +14,8 @@ import Testing
             freeze
         case restock, crash, plan, quit, readOnly, notice, zoomHeat, zoomDrift
 
+        case themes, production
+
         func driver(columns: Int, rows: Int, glyphs: Glyphs = .unicode) -> Driver {
             var permissions = Permissions(canOpenWithBuyers: true, canCrash: true)
             var snapshot: WarRoomSnapshot
@@ -31,6 +33,9 @@ import Testing
             case .stale:
                 snapshot = Fixture.open()
                 snapshot.phase = .stale(7)
+            case .production:
+                snapshot = Fixture.open()
+                permissions.isProduction = true
             case .readOnly:
                 snapshot = Fixture.open()
                 permissions.isReadOnly = true
@@ -52,6 +57,9 @@ import Testing
             case .crash: driver.type("C2")
             case .plan: driver.send(.planReady(Fixture.plan))
             case .quit: driver.type("q")
+            case .themes:
+                driver.model.themeNames = ThemeLibrary().names
+                driver.type("T")
             case .notice:
                 driver.send(.actDone(ActReport(sentence: "froze 1003 Camp Stove: 1,260 units stay", succeeded: true)))
             case .zoomHeat: driver.type("33")
@@ -68,7 +76,7 @@ import Testing
         try expectGolden(driver.screen, "\(scene.rawValue)-\(size.0)x\(size.1)")
     }
 
-    @Test(arguments: [Scene.warmed, .open, .durable, .memory, .help, .crash])
+    @Test(arguments: [Scene.warmed, .open, .durable, .memory, .help, .crash, .themes])
     func asciiScreen(_ scene: Scene) throws {
         let canvas = scene.driver(columns: 80, rows: 24, glyphs: .ascii).screen
         try expectGolden(canvas, "\(scene.rawValue)-80x24-ascii")

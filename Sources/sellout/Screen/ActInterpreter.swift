@@ -70,7 +70,7 @@ final class ActInterpreter: Sendable {
             done(await floor.crash(index ?? node))
         case .compare: await compare(service, floor)
         case .applyPlan(let id): await apply(id, service)
-        case .quit, .suspend, .redraw, .bell: break
+        case .quit, .suspend, .redraw, .bell, .previewTheme, .chooseTheme: break
         }
     }
 
