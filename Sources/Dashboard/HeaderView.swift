@@ -16,6 +16,7 @@ extension Model {
         panel.trailing = [
             [Span(snapshot.topology, Style(.dim))], [Span(snapshot.durability.rawValue, Style(.dim))],
         ]
+        if permissions.isProduction { panel.title.insert([Span(" PROD ", Style(.onFill, on: .bad, .bold))], at: 1) }
         if permissions.isReadOnly { panel.trailing.append([Span(" READ-ONLY ", Style(.onFill, on: .frozen, .bold))]) }
         if let screenState { panel.trailing.append([screenState]) }
         switch snapshot.alerts.first?.severity {
@@ -23,6 +24,7 @@ extension Model {
         case .warning?: panel.frame = .warn
         default: break
         }
+        if permissions.isProduction { panel.frame = .bad }
         let inside = canvas.panel(rect, panel)
         canvas.fill(inside, .strip)
         drawAddresses(rect, snapshot, on: &canvas)

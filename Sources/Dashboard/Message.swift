@@ -12,10 +12,14 @@ public struct Permissions: Sendable, Hashable {
     public var hasReplicas: Bool
     /// Nothing that changes anything is bound.
     public var isReadOnly: Bool
+    /// Marked production: a red frame, and dangerous acts want a name typed.
+    public var isProduction: Bool
 
     public init(
-        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false
+        canOpenWithBuyers: Bool = false, canCrash: Bool = false, hasReplicas: Bool = false, isReadOnly: Bool = false,
+        isProduction: Bool = false
     ) {
+        self.isProduction = isProduction
         self.canOpenWithBuyers = canOpenWithBuyers
         self.canCrash = canCrash
         self.hasReplicas = hasReplicas
@@ -66,6 +70,10 @@ public enum Message: Sendable {
     /// Seconds of a clock that never steps back; from any origin.
     case tick(seconds: Double)
     case actDone(ActReport)
+    /// What became of one part of `Effect.bulk`, in the parts' order.
+    case bulkStep(id: Int, ActReport)
+    /// The answer to `Effect.look`.
+    case seen(Look, Sight)
     case planReady(PlanSummary)
     /// The theme's file changed and was read.
     case themeChanged(Theme)
@@ -85,9 +93,21 @@ public enum Effect: Sendable, Hashable {
     case crash(node: Int)
     case compare
     case applyPlan(id: Int)
+    /// The same act on several SKUs, one after another; each comes back as `Message.bulkStep`.
+    case bulk(id: Int, [BulkPart])
+    /// Look something up, bounded, without writing; answered by `Message.seen`.
+    case look(Look)
+    /// Read a theme and keep it.
+    case chooseTheme(String)
     case quit
     case suspend
     /// Draw every cell anew.
     case redraw
     case bell
+}
+
+/// What a bulk act does to one SKU.
+public enum BulkPart: Sendable, Hashable {
+    case setFrozen(SKUNumber, Bool)
+    case restock(SKUNumber, units: Int64)
 }

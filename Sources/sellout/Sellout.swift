@@ -16,6 +16,6 @@ struct Sellout: ParsableCommand {
             """,
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
-            TortureCommand.self, TorturePartyCommand.self, BenchCommand.self,
+            TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, KeysCommand.self,
         ])
 }

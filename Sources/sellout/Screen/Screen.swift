@@ -59,7 +59,7 @@ final class Screen {
         while true {
             let now = ContinuousClock.now
             if isDirty, now - lastFrame >= Self.frameInterval {
-                draw()
+                draw(interpret)
                 lastFrame = now
                 isDirty = false
             }
@@ -83,7 +83,7 @@ final class Screen {
                 }
             }
             if isUrgent {
-                draw()
+                draw(interpret)
                 lastFrame = .now
                 isDirty = false
             }
@@ -117,8 +117,9 @@ final class Screen {
         return nil
     }
 
-    private func draw() {
-        _ = model.update(.tick(seconds: start.duration(to: .now) / .seconds(1)))
+    private func draw(_ interpret: (Effect) -> Void) {
+        // A tick asks for what the open screen wants to know; it never ends the program.
+        _ = handle(.tick(seconds: start.duration(to: .now) / .seconds(1)), interpret)
         terminal.present(view(model), theme: model.theme)
     }
 }
