@@ -199,7 +199,7 @@ enum Keys {
         Binding(
             [.char(Character("\(index + 1)"))], in: [.screen],
             help: "\(screen.title): \(screen.purpose)"
-                + (index < PanelID.allCases.count ? "; on the overview its panel, again makes it large" : ""),
+                + (index == 0 ? "; of 1 to 5 the overview has panels: the digit first goes to the panel" : ""),
             group: "Screens", .digit(index + 1))
     }
 
@@ -272,14 +272,22 @@ extension PanelID {
 
 /// The key table for people who read before they press: a Markdown table, all that a demo binds.
 public enum KeyList {
-    /// One row for each key or group of keys, under its heading.
+    /// Groups that get a row for each key; the others are one row each.
+    private static let told = ["The sale", "Stock"]
+
+    /// A row for each key by which people act, and one for each group of the others.
     public static var markdown: String {
         var lines = ["| key | does |", "|---|---|"]
+        func keys(_ line: HelpSection.Line) -> String {
+            line.keys.split(separator: " ").map { "`\($0 == "|" ? "\\|" : $0)`" }.joined(separator: " ")
+        }
         for section in Keys.all.help() {
-            lines.append("| **\(section.title)** | |")
-            for line in section.lines where !line.help.isEmpty {
-                let keys = line.keys.split(separator: " ").map { "`\($0 == "|" ? "\\|" : $0)`" }.joined(separator: " ")
-                lines.append("| \(keys) | \(line.help.replacing("|", with: "\\|")) |")
+            let bindings = section.lines.filter { !$0.help.isEmpty }
+            if told.contains(section.title) {
+                for line in bindings { lines.append("| \(keys(line)) | \(line.help.replacing("|", with: "\\|")) |") }
+            } else {
+                let all = bindings.map { "\(keys($0)) \($0.help.replacing("|", with: "\\|"))" }.joined(separator: " · ")
+                lines.append("| \(section.title) | \(all) |")
             }
         }
         return lines.joined(separator: "\n") + "\n"

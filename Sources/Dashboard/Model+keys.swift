@@ -252,6 +252,7 @@ extension Model {
             return [.bell]
         }
         isEditingFilter = false
+        applyFilter()
         return []
     }
 

@@ -120,12 +120,19 @@ extension Model {
         return result
     }
 
-    /// Applies the filter as far as it can be read; else the last good one stays.
+    /// Applies the filter as far as it can be read; else the last good one stays. So it does while a column's name is being typed
+    /// and no row holds that word.
     mutating func applyFilter() {
         do {
-            list.setFilter(try StockFilter(parsing: filterField.text))
+            let wanted = try StockFilter(parsing: filterField.text)
             filterProblem = nil
+            let before = list.filter
+            list.setFilter(wanted)
             rearrange()
+            if isEditingFilter, list.order.isEmpty, wanted.beginsColumn {
+                list.setFilter(before)
+                rearrange()
+            }
         } catch {
             filterProblem = error
         }
