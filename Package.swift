@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
     ],
     targets: [
@@ -29,6 +30,13 @@ let package = Package(
         // Layers, lowest first; imports only point down.
         .target(name: "Inventory", swiftSettings: strict),
         .target(name: "TerminalUI", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(
+            name: "Settings",
+            dependencies: [
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
         .target(name: "Host", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "NcursesTerminal", dependencies: ["TerminalUI", "CNcurses", "Host"], swiftSettings: strict),
         .target(
@@ -93,7 +101,7 @@ let package = Package(
             name: "sellout",
             dependencies: [
                 "Inventory", "Telemetry", "Redis", "OrderStore", "Deduction", "Reconciliation", "Operations", "Lab",
-                "Dashboard", "TerminalUI", "NcursesTerminal", "Host", "Simulation", "Checker",
+                "Dashboard", "TerminalUI", "NcursesTerminal", "Host", "Settings", "Simulation", "Checker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -101,6 +109,7 @@ let package = Package(
         // Tests mirror the targets.
         .testTarget(name: "InventoryTests", dependencies: ["Inventory"], swiftSettings: strict),
         .testTarget(name: "CheckerTests", dependencies: ["Checker", "Inventory"], swiftSettings: strict),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "Lab", "Host", "SaleRig"], swiftSettings: strict),
         .testTarget(

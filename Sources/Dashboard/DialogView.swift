@@ -23,6 +23,7 @@ extension Model {
         case .help(let scroll):
             canvas.help(
                 helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
+        case .themes(let choice): drawThemes(choice, dialogHints(dialog, canvas.glyphs), on: &canvas)
         case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
         case .openSale(let open): draw(openSheet(open), dialog, on: &canvas)
         case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)

@@ -15,6 +15,7 @@ enum DialogState: Sendable, Hashable {
     case bulk(Bulk)
     /// What became of each part of a bulk act.
     case results(scroll: Int)
+    case themes(ThemeChoice)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {
@@ -73,6 +74,7 @@ enum DialogState: Sendable, Hashable {
             return plan.repairs > 0 && !permissions.isReadOnly
                 ? isTyped ? [.typed] : [.question, .reader, .dialog] : [.reader, .dialog]
         case .help, .results: return [.reader, .dialog]
+        case .themes: return [.choice, .reader, .dialog]
         }
     }
 }

@@ -27,6 +27,8 @@ enum KeyContext: Hashable, Sendable {
     case reader
     /// A dialog that wants a name typed, because the place is marked production.
     case typed
+    /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
+    case choice
 }
 
 extension PanelID {
@@ -51,7 +53,7 @@ enum Intent: Hashable, Sendable {
     case digit(Int)
     case nextPanel, previousPanel
     case open, back
-    case filter, sort, reverseSort, hold, help, palette
+    case filter, sort, reverseSort, hold, help, palette, themes
     case mark, markAll
     /// A longer or shorter time line.
     case span(Int)
@@ -217,6 +219,9 @@ enum Keys {
                 .audit, .typed,
             ], label: "close",
             help: "closes the topmost of dialog, screen, filter, marks; then frees the cursor", group: "Screen", .back),
+        Binding(
+            [.char("T")], in: [.screen], help: "chooses a theme, trying each on; Esc brings back the one before",
+            group: "Screen", .themes),
         Binding([.char("?")], in: [.screen], label: "help", help: "these keys", group: "Screen", .help),
         Binding(
             [.char("q")], in: [.screen], label: "quit", help: "quits; asks while the sale is open", group: "Screen",
@@ -234,6 +239,9 @@ enum Keys {
             Binding(
                 [.enter], in: [.typed], label: "does it once the name is typed",
                 help: "at a place marked production: does what the dialog says, once the name it asks for is typed",
+                group: "In dialogs", .confirm),
+            Binding(
+                [.enter], in: [.choice], label: "keep", help: "keeps the theme under the cursor",
                 group: "In dialogs", .confirm),
             Binding(
                 [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs",

@@ -77,8 +77,18 @@ public enum Message: Sendable {
     case planReady(PlanSummary)
     /// The theme's file changed and was read.
     case themeChanged(Theme)
+    /// What `Effect.previewTheme` found under this name.
+    case themePreview(String, ThemePreview)
+    /// What `Effect.chooseTheme` found: from now on the screen's theme.
+    case themeChosen(String, Theme)
     /// Something to tell in the footer, such as a theme file that could not be read.
     case notice(String, WarRoomSnapshot.Event.Severity)
+}
+
+/// A theme that was asked for, or what is wrong with it in one line.
+public enum ThemePreview: Sendable {
+    case theme(Theme)
+    case problem(String)
 }
 
 /// What the screen wants done. The executable interprets it; each act comes back as `Message.actDone`.
@@ -97,7 +107,9 @@ public enum Effect: Sendable, Hashable {
     case bulk(id: Int, [BulkPart])
     /// Look something up, bounded, without writing; answered by `Message.seen`.
     case look(Look)
-    /// Read a theme and keep it.
+    /// Read a theme, to show it while the chooser stands on it; answered by `Message.themePreview`.
+    case previewTheme(String)
+    /// Read a theme and keep it; answered by `Message.themeChosen`, or by a notice where it cannot be read.
     case chooseTheme(String)
     case quit
     case suspend

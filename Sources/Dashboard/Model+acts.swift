@@ -149,6 +149,9 @@ extension Model {
             effects = [.quit]
         case .help, .results:
             return []
+        case .themes(let choice):
+            effects = confirm(choice)
+            if effects == [.bell] { return effects }
         }
         dialogs.removeLast()
         return effects

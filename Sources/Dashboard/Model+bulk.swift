@@ -80,7 +80,7 @@ extension Model {
         case .restock(let dialog): return Self.typable(dialog.subject.sku)
         case .bulk, .plan: return Self.typable(snapshot.saleName)
         case .openSale(let dialog): return dialog.buyers == nil ? Self.typable(snapshot.saleName) : nil
-        case .crash, .quit, .help, .results: return nil
+        case .crash, .quit, .help, .results, .themes: return nil
         }
     }
 

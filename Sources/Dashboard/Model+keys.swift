@@ -56,7 +56,9 @@ extension Model {
         switch intent {
         case .openSale, .halt, .freeze, .restock, .crash, .compare, .applyPlan, .undo: return act(intent)
         case .confirm: return confirm()
-        case .move(let motion): return move(motion)
+        case .move(let motion):
+            if case .themes = dialogs.last { return moveTheme(motion) }
+            return move(motion)
         case .digit(let number): return press(digit: number)
         case .nextPanel: step(1)
         case .previousPanel: step(-1)
@@ -91,6 +93,7 @@ extension Model {
         case .slot(let step): jump(step)
         case .orderKind: return nextOrderKind()
         case .findOrder: findField = TextField(limit: 64)
+        case .themes: return askForTheme()
         case .nextField: stepField(1)
         case .previousField: stepField(-1)
         case .node(let node): choose(node: node)

@@ -58,7 +58,7 @@ extension Model {
 
     private mutating func readOn(_ motion: Intent.Motion) -> [Effect] {
         switch dialogs.last {
-        case .help, .plan, .results: perform(.move(motion))
+        case .help, .plan, .results, .themes: perform(.move(motion))
         default: []
         }
     }

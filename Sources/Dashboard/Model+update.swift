@@ -45,8 +45,13 @@ extension Model {
                 tell("the comparison is ready: R shows it", plan.repairs > 0 ? .warning : .good)
             }
         case .themeChanged(let theme):
-            self.theme = theme
-            return [.redraw]
+            take(theme)
+        case .themePreview(let name, let result):
+            tryOn(name, result)
+        case .themeChosen(let name, let theme):
+            (self.theme, themeName, themeBefore) = (theme, name, nil)
+            if !themeNames.contains(name) { themeNames = (themeNames + [name]).sorted() }
+            tell("theme \(SafeText.fitted(name, width: 40)): “theme: …” in the config file keeps it for good", .good)
         case .notice(let text, let severity):
             tell(text, severity)
         }
@@ -72,6 +77,7 @@ extension Model {
 
     /// Keeps cursor and scroll positions where there is something to see.
     mutating func settle() {
+        settleTheme()
         list.settle(visible: stockRowsVisible)
         for screen in positions.keys {
             var place = position(screen)

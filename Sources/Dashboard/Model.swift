@@ -17,8 +17,11 @@ public struct Model: Sendable {
     public var proposedBuyersPerSecond: Int
     public var proposedSeconds: Int
     public internal(set) var theme: Theme
-    /// What the chooser and the palette offer.
+    /// What the chooser offers, and which of them is kept now.
     public var themeNames: [String] = []
+    public var themeName = ThemeLibrary.defaultName
+    /// The theme that is kept while the chooser shows another.
+    var themeBefore: Theme?
     public let capabilities: TerminalCapabilities
     /// Added to Unix time for the events' clock.
     public var utcOffsetSeconds: Int

@@ -64,8 +64,6 @@ public enum StockState: Sendable, Hashable {
 }
 
 extension WarRoomSnapshot.SKU {
-    /// At or below this share of the allocation a SKU is low.
-    static let lowShare = 0.1
     /// A SKU that sells out within so many seconds at its present rate is hot.
     static let hotSeconds = 30.0
 
@@ -76,7 +74,7 @@ extension WarRoomSnapshot.SKU {
         if frozen { return .frozen }
         guard let stock else { return .fenced }
         if stock <= 0 { return .soldOut }
-        if Double(stock) <= Double(allocated) * Self.lowShare { return .low }
+        if Double(stock) <= Double(allocated) * lowShare { return .low }
         if let seconds = secondsToSellOut, seconds < Self.hotSeconds { return .hot }
         return .ok
     }

@@ -31,7 +31,7 @@ public func view(_ model: Model) -> Canvas {
         canvas.within(model.dialogArea) { model.drawPalette(on: &$0) }
     }
     if let top = model.dialogs.last {
-        canvas.recede()
+        if case .themes = top {} else { canvas.recede() }
         canvas.within(model.dialogArea) { model.drawDialog(top, on: &$0) }
     }
     model.drawFooter(layout.footer, on: &canvas)

@@ -9,13 +9,16 @@ import Synchronization
 /// SQL is read whole at one moment, then each bucket; one that says otherwise is told again, under SQL's number of the act. Any
 /// number of keepers, in any number of processes, may do so at once. The bound: a bucket that can be reached says what SQL says
 /// within `interval` + `callTimeout` + one read of SQL + one script call, while SQL answers; one that is being recovered says so when
-/// it opens. A flag that somebody changed by hand, without an act, is met within `wholeInterval` more.
+/// it opens. A flag that somebody changed by hand, without an act, is met within `wholeInterval` more, or in a sale of many SKUs
+/// within the time that `flagsPerSecondMax` gives.
 public final class ActKeeper: Sendable {
     public struct Configuration: Sendable {
         /// Pause between two looks at the buckets' states and acts: constant work a bucket.
         public var interval = Duration.milliseconds(250)
-        /// Pause between two looks at every SKU's flag as well.
+        /// Pause between two looks at every SKU's flag as well, at least.
         public var wholeInterval = Duration.seconds(2)
+        /// SKUs whose flags are read a second, on average: a large sale must not spend its servers on them.
+        public var flagsPerSecondMax = 5_000.0
         /// How long one script call may take.
         public var callTimeout = Duration.milliseconds(500)
         public init() {}
@@ -40,6 +43,7 @@ public final class ActKeeper: Sendable {
     private let store: any OrderStore
     private let acts: BucketActs
     private let configuration: Configuration
+    private let wholeInterval: Duration
     private let clock: SaleClock
     private let onMended: @Sendable (BucketControl) -> Void
     private let state = Mutex(State())
@@ -56,6 +60,8 @@ public final class ActKeeper: Sendable {
         self.store = store
         self.acts = acts
         self.configuration = configuration
+        wholeInterval = max(
+            configuration.wholeInterval, .seconds(Double(catalogue.entries.count) / configuration.flagsPerSecondMax))
         self.clock = clock
         self.onMended = onMended
     }
@@ -67,7 +73,7 @@ public final class ActKeeper: Sendable {
         var wholeAt = clock.now
         while !Task.isCancelled {
             let isWhole = clock.now >= wholeAt
-            if isWhole { wholeAt = clock.now + configuration.wholeInterval }
+            if isWhole { wholeAt = clock.now + wholeInterval }
             do {
                 try await look(atEverySKU: isWhole)
                 state.withLock { $0.status.lastError = nil }
@@ -104,15 +110,11 @@ public final class ActKeeper: Sendable {
     /// Whether a bucket, in the epoch that SQL names, says something else than SQL. What is silent, fenced or being recovered
     /// says nothing.
     private func says(otherwise control: BucketControl, _ bucket: Bucket, isWhole: Bool) async -> Bool {
-        let seen = isWhole ? bucket : Bucket(number: bucket.number, tag: bucket.tag, skus: [])
-        let keys = BucketKeys(bucket: seen, catalogue: catalogue)
-        guard
-            let reply = try? await cluster.evaluate(
-                scripts.cut, BucketCut.call(keys: keys), slot: keys.slot,
-                deadline: clock.now + configuration.callTimeout),
-            let cut = BucketCut(reply, bucket: seen)
-        else { return false }
-        return cut.missedAct(of: control)
+        let seen = isWhole ? bucket : bucket.withoutSKUs
+        let cut = try? await BucketCut.read(
+            seen, BucketKeys(bucket: seen, catalogue: catalogue), by: scripts, on: cluster,
+            deadline: clock.now + configuration.callTimeout)
+        return cut?.missedAct(of: control) ?? false
     }
 }
 

@@ -84,11 +84,9 @@ extension DeductionEngine {
     /// Asks Redis what a bucket looks like; opens the lane if it is fit to sell from.
     private func probe(_ lane: Lane) async {
         let (epoch, n) = lane.state.withLock { ($0.epoch, $0.n) }
-        let call = BucketCut.call(keys: lane.keys)
         guard
-            let reply = try? await cluster.evaluate(
-                scripts.cut, call, slot: lane.keys.slot, deadline: clock.now + .milliseconds(500)),
-            let cut = BucketCut(reply, bucket: lane.bucket)
+            let cut = try? await BucketCut.read(
+                lane.bucket, lane.keys, by: scripts, on: cluster, deadline: clock.now + .milliseconds(500))
         else { return }
         switch cut.damage {
         case nil:
@@ -118,14 +116,12 @@ extension DeductionEngine {
 
 extension BucketCut {
     /// The arguments of cut.lua for a whole bucket.
-    public static func call(keys: BucketKeys) -> ScriptCall {
-        var call = ScriptCall(keyCount: 2 + 2 * keys.stocks.count, capacity: 64 * (2 + 2 * keys.stocks.count))
-        call.append(keys.control)
-        call.append(keys.outbox)
-        for position in keys.stocks.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+    ///
+    /// - Parameter countsEntries: else every SKU's `ledgerEntries` is 0, and a third of the server's work is spared.
+    public static func call(keys: BucketKeys, countsEntries: Bool = true) -> ScriptCall {
+        var call = ScriptCall(keyCount: 2 + 2 * keys.count, capacity: 256 + keys.encodedBytes)
+        call.append(all: keys)
+        if !countsEntries { call.append("numbers") }
         return call
     }
 }

@@ -40,7 +40,7 @@ public final class DeductionEngine: Sendable {
         /// Orders in one script call, at most `OutboxBlob.orderCountMax`.
         public var callOrdersMax = 512
         /// Calls of one bucket under way.
-        public var callsInFlightMax = 1
+        public var callsInFlightMax = 2
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         public var queueMax = 16_384
         /// Orders a second for a SKU or a node; beyond it callers hear `overloaded`.
@@ -355,8 +355,7 @@ public final class DeductionEngine: Sendable {
         script.append(lane.keys.control)
         script.append(lane.keys.outbox)
         for position in positions {
-            script.append(lane.keys.stocks[position])
-            script.append(lane.keys.ledgers[position])
+            script.append(lane.keys, at: position)
         }
         script.append(call.epoch.rawValue)
         script.append(call.n)

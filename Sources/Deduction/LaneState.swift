@@ -11,7 +11,7 @@ struct LaneState {
         /// Orders in one call.
         var callOrdersMax = 512
         /// Calls of one bucket under way.
-        var callsInFlightMax = 1
+        var callsInFlightMax = 2
         /// Orders waiting for one bucket; beyond it callers hear `overloaded`.
         var queueMax = 16_384
     }

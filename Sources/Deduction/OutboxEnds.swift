@@ -29,9 +29,8 @@ public struct OutboxEnds: Sendable {
         return await withTaskGroup(of: (BucketNumber, OutboxID?).self) { group in
             for (bucket, keys) in buckets {
                 group.addTask { [cluster, scripts, clock] in
-                    let reply = try? await cluster.evaluate(
-                        scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + Self.timeout)
-                    let cut = reply.flatMap { BucketCut($0, bucket: bucket) }
+                    let cut = try? await BucketCut.read(
+                        bucket, keys, by: scripts, on: cluster, deadline: clock.now + Self.timeout)
                     guard let cut, cut.damage == nil, cut.id?.epoch == open[bucket.number] else {
                         return (bucket.number, nil)
                     }

@@ -27,8 +27,7 @@ public enum SaleMark {
         return await withTaskGroup(of: (Bucket, String)?.self) { group in
             for bucket in catalogue.buckets {
                 group.addTask {
-                    let keys = BucketKeys(
-                        bucket: Bucket(number: bucket.number, tag: bucket.tag, skus: []), catalogue: catalogue)
+                    let keys = BucketKeys(bucket: bucket.withoutSKUs, catalogue: catalogue)
                     var command = RedisCommand("HGET")
                     command.append(keys.control)
                     command.append("sale")

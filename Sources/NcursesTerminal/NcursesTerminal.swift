@@ -120,6 +120,9 @@ public final class NcursesTerminal {
         if screen != nil { clearok(sellout_curscr(), true) }
     }
 
+    /// Rings the terminal's bell.
+    public func ring() { if screen != nil { beep() } }
+
     /// Gives the terminal back for a while, as it was: before the process stops.
     public func leave() {
         guard screen != nil else { return }

@@ -3,12 +3,9 @@ import Telemetry
 
 /// What is wrong now, worst first, each with its numbers.
 enum Alerts {
-    /// SQL may be this far behind before it is an alert.
-    static let backlogMillisecondsMax: Int64 = 2_000
-
     static func of(
         _ snapshot: WarRoomSnapshot, storeError: String?, findings: [Preflight.Finding] = [],
-        leaseOverdue: Duration? = nil
+        leaseOverdue: Duration? = nil, thresholds: AlertThresholds = AlertThresholds()
     ) -> [WarRoomSnapshot.Alert] {
         var alerts: [WarRoomSnapshot.Alert] = []
         func add(_ severity: WarRoomSnapshot.Event.Severity, _ text: String) {
@@ -36,7 +33,7 @@ enum Alerts {
                 .warning,
                 "\(snapshot.fencedBuckets) of \(snapshot.bucketCount.counted("bucket")) fenced: rebuilding from SQL")
         }
-        if drift.units > 0 {
+        if drift.units >= max(1, thresholds.driftUnits) {
             add(.bad, "DRIFT: Redis and SQL differ by \(drift.units.counted("unit")); R compares and plans")
         }
         if let leaseOverdue {
@@ -52,7 +49,7 @@ enum Alerts {
                 "nobody takes \(snapshot.ledger.backlogEntries) outbox entries to SQL, for "
                     + "\(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s: sellout reconcile --repair does"
             )
-        } else if snapshot.ledger.backlogMilliseconds > backlogMillisecondsMax {
+        } else if snapshot.ledger.backlogMilliseconds > thresholds.outboxAgeMilliseconds {
             add(
                 .warning,
                 "SQL is \(tenths(Double(snapshot.ledger.backlogMilliseconds) / 1_000)) s behind: "

@@ -18,58 +18,35 @@ struct BacklogSettler {
     static let clocksApartMillisecondsMax: Int64 = 2_000
 
     let service: SaleService
-    private let catalogue: Catalogue
     private let clock: SaleClock
 
     init(_ service: SaleService) {
         self.service = service
-        catalogue = service.catalogue
         clock = service.clock
     }
 
     /// Works until nothing waits, or nothing moves any more.
     func settle() async throws -> SettledBacklog {
-        let supervisor = RecoverySupervisor(recoverer: service.recoverer, clock: clock)
-        let engine = try await DeductionEngine(
-            catalogue: catalogue, cluster: service.cluster, scripts: service.scripts, store: service.store,
-            durability: service.sale.durability, clock: clock
-        ) { supervisor.report($0.bucket, epoch: $0.epoch, n: $0.n, reason: $0.reason) }
-        var outbox = OutboxWorker.Configuration()
-        outbox.onlyAbandoned = service.sale.durability == .durable
-        let worker = OutboxWorker(
-            catalogue: catalogue, cluster: service.cluster, store: service.store, configuration: outbox, clock: clock
-        ) { supervisor.report($0, epoch: $1, reason: .outboxGap) }
-        let acts = BucketActs(
-            catalogue: catalogue, cluster: service.cluster, scripts: service.scripts, store: service.store,
-            clock: clock)
-        let keeper = ActKeeper(
-            catalogue: catalogue, cluster: service.cluster, scripts: service.scripts, store: service.store, acts: acts,
-            clock: clock)
-        let giveBacks = GiveBackWorker(engine: engine, store: service.store, acts: acts, clock: clock)
-        let halfDone = HalfDoneFinder(
-            catalogue: catalogue, cluster: service.cluster, scripts: service.scripts, store: service.store,
-            clock: clock)
-        let payments = LatePaymentWorker(
-            engine: engine, store: service.store,
-            ends: OutboxEnds(
-                catalogue: catalogue, cluster: service.cluster, scripts: service.scripts, clock: clock), clock: clock)
+        // Workers of its own: an engine that has ended takes nothing in any more, and a second settling needs another.
+        let workers = try await SaleService(
+            cluster: service.cluster, store: service.store, clock: clock, events: service.events)
         let sweeper = await clocksAgree() ? believingSweeper() : nil
         // Before anybody drains: what is drained is trimmed a moment later, and nobody could say how much it was.
         let first = try await service.backlog()
         let firstLoad = await service.load(of: first)
         let result: Result<SettledBacklog, any Error> = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await engine.run() }
-            group.addTask { await supervisor.run() }
-            group.addTask { await worker.run() }
-            group.addTask { await keeper.run() }
-            group.addTask { await giveBacks.run() }
-            group.addTask { await halfDone.run() }
-            group.addTask { await payments.run() }
+            group.addTask { await workers.engine.run() }
+            group.addTask { await workers.supervisor.run() }
+            group.addTask { await workers.worker.run() }
+            group.addTask { await workers.actKeeper.run() }
+            group.addTask { await workers.giveBacks.run() }
+            group.addTask { await workers.halfDone.run() }
+            group.addTask { await workers.latePayments.run() }
             let result: Result<SettledBacklog, any Error>
             do {
-                var settled = try await rounds(first, firstLoad, supervisor, sweeper)
+                var settled = try await rounds(first, firstLoad, workers.supervisor, sweeper)
                 settled.sweeps = sweeper != nil
-                settled.storeError = worker.status.lastError ?? engine.storeError
+                settled.storeError = workers.worker.status.lastError ?? workers.engine.storeError
                 result = .success(settled)
             } catch {
                 result = .failure(error)
@@ -155,8 +132,6 @@ public struct SettledBacklog: Sendable {
     public internal(set) var sweeps = true
     /// What SQL last refused.
     public internal(set) var storeError: String?
-
-    private var entries: Int64 = 0
 
     mutating func add(_ target: Backlog, load: OutboxLoad, without rest: Backlog, restLoad: OutboxLoad) {
         self.load.orders += load.orders - restLoad.orders

@@ -10,6 +10,9 @@ struct EventTeller {
     /// Sold out and not told yet: the news come together, or they would drown the rest.
     private var soldOutUntold: [WarRoomSnapshot.SKU] = []
     private var soldOutToldAt: UInt64 = 0
+    private var low: Set<SKUNumber> = []
+    private var lowUntold: [WarRoomSnapshot.SKU] = []
+    private var lowToldAt: UInt64 = 0
     private static let soldOutPauseMilliseconds: UInt64 = 4_000
     private var oversoldUnits: Int64 = 0
     private var lostOrders: Int64 = 0
@@ -25,6 +28,7 @@ struct EventTeller {
         nodes.tell(
             snapshot.nodes.map { .init(address: $0.address, isUp: $0.isUp, buckets: $0.buckets) }, to: events)
         tellSoldOut(snapshot)
+        tellLow(snapshot)
         tellBooks(snapshot, isDemo: isDemo)
         told = true
     }
@@ -47,6 +51,27 @@ struct EventTeller {
         events.add(.info, "\(names)\(others): sold out\(units)")
         soldOutUntold = []
         soldOutToldAt = now
+    }
+
+    /// What is nearly gone, told together like what is gone.
+    private mutating func tellLow(_ snapshot: WarRoomSnapshot) {
+        for sku in snapshot.skus {
+            guard let stock = sku.stock, !sku.fenced, sku.allocated > 0 else { continue }
+            let mark = Double(sku.allocated) * sku.lowShare
+            if stock > 0, Double(stock) <= mark {
+                if low.insert(sku.number).inserted, told { lowUntold.append(sku) }
+            } else if Double(stock) > mark * 1.5 {
+                low.remove(sku.number)
+            }
+        }
+        let now = WallClock.milliseconds
+        guard let first = lowUntold.first, now - lowToldAt >= Self.soldOutPauseMilliseconds else { return }
+        let names = lowUntold.prefix(3).map { "\($0.sku) \($0.name)" }.joined(separator: ", ")
+        let others = lowUntold.count > 3 ? " and \((lowUntold.count - 3).counted("other"))" : ""
+        let left = lowUntold.count == 1 ? ", \((first.stock ?? 0).counted("unit")) left of \(first.allocated)" : ""
+        events.add(.info, "\(names)\(others): low\(left)")
+        lowUntold = []
+        lowToldAt = now
     }
 
     private mutating func tellBooks(_ snapshot: WarRoomSnapshot, isDemo: Bool) {

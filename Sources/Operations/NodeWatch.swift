@@ -42,11 +42,11 @@ struct NodeWatch {
     static let bucketsAskedMax = 3
 
     let service: SaleService
-    private let keys: [BucketKeys]
+    private let slots: [Int]
 
     init(_ service: SaleService) {
         self.service = service
-        keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
+        slots = service.catalogue.buckets.map { HashSlot.of("{\($0.tag)}") }
     }
 
     /// Watches until cancelled.
@@ -72,7 +72,7 @@ struct NodeWatch {
         var all: [(node: RedisNodeStatus, buckets: Int, answers: Bool)] = []
         let nodes = service.cluster.status
         let members = nodes.map { node in
-            keys.indices.filter { position in node.slotRanges.contains { $0.contains(keys[position].slot) } }
+            slots.indices.filter { position in node.slotRanges.contains { $0.contains(slots[position]) } }
         }
         let answering = await withTaskGroup(of: (Int, Bool).self) { group in
             for (index, members) in members.enumerated() {
@@ -95,10 +95,7 @@ struct NodeWatch {
     }
 
     private func answers(_ position: Int) async -> Bool {
-        let reply = try? await service.cluster.evaluate(
-            service.scripts.cut, BucketCut.call(keys: keys[position]), slot: keys[position].slot,
-            deadline: service.clock.now + Self.timeout)
-        return reply.flatMap { BucketCut($0, bucket: service.catalogue.buckets[position]) } != nil
+        await service.cut(service.catalogue.buckets[position].withoutSKUs, within: Self.timeout) != nil
     }
 }
 

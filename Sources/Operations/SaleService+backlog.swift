@@ -23,7 +23,7 @@ extension SaleService {
     public func backlog() async throws -> Backlog {
         var backlog = Backlog()
         let controls = try await store.bucketControls()
-        let cuts = await cutsOfAll()
+        let cuts = await cuts()
         var sound: Set<BucketNumber> = []
         for control in controls {
             let (record, bucket) = (control.record, control.record.bucket)
@@ -108,21 +108,5 @@ extension SaleService {
             }
         }
         return load
-    }
-
-    private func cutsOfAll() async -> [BucketNumber: BucketCut] {
-        await withTaskGroup(of: BucketCut?.self) { group in
-            for bucket in catalogue.buckets {
-                group.addTask { [cluster, scripts, catalogue, clock] in
-                    let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-                    let reply = try? await cluster.evaluate(
-                        scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(1))
-                    return reply.flatMap { BucketCut($0, bucket: bucket) }
-                }
-            }
-            var cuts: [BucketNumber: BucketCut] = [:]
-            for await cut in group { if let cut { cuts[cut.bucket] = cut } }
-            return cuts
-        }
     }
 }

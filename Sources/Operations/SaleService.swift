@@ -50,7 +50,7 @@ public final class SaleService: Sendable {
     public let control: SaleControl
     public let monitor: SaleMonitor
     public let events: EventLog
-    private let giveBacks: GiveBackWorker
+    let giveBacks: GiveBackWorker
     private let options: Options
     let clock: SaleClock
     private let comparisons = Mutex(Comparisons())
@@ -164,10 +164,7 @@ public final class SaleService: Sendable {
     /// Whether Redis calls a bucket `recovering`; one that does not answer is left to the engine's probes.
     private func neverOpened(_ number: BucketNumber) async -> Bool {
         guard let bucket = catalogue[number] else { return false }
-        let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        let reply = try? await cluster.evaluate(
-            scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: clock.now + .seconds(1))
-        return reply.flatMap { BucketCut($0, bucket: bucket) }?.damage == .recovering
+        return await cut(bucket)?.damage == .recovering
     }
 
     /// What a service works at: everything in one process, or parts in several.

@@ -18,6 +18,7 @@ public actor WarRoomSampler {
     private let witness: (any BuyersWitness)?
     private let redisURL: String
     private let ordersURL: String
+    private let thresholds: AlertThresholds
     private let publish: @Sendable (WarRoomSnapshot) -> Void
     let clock = ContinuousClock()
     let keys: [BucketKeys]
@@ -35,6 +36,7 @@ public actor WarRoomSampler {
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     var memory = MemoryBook()
+    private(set) var trends = TrendBook()
     private var memoryReadAt: ContinuousClock.Instant?
     /// Values of the large screens that are kept over time.
     var seriesBook = SeriesBook()
@@ -52,13 +54,14 @@ public actor WarRoomSampler {
     /// - Parameter publish: hears every snapshot, on any thread; must not block.
     public init(
         service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
-        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+        thresholds: AlertThresholds = AlertThresholds(), publish: @escaping @Sendable (WarRoomSnapshot) -> Void
     ) {
         self.service = service
         self.witness = witness
         self.redisURL = redisURL
         self.ordersURL = ordersURL
         self.publish = publish
+        self.thresholds = thresholds
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
         bucketEntries = Array(repeating: nil, count: service.catalogue.buckets.count)
@@ -97,15 +100,14 @@ public actor WarRoomSampler {
 
     private func readRedis() async {
         let deadline = clock.now + .milliseconds(400)
-        let (cluster, cut, catalogue) = (service.cluster, service.scripts.cut, service.catalogue)
+        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
         let keys = keys
         await withTaskGroup(of: (Int, BucketCut?).self) { group in
             for position in catalogue.buckets.indices {
                 group.addTask {
-                    let keys = keys[position]
-                    let reply = try? await cluster.evaluate(
-                        cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: deadline)
-                    return (position, reply.flatMap { BucketCut($0, bucket: catalogue.buckets[position]) })
+                    let cut = try? await BucketCut.read(
+                        catalogue.buckets[position], keys[position], by: scripts, on: cluster, deadline: deadline)
+                    return (position, cut)
                 }
             }
             for await (position, cut) in group { cuts[position] = cut }
@@ -141,7 +143,7 @@ public actor WarRoomSampler {
             guard case .success(let reply) = answer.result, let text = reply.string else { continue }
             memory.take(text, of: answer.address.description)
         }
-        memory.note(at: start.duration(to: clock.now).milliseconds / 1_000)
+        memory.note()
     }
 
     // MARK: Assembling
@@ -229,6 +231,9 @@ public actor WarRoomSampler {
                     ordersPerSecond: rate, turnedAway: service.engine.turnedAway(skuAt: index))
             }
         }
+        if thresholds.lowStockShare != 0.1 {
+            for index in skus.indices { skus[index].lowShare = thresholds.lowStockShare }
+        }
         snapshot.skus = skus
         snapshot.saleState = sale.state
         // Time goes on for a sale that is open; how long a halted one was open, SQL does not know.
@@ -255,7 +260,7 @@ public actor WarRoomSampler {
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50.milliseconds
             shown.lastError = node.lastError
-            shown.memoryLimitBytes = memory.limits[address]
+            shown.memoryLimitBytes = memory.own[address]
             shown.rateLimit = service.engine.rateLimits.perNode.map {
                 .init(ordersPerSecond: $0, turnedAway: service.engine.turnedAway(node: node.address))
             }
@@ -273,9 +278,21 @@ public actor WarRoomSampler {
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
         snapshot.alerts = Alerts.of(
             snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
-            leaseOverdue: service.engine.leaseOverdue)
+            leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
+        assembleLoadAlerts(now)
         teller.tell(snapshot, isDemo: witness != nil)
         snapshot.events = service.events.events
+    }
+
+    private func assembleLoadAlerts(_ now: ContinuousClock.Instant) {
+        for node in snapshot.nodes {
+            trends.add(
+                node.address, at: start.duration(to: now).milliseconds / 1_000, bytes: node.memoryBytes,
+                errors: node.errors, callsPerSecond: node.callsPerSecond)
+        }
+        snapshot.alerts += Alerts.ofLoad(
+            snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
+        snapshot.alerts.sort { $0.severity > $1.severity }
     }
 
     private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {

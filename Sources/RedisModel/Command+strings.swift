@@ -16,6 +16,13 @@ extension Command {
                     if case .string(let bytes) = data.table[key] { .bulk(bytes) } else { .null }
                 })
         },
+        .growing("mset", -3) { data, argv throws(CommandError) in
+            guard argv.count % 2 == 1 else { throw CommandError("ERR wrong number of arguments for 'mset' command") }
+            for place in stride(from: 1, to: argv.count, by: 2) {
+                data.table.update(argv[place], .string(argv[place + 1]))
+            }
+            return .ok
+        },
         .growing("append", 3) { data, argv throws(CommandError) in
             let whole = (try data.string(argv[1]) ?? []) + argv[2]
             data.table.update(argv[1], .string(whole))

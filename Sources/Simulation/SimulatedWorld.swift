@@ -303,8 +303,6 @@ final class SimulatedWorld: Sendable {
         var promise = Promise(scenario.durability)
         promise.acknowledgedPerSecondMin = nil
         promise.reservationTimeoutMicroseconds = scenario.reservationTimeout?.microseconds
-        // A killed master comes back empty here, without its file and with no replica in its place.
-        if scenario.durability != .durable { promise.losesAfter.insert(Promise.Fault.masterKill) }
         // The one replica that WAIT counts is the one that is promoted here.
         if scenario.durability.replicas > 0 { promise.losesAfter.remove(Promise.Fault.promotion) }
         let history = History(events: recorder.events)

@@ -24,6 +24,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var fenced: Bool
         /// Units acknowledged beyond the allocation; in `watch` SQL's rows beyond capacity.
         public var oversold: Int64
+        /// At or below this share of the allocation it is low.
+        public var lowShare = 0.1
         /// Orders a second that an engine lets through; `nil`: no limit.
         public var rateLimit: RateLimit?
         /// Units per second over ten seconds each, oldest first, at most 360; empty where nothing sold for long, or where too many
@@ -155,7 +157,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var archivedOrders: Int64
         /// Bytes that all masters may use, by their own limits or their machines'; `nil`: not known.
         public var memoryLimitBytes: Int64?
-        /// Seconds until that is used up, at the growth of the last two minutes; `nil`: it does not grow.
+        /// Seconds until the first server is full, at the growth of the last minute; `nil`: none grows.
         public var memoryFullSeconds: Double?
 
         public init(

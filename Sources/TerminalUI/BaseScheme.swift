@@ -7,6 +7,8 @@ public struct ThemeError: Error, Hashable, Sendable, CustomStringConvertible {
     public let line: Int
     public let key: String
     public let message: String
+    /// Nobody could look: the file is not there, may not be read, or is none.
+    public var isUnreadable = false
 
     public var description: String {
         var place = SafeText.visible(file)
@@ -23,7 +25,9 @@ public struct ThemeError: Error, Hashable, Sendable, CustomStringConvertible {
 public struct BaseScheme: Hashable, Sendable {
     public var name: String
     public var author: String
-    /// base00 to base0F, and base10 to base17 where the file has them.
+    /// `base16`, `base24` or `tinted8`.
+    public var system: String
+    /// base00 to base0F, and base10 to base17 in a base24 scheme.
     public var palette: [RGB]
     public var roles: [Role: RGB]
     /// Anchors of the heat ramp; empty takes them from the palette.
@@ -37,25 +41,78 @@ public struct BaseScheme: Hashable, Sendable {
     public init(yaml: String, file: String) throws(ThemeError) {
         var reader = SchemeReader(file: file)
         let root = try reader.root(yaml)
+        if Tinted8.isMeant(root) {
+            try self.init(tinted8: root, reader)
+        } else {
+            try self.init(base: root, reader)
+        }
+    }
+
+    private init(base root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
+        let file = reader.file
         let isOld = root["palette"] == nil
+        if isOld, !root.keys.contains(where: { $0.string?.lowercased().hasPrefix("base0") == true }) {
+            throw ThemeError(
+                file: file, line: root.mark?.line ?? 1, key: "palette",
+                message: "is missing; a scheme has base00 to base0F")
+        }
         let colours = try isOld ? root : reader.mapping(root, "palette")
         name = try reader.text(root, isOld && root["scheme"] != nil ? "scheme" : "name") ?? reader.fileStem
+        if name.allSatisfy(\.isWhitespace) { name = reader.fileStem }
         author = try reader.text(root, "author") ?? ""
-        if let system = try reader.text(root, "system"), system != "base16" && system != "base24" {
-            throw reader.error(root["system"], "system", "is “\(system)”; base16 and base24 are understood")
+        let names = (0..<24).map { index in
+            (index < 16 ? "base0" : "base") + String(index, radix: 16).uppercased()
+        }
+        func node(_ name: String) -> Node? { colours[name] ?? colours[name.lowercased()] }
+        let isWide = names[16...].contains { node($0) != nil }
+        system = try reader.text(root, "system") ?? (isWide ? "base24" : "base16")
+        guard system == "base16" || system == "base24" else {
+            throw reader.error(root["system"], "system", "is “\(system)”; base16, base24 and tinted8 are understood")
         }
         palette = []
-        for index in 0..<24 {
-            let key = "base0" + String(index, radix: 16).uppercased()
-            let name = index < 16 ? key : "base" + String(index, radix: 16).uppercased()
-            guard let node = colours[name] ?? colours[name.lowercased()] else {
-                if index >= 16 { break }
-                throw reader.error(isOld ? nil : root["palette"], name, "is missing; a scheme has base00 to base0F")
+        for (index, name) in names.enumerated() where index < 16 || isWide || system == "base24" {
+            if let node = node(name) {
+                palette.append(try reader.colour(node, name))
+            } else if index >= 16 {
+                // What a base24 scheme leaves out is the nearest of the sixteen, as the format has it.
+                palette.append(palette[[0, 0, 8, 10, 11, 12, 13, 14][index - 16]])
+            } else {
+                throw ThemeError(
+                    file: file, line: colours.mark?.line ?? 1, key: name,
+                    message: "is missing; a scheme has base00 to base0F")
             }
-            palette.append(try reader.colour(node, name))
         }
-        roles = [:]
-        heat = []
+        (roles, heat) = ([:], [])
+        try readRoles(root, reader)
+    }
+
+    private init(tinted8 root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
+        let head = root["scheme"]?.mapping ?? root
+        name = try reader.text(head, "name") ?? reader.fileStem
+        author = try reader.text(head, "author") ?? ""
+        system = "tinted8"
+        let colours = try reader.mapping(root, "palette")
+        var given: [String: RGB] = [:]
+        for (key, value) in colours { given[key.string ?? ""] = try reader.colour(value, key.string ?? "") }
+        for name in Tinted8.names where given[name] == nil {
+            throw ThemeError(
+                file: reader.file, line: colours.mark?.line ?? 1, key: name,
+                message: "is missing; a tinted8 scheme has \(Tinted8.names.joined(separator: " "))")
+        }
+        let interface = root["ui"]?.mapping
+        func ground(_ which: String) throws(ThemeError) -> RGB? {
+            let path = ["global", which, "normal"]
+            guard let node = interface.flatMap({ Tinted8.node(path, in: $0) }) else { return nil }
+            return try reader.colour(node, "ui." + path.joined(separator: "."))
+        }
+        palette = Tinted8.palette(
+            given, isLight: try reader.text(root, "variant") == "light", background: try ground("background"),
+            foreground: try ground("foreground"))
+        (roles, heat) = ([:], [])
+        try readRoles(root, reader)
+    }
+
+    private mutating func readRoles(_ root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
         guard root["roles"] != nil else { return }
         for (key, value) in try reader.mapping(root, "roles") {
             let roleName = key.string ?? ""
@@ -92,13 +149,16 @@ private struct SchemeReader {
         guard yaml.utf8.count <= 65_536 else { throw error(nil, "", "is larger than 64 KiB; not a theme") }
         let node: Node?
         do {
-            node = try Yams.compose(yaml: yaml)
+            // Some editors begin a file with a mark of its byte order.
+            node = try Yams.compose(yaml: yaml.unicodeScalars.first == "\u{FEFF}" ? String(yaml.dropFirst()) : yaml)
         } catch let problem as YamlError {
             throw Self.syntax(problem, file)
         } catch {
             throw self.error(nil, "", "is not YAML")
         }
-        guard let node else { throw error(nil, "", "is empty; a theme has name, author and palette") }
+        guard let node else {
+            throw ThemeError(file: file, line: 1, key: "palette", message: "is missing: the file is empty")
+        }
         guard let mapping = node.mapping else {
             throw error(node, "", "is not a map of keys; a theme has name, author and palette")
         }

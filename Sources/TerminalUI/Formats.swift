@@ -72,6 +72,11 @@ public enum Formats {
         return "\(Int(value.rounded())) %"
     }
 
+    /// Spaces behind, up to `width` cells.
+    public static func leading(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - SafeText.width(text)))
+    }
+
     /// Padded on the left with spaces to a width in cells.
     public static func padded(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - SafeText.width(text))) + text

@@ -25,16 +25,18 @@ public struct ThemeLibrary: Sendable {
     /// - Parameter nameOrPath: a theme's name, or the path of a file (it contains `/` or ends in .yaml or .yml).
     /// - Throws: ``ThemeError``: not found, or malformed with line and key.
     public func load(_ nameOrPath: String) throws(ThemeError) -> Theme {
-        if nameOrPath.contains("/") || Self.stem(nameOrPath) != nil {
-            return try Self.read(nameOrPath)
-        }
-        if let path = path(of: nameOrPath) { return try Self.read(path) }
+        Theme(try scheme(nameOrPath))
+    }
+
+    /// Reads a scheme, as ``load(_:)`` finds it.
+    public func scheme(_ nameOrPath: String) throws(ThemeError) -> BaseScheme {
+        if let path = path(of: nameOrPath) { return try Self.scheme(at: path) }
         guard let text = EmbeddedThemes.all[nameOrPath] else {
             throw ThemeError(
                 file: "theme “\(nameOrPath)”", line: 0, key: "",
-                message: "is not there; themes are: " + names.joined(separator: " "))
+                message: "is not there; themes are: " + names.joined(separator: " "), isUnreadable: true)
         }
-        return Theme(try BaseScheme(yaml: text, file: nameOrPath + ".yaml"))
+        return try BaseScheme(yaml: text, file: nameOrPath + ".yaml")
     }
 
     /// The file of a theme: what live reload watches; nil when it is a built-in one.
@@ -66,14 +68,15 @@ public struct ThemeLibrary: Sendable {
         return nil
     }
 
-    private static func read(_ path: String) throws(ThemeError) -> Theme {
+    /// Reads a scheme from a file, whatever its name ends in.
+    public static func scheme(at path: String) throws(ThemeError) -> BaseScheme {
         let data: Data
         do {
             // A device or a pipe would never end; only a regular file of a sane size is read.
             let attributes = try FileManager.default.attributesOfItem(
                 atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
             guard attributes[.type] as? FileAttributeType == .typeRegular else {
-                throw ThemeError(file: path, line: 0, key: "", message: "is not a file")
+                throw ThemeError(file: path, line: 0, key: "", message: "is not a file", isUnreadable: true)
             }
             guard (attributes[.size] as? NSNumber)?.intValue ?? 0 <= 65_536 else {
                 throw ThemeError(file: path, line: 0, key: "", message: "is larger than 64 KiB; not a theme")
@@ -83,8 +86,9 @@ public struct ThemeLibrary: Sendable {
             throw error
         } catch {
             throw ThemeError(
-                file: path, line: 0, key: "", message: "cannot be read; check the path and its permissions")
+                file: path, line: 0, key: "", message: "cannot be read; check the path and its permissions",
+                isUnreadable: true)
         }
-        return Theme(try BaseScheme(yaml: String(decoding: data, as: UTF8.self), file: path))
+        return try BaseScheme(yaml: String(decoding: data, as: UTF8.self), file: path)
     }
 }

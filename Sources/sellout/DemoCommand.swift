@@ -82,8 +82,9 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Leave fleet and books in this folder when the demo ends.")
     var keep: String?
 
-    @Option(help: "A theme's name, or the path of a base16 or base24 file.")
-    var theme: String?
+    @OptionGroup var screen: ScreenOptions
+
+    @OptionGroup var settings: SettingOptions
 
     @Flag(help: "No screen: run one sale and print its figures.")
     var noUi = false
@@ -169,6 +170,13 @@ extension DemoCommand: WorkerCommand {
     private static let fullSpeed = 40_000.0
 
     func work() async throws -> Int32 {
+        if !noUi {
+            let wanted = rate.map { $0.perSecond } ?? Self.proposedRate
+            return try await tell(
+                floorConfiguration(expectedRate: min(wanted ?? Self.fullSpeed, Self.fullSpeed)),
+                buyersPerSecond: wanted,
+                seconds: saleSeconds)
+        }
         var configuration = DemoRun.Configuration()
         configuration.seconds = saleSeconds
         configuration.crashAt = crashAt?.seconds
@@ -201,26 +209,28 @@ extension DemoCommand: WorkerCommand {
 // MARK: On screen
 
 extension DemoCommand: ScreenCommand {
-    var wantsScreen: Bool { !noUi }
+    var wantsScreen: Bool { !noUi && !screen.linear }
 
     /// Buyers per second that the dialog of F proposes.
     private static let proposedRate = 4_000.0
 
     func runScreen() throws -> Int32 {
-        let theme = try Themes.load(theme)
+        let theme = try screen.chosenTheme()
         let signals = try SignalWatch()
         let mailbox = try ScreenMailbox()
         let proposedRate = rate.map { $0.perSecond ?? 1_000_000 } ?? Self.proposedRate
         let snapshot = WarRoomSnapshot(
             phase: .starting("starting"), saleName: "summer-drop", saleState: .warmed, durability: durability,
             topology: floorConfiguration(expectedRate: 1).fleet.topology)
-        let screen = try Screen(
+        let events = EventLog()
+        let shown = try Screen(
             snapshot: snapshot,
             permissions: Permissions(
                 canOpenWithBuyers: true, canCrash: true,
-                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver),
-            theme: theme,
-            mailbox: mailbox, signals: signals, proposedBuyersPerSecond: Int(max(1, proposedRate)),
+                hasReplicas: floorConfiguration(expectedRate: 1).replicasTakeOver,
+                isProduction: screen.production),
+            theme: theme, options: screen,
+            mailbox: mailbox, signals: signals, events: events, proposedBuyersPerSecond: Int(max(1, proposedRate)),
             proposedSeconds: Int(max(1, saleSeconds)))
         let interpreter = ActInterpreter(mailbox: mailbox)
         var floor = floorConfiguration(expectedRate: min(proposedRate, Self.fullSpeed))
@@ -232,9 +242,9 @@ extension DemoCommand: ScreenCommand {
             }
             mailbox.put(now)
         }
-        let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter)
+        let stage = DemoStage(configuration: floor, mailbox: mailbox, interpreter: interpreter, events: events)
         let work = Task.detached { await stage.run() }
-        let ending = screen.run { interpreter.interpret($0) }
+        let ending = shown.run { interpreter.interpret($0) }
         work.cancel()
         Blocking.end(signals: signals) { await work.value }
         if let failure = stage.failure {

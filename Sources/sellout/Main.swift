@@ -11,7 +11,7 @@ enum Main {
         // A closed pipe is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         do {
-            let command = try Sellout.parseAsRoot()
+            let command = try Sellout.parseAsRoot(SettingsInUse.merged(Array(CommandLine.arguments.dropFirst())))
             // Before there is a thread: this may start the program again.
             if (command as? TortureCommand)?.sim == true { try ReproducibleHashing.require() }
             switch command {
@@ -23,6 +23,9 @@ enum Main {
             }
         } catch let error as ExitCode {
             exit(error.rawValue)
+        } catch let error as SettingsInUse.Problem {
+            FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
+            exit(error.code)
         } catch let error where Sellout.exitCode(for: error) == .validationFailure {
             // What is wrong, in one line; the usage is a page of its own.
             var message = Sellout.message(for: error)

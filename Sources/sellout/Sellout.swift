@@ -11,11 +11,15 @@ struct Sellout: ParsableCommand {
             sellout bench                      how fast, next to the script that papers print
             sellout torture --sim --seeds 1000    a thousand simulated sales, each with its faults
             sellout torture --seconds 60       break everything around a sale, and check that its promise holds
+            sellout config                     the settings that hold, and where each came from
 
             Exit codes: 0 good, 1 looked and found bad, 2 could not look or run, 3 a check stayed unknown, 64 usage.
             """,
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
-            TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, KeysCommand.self,
+            TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, ThemesCommand.self, ConfigCommand.self,
+            SnapshotCommand.self,
+            OpenCommand.self, HaltCommand.self, FreezeCommand.self, ThawCommand.self, RestockCommand.self,
+            CompletionsCommand.self, KeysCommand.self,
         ])
 }

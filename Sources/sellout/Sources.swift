@@ -15,6 +15,8 @@ struct Sources: ParsableArguments {
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
+    @OptionGroup var settings: SettingOptions
+
     /// An address that cannot be read is an error of the command line, not of what it names.
     func validate() throws {
         do {

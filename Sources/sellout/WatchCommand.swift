@@ -8,7 +8,7 @@ import OrderStore
 import Redis
 import Telemetry
 
-struct WatchCommand: ParsableCommand {
+struct WatchCommand: ParsableCommand, WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
         abstract: "Show the war room on a Redis and an order store that exist already.",
@@ -20,18 +20,18 @@ struct WatchCommand: ParsableCommand {
 
     @OptionGroup var sources: Sources
 
-    @Option(help: "A theme's name, or the path of a base16 or base24 file.")
-    var theme: String?
+    @OptionGroup var screen: ScreenOptions
 
-    @Flag(help: "Leave every key unbound that would change anything.")
+    @Flag(
+        inversion: .prefixedNo, exclusivity: .chooseLast, help: "Leave every key unbound that would change anything.")
     var readOnly = false
 }
 
 extension WatchCommand: ScreenCommand {
-    var wantsScreen: Bool { true }
+    var wantsScreen: Bool { !screen.linear }
 
     func runScreen() throws -> Int32 {
-        let theme = try Themes.load(theme)
+        let theme = try screen.chosenTheme()
         let signals = try SignalWatch()
         let mailbox = try ScreenMailbox()
         let events = EventLog()
@@ -42,15 +42,19 @@ extension WatchCommand: ScreenCommand {
         }
         let masters = service.cluster.status.count
         let topology = service.cluster.isCluster ? "cluster \(masters)" : "single"
-        let screen = try Screen(
+        let shown = try Screen(
             snapshot: WarRoomSnapshot(
                 phase: .starting("reading both stores"), saleName: service.sale.name, saleState: service.sale.state,
                 durability: service.sale.durability, topology: topology, redisURL: redisURL, ordersURL: ordersURL),
-            permissions: Permissions(isReadOnly: readOnly), theme: theme, mailbox: mailbox, signals: signals)
+            permissions: Permissions(isReadOnly: readOnly, isProduction: screen.production), theme: theme,
+            options: screen, mailbox: mailbox,
+            signals: signals,
+            events: events)
         let interpreter = ActInterpreter(mailbox: mailbox)
         interpreter.attach(service: service, floor: nil)
         let sampler = WarRoomSampler(
-            service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL
+            service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL,
+            thresholds: .inUse
         ) { mailbox.put($0) }
         events.add(
             .info,
@@ -61,7 +65,7 @@ extension WatchCommand: ScreenCommand {
                 group.addTask { await service.observe() }
             }
         }
-        let ending = screen.run { interpreter.interpret($0) }
+        let ending = shown.run { interpreter.interpret($0) }
         work.cancel()
         Blocking.end(signals: signals) {
             await work.value

@@ -17,6 +17,8 @@ import Testing
             skuHour
         case palette, paletteFreeze, bulkFreeze, bulkRestock, bulkResults, filterError, production, noAnswer
 
+        case themes
+
         func driver(columns: Int, rows: Int, glyphs: Glyphs = .unicode) -> Driver {
             var permissions = Permissions(canOpenWithBuyers: true, canCrash: true)
             var snapshot: WarRoomSnapshot
@@ -36,7 +38,7 @@ import Testing
                 snapshot.phase = .stale(7)
             case .production:
                 snapshot = Fixture.open()
-                permissions = Permissions(isProduction: true)
+                permissions.isProduction = true
             case .readOnly:
                 snapshot = Fixture.open()
                 permissions.isReadOnly = true
@@ -58,6 +60,9 @@ import Testing
             case .crash: driver.type("C2")
             case .plan: driver.send(.planReady(Fixture.plan))
             case .quit: driver.type("q")
+            case .themes:
+                driver.model.themeNames = ThemeLibrary().names
+                driver.type("T")
             case .notice:
                 driver.send(.actDone(ActReport(sentence: "froze 1003 Camp Stove: 1,260 units stay", succeeded: true)))
             case .zoomHeat: driver.type("33")
@@ -112,7 +117,7 @@ import Testing
         try expectGolden(driver.screen, "\(scene.rawValue)-\(size.0)x\(size.1)")
     }
 
-    @Test(arguments: [Scene.warmed, .open, .durable, .memory, .help, .crash])
+    @Test(arguments: [Scene.warmed, .open, .durable, .memory, .help, .crash, .themes])
     func asciiScreen(_ scene: Scene) throws {
         let canvas = scene.driver(columns: 80, rows: 24, glyphs: .ascii).screen
         try expectGolden(canvas, "\(scene.rawValue)-80x24-ascii")

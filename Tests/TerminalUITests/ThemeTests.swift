@@ -69,7 +69,8 @@ import Testing
         (file { $0.append("roles:\n  evil: base01") }, ":23:roles.evil: is not a role"),
         (file { $0.append("roles:\n  bad: base1F") }, ":23:roles.bad: names base1F"),
         (file { $0.append("roles:\n  heat: base01") }, ":23:roles.heat: needs a list"),
-        (file { $0.append("roles: 3") }, ":22:roles: is not a map"), ("", "t.yaml: is empty"),
+        (file { $0.append("roles: 3") }, ":22:roles: is not a map"),
+        ("", "t.yaml:1:palette: is missing: the file is empty"),
         ("- 1", "t.yaml:1: is not a map"),
         (file { $0.append("name: again") }, "name: stands there twice"), ("\u{0}\u{1}", "t.yaml"),
         (String(repeating: "#", count: 70_000), "t.yaml: is larger"),
@@ -77,6 +78,99 @@ import Testing
         let error = try #require(throws: ThemeError.self) { try BaseScheme(yaml: text, file: "t.yaml") }
         #expect(error.description.contains(expected), "\(error)")
         #expect(!error.description.contains("\n") && error.description.hasPrefix("t.yaml"))
+    }
+
+    /// The forms in which published schemes differ: the text, and how many colours it gives.
+    private static let published: [(String, Int)] = {
+        var all: [(String, Int)] = []
+        all.append(("\u{FEFF}" + file(), 16))
+        all.append((file().replacingOccurrences(of: "\n", with: "\r\n"), 16))
+        all.append((file { $0[5] = "  base00: \"090300\" #  ----" }, 16))
+        all.append((file { $0[5] = "  base00: '0903AF'\t#\tx" }, 16))
+        all.append((file { $0.remove(at: 3) }, 16))
+        all.append((file { $0[1] = "name: \"Rosé Pine 長\"\nslug: rose-pine\ndescription: x" }, 16))
+        all.append((file { $0[1] = "name: 3024" }, 16))
+        all.append((file { $0[0] = "system: base24" }, 24))
+        all.append(
+            (file { $0[0] = "system: base24\n# c" } + "  base12: \"FF0000\" # before\n  base10: \"000000\"\n", 24))
+        all.append((file { $0.remove(at: 0) } + "  base17: \"000000\"\n", 24))
+        all.append(("scheme: Old\nauthor: A\n" + digits.map { $0.lowercased() + ": AABBCC\n" }.joined(), 16))
+        all.append(("---\n" + file() + "\n# Reference\n#\n", 16))
+        all.append((file { $0.append("extra: [1, 2]") }, 16))
+        let eight = "palette:\n" + Tinted8.names.map { "  \($0): \"#1020f0\"\n" }.joined()
+        let head = "scheme:\n  system: \"tinted8\"\n  supports:\n    styling-spec: \"0.2.0\"\n  name: E\n  author: A\n"
+        all.append((head + "variant: \"dark\"\n" + eight, 16))
+        all.append(
+            (
+                head + eight
+                    + "  white-dim: \"#d8dee9\"\nui:\n  global.background.normal: \"#000000\"\n  border: \"#000000\"\n",
+                16
+            ))
+        return all
+    }()
+
+    @Test(arguments: published) func readsEveryPublishedForm(text: String, colours: Int) throws {
+        let scheme = try BaseScheme(yaml: text, file: "t.yaml")
+        #expect(scheme.palette.count == colours && !scheme.name.isEmpty)
+        #expect(Theme(scheme).heat.count == Theme.heatSteps)
+    }
+
+    @Test func aTinted8SchemeIsReadAsTheSixteenThatItAmountsTo() throws {
+        let eight = Tinted8.names.enumerated().map { "  \($1): \"#00000\($0)\"\n" }.joined()
+        let text = "scheme: {system: tinted8, name: E}\nvariant: light\npalette:\n\(eight)"
+        let plain = try BaseScheme(yaml: text, file: "t.yaml")
+        #expect(plain.name == "E" && plain.palette[0] == RGB(hex: 7) && plain.palette[5] == RGB(hex: 0))
+        #expect(plain.palette[8] == RGB(hex: 1) && plain.palette[13] == RGB(hex: 4))
+        for grounds in [
+            "  global.background.normal: \"#ffffff\"", "  global:\n    background: \"#ffffff\"",
+            "  global:\n    background:\n      normal: \"#ffffff\"",
+        ] {
+            let scheme = try BaseScheme(yaml: text + "ui:\n" + grounds + "\n", file: "t.yaml")
+            #expect(scheme.palette[0] == RGB(hex: 0xFFFFFF), "\(grounds)")
+        }
+        let error = try #require(throws: ThemeError.self) {
+            try BaseScheme(yaml: text.replacingOccurrences(of: "  cyan: \"#000006\"\n", with: ""), file: "t.yaml")
+        }
+        #expect(error.description.contains("t.yaml:4:cyan: is missing"))
+    }
+
+    /// What a base24 scheme leaves out is the nearest of its sixteen.
+    @Test func aBase24SchemeFallsBackOnItsSixteen() throws {
+        let scheme = try BaseScheme(
+            yaml: Self.file { lines in
+                lines[0] = "system: base24"
+                lines[13] = "  base08: \"ff0000\""
+                lines.append("  base13: \"00ff00\"")
+            }, file: "t.yaml")
+        #expect(scheme.palette[18] == RGB(hex: 0xFF0000) && scheme.palette[19] == RGB(hex: 0x00FF00))
+        #expect(scheme.palette[16] == scheme.palette[0])
+    }
+
+    @Test func aMissingColourIsToldWithTheLineOfThePalette() throws {
+        let error = try #require(throws: ThemeError.self) {
+            try BaseScheme(yaml: Self.file { $0.remove(at: 7) }, file: "t.yaml")
+        }
+        #expect(error.description == "t.yaml:6:base02: is missing; a scheme has base00 to base0F")
+        let old = Self.digits.dropLast().map { "\($0): AABBCC\n" }.joined()
+        #expect(throws: ThemeError.self) { try BaseScheme(yaml: old, file: "t.yaml") }
+        let none = try #require(throws: ThemeError.self) { try BaseScheme(yaml: "name: x", file: "t.yaml") }
+        #expect(none.description == "t.yaml:1:palette: is missing; a scheme has base00 to base0F")
+    }
+
+    /// Printed on a terminal: letters, SGR and line ends, whatever a scheme calls itself.
+    @Test(arguments: [TerminalCapabilities.ColourDepth.direct, .palette256, .sixteen, .mono])
+    func aSampleIsLettersAndColoursOnly(depth: TerminalCapabilities.ColourDepth) throws {
+        let scheme = try BaseScheme(
+            yaml: Self.file { $0[1] = "name: \"a\\u001b[2Jb\\u202e\"" }, file: "x.yaml")
+        for glyphs in [Glyphs.unicode, .ascii] {
+            let text = Canvas.sample(of: scheme, name: "\u{9B}2J", glyphs: glyphs)
+                .terminalText(Theme(scheme), depth: depth)
+            let rest = text.replacing(/\u{1B}\[[0-9;]*m/, with: "")
+            #expect(
+                rest.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) || $0 == "\n" })
+            if !glyphs.isUnicode { #expect(rest.utf8.allSatisfy { $0 < 0x80 }) }
+            if depth != .direct { #expect(!text.contains("8;2;")) }
+        }
     }
 
     @Test func foldersComeBeforeTheBuiltIn() throws {

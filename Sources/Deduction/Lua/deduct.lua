@@ -165,14 +165,20 @@ if done then
   local id, reason = announce(nextN, blob, results)
   if not id then return fenced(reason, ARGV[1]) end
   n = nextN
+  local left = {}
   for pair, list in pairs(writes) do
     local sku = skus[pair]
     sku.taken = sku.taken + taken[pair]
-    redis.call('DECRBY', KEYS[1 + 2 * pair], int(taken[pair]))
+    if stocks then
+      left[#left + 1], left[#left + 2] = KEYS[1 + 2 * pair], int(sku.stock)
+    else
+      redis.call('DECRBY', KEYS[1 + 2 * pair], int(taken[pair]))
+    end
     list[2] = controlText(sku, n)
     if isLimited then heldFields(pair, list) end
     setFields(KEYS[2 + 2 * pair], list)
   end
+  if #left > 0 then redis.call('MSET', unpack(left)) end
 elseif #duplicates > 0 then
   -- A yes said again may have to wait for replicas, and WAIT counts for what its own connection wrote: write, changing nothing.
   local touched = redis.pcall('HSET', KEYS[1], 'n', int(n))

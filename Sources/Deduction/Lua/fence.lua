@@ -66,8 +66,11 @@ local function controlText(sku, n)
 end
 
 -- Reads stock and control of pair i and checks stock + taken = allocated. Returns nil and the reason if it does not hold.
-local function readSKU(i, text)
-  local stock = tonumber(redis.call('GET', KEYS[1 + 2 * i]) or nil)
+-- `stocks`: those of all pairs, where they were read at once.
+local function readSKU(i, text, stocks)
+  local stock
+  if stocks then stock = stocks[i] else stock = redis.call('GET', KEYS[1 + 2 * i]) end
+  stock = tonumber(stock or nil)
   if not stock or not text then return nil, 'missing' end
   local sku = control(text)
   if not sku or stock < 0 or stock + sku.taken ~= sku.allocated then return nil, 'unbalanced' end

@@ -166,12 +166,14 @@ extension Bench {
         #else
             let swift = "Swift 6.1"
         #endif
+        let cores = ProcessInfo.processInfo.activeProcessorCount
         let sqlite = try await DatabaseQueue().read { try String.fetchOne($0, sql: "SELECT sqlite_version()") }
         return BenchMachine(
             date: format.string(from: Date()),
             processor: model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown",
-            cores: ProcessInfo.processInfo.activeProcessorCount,
+            cores: cores,
             memoryGibibytes: Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824,
-            system: "Linux \(release)", redis: await bed.serverVersion, sqlite: sqlite ?? "unknown", swift: swift)
+            system: "Linux \(release)", redis: await bed.serverVersion, sqlite: sqlite ?? "unknown", swift: swift,
+            stalls: try await MachineStalls.measure(cores: cores))
     }
 }

@@ -65,7 +65,7 @@ final class BenchCrowd: Sendable {
         defer { executor.end() }
         await withDiscardingTaskGroup { group in
             if let rate = load.ordersPerSecond {
-                await come(rate, executor, &group)
+                group.addTask(executorPreference: executor) { [self] in await come(rate, executor) }
             } else {
                 for caller in 0..<load.callers {
                     group.addTask(executorPreference: executor) { [self] in await ask(caller) }
@@ -119,6 +119,10 @@ final class BenchCrowd: Sendable {
     // MARK: At a rate
 
     /// Orders come when they are due, whether or not others still wait: how long each waits is counted from then.
+    private func come(_ rate: Double, _ executor: CrowdExecutor) async {
+        await withDiscardingTaskGroup { group in await come(rate, executor, &group) }
+    }
+
     private func come(_ rate: Double, _ executor: CrowdExecutor, _ group: inout DiscardingTaskGroup) async {
         var random = SplitMix64(seed: seed)
         var flows = FlowIDGenerator()

@@ -16,6 +16,14 @@ extension BenchReport {
                 \(Self.limit(each: each, server: server, client: client, cores: machine.cores)).
                 """)
         }
+        let stalls = machine.stalls
+        if stalls.longestMilliseconds > 0 {
+            notes.append(
+                """
+                The machine itself held up threads that wanted nothing but to run: \(Self.fixed(100 * stalls.share)) % of half a second, \
+                \(Self.fixed(stalls.longestMilliseconds, 1)) ms at once. No p99 can be better than what that costs.
+                """)
+        }
         return notes + Self.tried
     }
 
@@ -28,23 +36,29 @@ extension BenchReport {
         return "waiting for one another"
     }
 
-    /// Measured while the script and the engine were tuned, so that nobody needs to try it again.
+    /// Measured while the script and the engine were tuned, so that nobody needs to try it again; on a virtual machine whose speed
+    /// changed by a factor of two within minutes, so differences below a tenth say nothing.
     private static let tried = [
         """
-        Of the server's time in `combined-1024`, more than half is the ledger's HSET: on a hash of 400 thousand fields that grows, \
-        native HSETs of 512 new fields cost 0.75 to 0.95 µs a field by themselves (misses of the cache in `dictFind`, moving \
-        entries to larger tables in `dictRehash`), on one of 50 thousand 0.45; our script costs 0.5 µs more.
+        Of the server's time in `combined-1024`, more than half is the ledger's HSET: a hash that grows past the caches costs a miss \
+        or more in `dictFind` for each new field, and moving its entries to larger tables in `dictRehash` some more. Native HSETs \
+        of 512 new fields cost about 0.8 µs a field on a hash of 400 thousand fields, about 0.45 on one of 50 thousand.
         """,
         """
-        What helped there, each against the one before it in interleaved runs: one blob of 512 orders a call; flows read by one \
-        `struct.unpack` into the very table that HSET takes; a ledger entry made once for all orders that are alike; no table \
-        of results while all are done (together 1.28 → 0.94 µs on a hash of 50 thousand fields, 1.52 → 1.29 on one of 400).
+        What helped in the script: one blob of 512 orders a call; flows read by one `struct.unpack` into the very table that HSET \
+        takes; a ledger entry made once for all orders that are alike; no table of results while all are done.
         """,
         """
-        What did not: leaving out the HMGET that looks for flows (0.05 µs: the misses move to the HSET); leaving out the check for \
-        a flow twice in one call (0.03); huge pages for the server (within the noise); `activerehashing no`; two calls of a \
-        bucket in flight, the second one only where a whole one waits (3 and 10 % faster in the medians of four paired runs: \
-        within the noise).
+        What helped in the engine: a second call of a bucket under way where at least half a call waits (the server then never waits \
+        for the thread that answers callers); in the bench, callers' thread that looks a few times before it sleeps: being woken \
+        for every few answers kept the connection's thread from its next reply (a fifth more at 4,096 callers).
+        """,
+        """
+        What did not: leaving out the HMGET that looks for flows (the misses move to the HSET); leaving out the check for a flow \
+        twice in one call; huge pages for the server; `activerehashing no`; calls of 256 or 1,024 orders, three calls under way; \
+        short scheduler slices for the connection's thread. MGET and MSET in place of GET and DECRBY cost more below five SKUs a \
+        call (1.3 → 2.4 µs for one) and less above seven (11 → 8 for ten), so the script branches; for orders that share a call it \
+        is nothing either way.
         """,
     ]
 }

@@ -56,6 +56,7 @@ public struct BenchMachine: Sendable, Codable {
     public var redis: String
     public var sqlite: String
     public var swift: String
+    var stalls: MachineStalls
 
     /// All of it in one line.
     var line: String {

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Synchronization
 
@@ -13,7 +14,12 @@ final class CrowdExecutor: TaskExecutor {
         var isEnding = false
     }
 
+    /// How often the thread lets others run and looks again before it sleeps: it takes jobs faster than one thread brings them, and
+    /// being woken for every few costs that thread more than all else it does for them.
+    private static let looksMax = 100
+
     private let state = Mutex(State())
+    private let hasJobs = Atomic<Bool>(false)
     private let notifier: EventNotifier
 
     init() throws(HostError) {
@@ -31,6 +37,7 @@ final class CrowdExecutor: TaskExecutor {
         let job = UnownedJob(job)
         let wakes = state.withLock { state in
             state.jobs.append(job)
+            hasJobs.store(true, ordering: .relaxed)
             defer { state.isParked = false }
             return state.isParked
         }
@@ -41,8 +48,14 @@ final class CrowdExecutor: TaskExecutor {
         let executor = asUnownedTaskExecutor()
         var batch: [UnownedJob] = []
         while true {
+            var looks = 0
+            while !hasJobs.load(ordering: .relaxed), looks < Self.looksMax {
+                looks += 1
+                sched_yield()
+            }
             let isOver = state.withLock { state in
                 swap(&state.jobs, &batch)
+                hasJobs.store(false, ordering: .relaxed)
                 state.isParked = batch.isEmpty
                 return batch.isEmpty && state.isEnding
             }

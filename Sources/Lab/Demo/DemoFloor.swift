@@ -177,20 +177,7 @@ public final class DemoFloor: Sendable {
 
     /// A cut of every bucket that answers.
     public func cuts() async -> [BucketCut] {
-        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
-        return await withTaskGroup(of: BucketCut?.self) { group in
-            for bucket in catalogue.buckets {
-                group.addTask {
-                    let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-                    let reply = try? await cluster.evaluate(
-                        scripts.cut, BucketCut.call(keys: keys), slot: keys.slot, deadline: .now + .seconds(1))
-                    return reply.flatMap { BucketCut($0, bucket: bucket) }
-                }
-            }
-            var all: [BucketCut] = []
-            for await cut in group { if let cut { all.append(cut) } }
-            return all
-        }
+        Array(await service.cuts().values)
     }
 
     /// What the buyers' own record says against both books, in plain sentences; empty while they agree.

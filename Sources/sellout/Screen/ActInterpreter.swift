@@ -79,7 +79,7 @@ final class ActInterpreter: Sendable {
             done(await floor.crash(index ?? node))
         case .compare: await compare(service, floor)
         case .applyPlan(let id): await apply(id, service)
-        case .quit, .suspend, .redraw, .bell, .chooseTheme: break
+        case .quit, .suspend, .redraw, .bell, .previewTheme, .chooseTheme: break
         }
     }
 

@@ -8,13 +8,17 @@ final class DemoStage: Sendable {
     private let configuration: DemoFloor.Configuration
     private let mailbox: ScreenMailbox
     private let interpreter: ActInterpreter
+    private let events: EventLog
     private let failed = Mutex<String?>(nil)
     private let kept = Mutex<String?>(nil)
 
-    init(configuration: DemoFloor.Configuration, mailbox: ScreenMailbox, interpreter: ActInterpreter) {
+    init(
+        configuration: DemoFloor.Configuration, mailbox: ScreenMailbox, interpreter: ActInterpreter, events: EventLog
+    ) {
         self.configuration = configuration
         self.mailbox = mailbox
         self.interpreter = interpreter
+        self.events = events
     }
 
     /// Why the demo could not start.
@@ -24,7 +28,6 @@ final class DemoStage: Sendable {
     var keptSentence: String? { kept.withLock { $0 } }
 
     func run() async {
-        let events = EventLog()
         let floor: DemoFloor
         do { floor = try await DemoFloor.start(configuration, events: events) } catch {
             guard !Task.isCancelled else { return }
@@ -36,7 +39,7 @@ final class DemoStage: Sendable {
         interpreter.attach(service: floor.service, floor: floor)
         let sampler = WarRoomSampler(
             service: floor.service, witness: floor, topology: floor.topology, redisURL: floor.fleet.url,
-            ordersURL: floor.ordersURL
+            ordersURL: floor.ordersURL, thresholds: .inUse
         ) { [mailbox] in mailbox.put($0) }
         await withDiscardingTaskGroup { group in
             group.addTask { await floor.run() }

@@ -2,6 +2,8 @@ import Dashboard
 import Foundation
 import Host
 import NcursesTerminal
+import Operations
+import Settings
 import Telemetry
 import TerminalUI
 
@@ -9,7 +11,7 @@ import TerminalUI
 /// draws the difference.
 final class Screen {
     /// Under load the screen is drawn this often; a key is answered at once.
-    static let frameInterval = Duration.milliseconds(100)
+    private let frameInterval: Duration
 
     enum Ending {
         case quit
@@ -32,23 +34,34 @@ final class Screen {
     private let signals: SignalWatch
     private var model: Model
     private let start = ContinuousClock.now
+    private var themes: ThemeWatch
+    private let events: EventLog
+    private var alertNews = AlertNews()
+    private let ringsForAlerts = SettingsInUse.current.flag("alerts.bell")
+    private var lastLook = ContinuousClock.now
 
     /// Opens the terminal; from here on nothing else may print.
+    /// - Parameter events: what the screen itself has to tell, such as a theme's file that broke.
     init(
-        snapshot: WarRoomSnapshot, permissions: Permissions, theme: Theme, mailbox: ScreenMailbox, signals: SignalWatch,
-        proposedBuyersPerSecond: Int = 5_000, proposedSeconds: Int = 60
+        snapshot: WarRoomSnapshot, permissions: Permissions, theme: ChosenTheme, options: ScreenOptions,
+        mailbox: ScreenMailbox, signals: SignalWatch, events: EventLog, proposedBuyersPerSecond: Int = 5_000,
+        proposedSeconds: Int = 60
     ) throws {
-        terminal = try NcursesTerminal(
-            capabilities: TerminalCapabilities(environment: ProcessInfo.processInfo.environment))
+        terminal = try NcursesTerminal(capabilities: options.capabilities)
+        frameInterval = options.frameInterval
         loop = TerminalLoop(
             terminal: terminal, signals: signals, wakeDescriptor: mailbox.notifier.fileDescriptor)
         self.mailbox = mailbox
         self.signals = signals
+        self.events = events
+        themes = theme.watch
         let size = terminal.size()
         model = Model(
-            snapshot: snapshot, columns: size.columns, rows: size.rows, permissions: permissions, theme: theme,
+            snapshot: snapshot, columns: size.columns, rows: size.rows, permissions: permissions, theme: theme.theme,
             capabilities: terminal.capabilities, proposedBuyersPerSecond: proposedBuyersPerSecond,
             proposedSeconds: proposedSeconds, utcOffsetSeconds: TimeZone.current.secondsFromGMT())
+        model.themeName = theme.watch.name
+        model.themeNames = theme.names
     }
 
     /// Shows the war room until somebody or something ends it; the terminal is as it was when this returns.
@@ -58,13 +71,13 @@ final class Screen {
         var isDirty = true
         while true {
             let now = ContinuousClock.now
-            if isDirty, now - lastFrame >= Self.frameInterval {
+            if isDirty, now - lastFrame >= frameInterval {
                 draw(interpret)
                 lastFrame = now
                 isDirty = false
             }
             // Without news the clocks on the screen still move once a second.
-            let deadline = isDirty ? lastFrame + Self.frameInterval : lastFrame + .seconds(1)
+            let deadline = isDirty ? lastFrame + frameInterval : lastFrame + .seconds(1)
             var isUrgent = false
             for event in loop.wait(until: deadline) {
                 switch event {
@@ -100,6 +113,11 @@ final class Screen {
     }
 
     private func handle(_ message: Message, _ interpret: (Effect) -> Void) -> Ending? {
+        if ringsForAlerts, case .snapshot(let snapshot) = message,
+            alertNews.take(snapshot.alerts, seconds: start.duration(to: .now) / .seconds(1))
+        {
+            terminal.ring()
+        }
         for effect in model.update(message) {
             switch effect {
             case .quit: return .quit
@@ -111,13 +129,46 @@ final class Screen {
                 _ = model.update(.resized(columns: columns, rows: rows))
             case .redraw: terminal.invalidate()
             case .bell: break
+            case .previewTheme(let name): _ = model.update(.themePreview(name, preview(name)))
+            case .chooseTheme(let name): _ = model.update(choose(name))
             default: interpret(effect)
             }
         }
         return nil
     }
 
+    // MARK: Themes
+
+    private func preview(_ name: String) -> ThemePreview {
+        do { return .theme(try themes.library.load(name)) } catch { return .problem(error.description) }
+    }
+
+    private func choose(_ name: String) -> Message {
+        do { return .themeChosen(name, try themes.choose(name)) } catch {
+            return .notice("\(error); the theme stays", .bad)
+        }
+    }
+
+    /// A theme's file that changed is seen within this time and one frame.
+    private static let lookInterval = Duration.milliseconds(450)
+
+    private func lookAtTheme() {
+        let now = ContinuousClock.now
+        guard now - lastLook >= Self.lookInterval else { return }
+        lastLook = now
+        switch themes.look() {
+        case .changed(let theme)?:
+            _ = model.update(.themeChanged(theme))
+            _ = model.update(.notice("theme \(PlainText.line(themes.name)) was read anew", .good))
+        case .broken(let why)?:
+            events.add(.warning, "\(why); the theme stays as it was")
+            _ = model.update(.notice("\(why); the theme stays as it was", .bad))
+        case nil: break
+        }
+    }
+
     private func draw(_ interpret: (Effect) -> Void) {
+        lookAtTheme()
         // A tick asks for what the open screen wants to know; it never ends the program.
         _ = handle(.tick(seconds: start.duration(to: .now) / .seconds(1)), interpret)
         terminal.present(view(model), theme: model.theme)

@@ -1,0 +1,64 @@
+import Inventory
+import Telemetry
+
+extension Alerts {
+    /// Orders a second below which a share of them says nothing.
+    private static let rateMin = 100.0
+
+    /// What is wrong with the load, or will be: a slot that takes most of it, a node that takes more than its part, calls that fail,
+    /// memory that runs out.
+    static func ofLoad(
+        _ snapshot: WarRoomSnapshot, trends: TrendBook, memoryLimits: [String: Int64], thresholds: AlertThresholds
+    ) -> [WarRoomSnapshot.Alert] {
+        var alerts: [WarRoomSnapshot.Alert] = []
+        let rates = snapshot.nodes.map(\.ordersPerSecond)
+        let total = rates.reduce(0, +)
+        if total >= rateMin {
+            if let hottest = snapshot.hottestTags.first, snapshot.bucketCount >= 4,
+                hottest.ordersPerSecond / total >= thresholds.hotSlotShare
+            {
+                let node = hottest.node.map { " on node \($0 + 1)" } ?? ""
+                alerts.append(
+                    .init(
+                        severity: .warning,
+                        text: "HOT SLOT: \(percent(hottest.ordersPerSecond / total)) of all orders go to slot "
+                            + "\(hottest.slot) (tag \(hottest.tag))\(node): \(hottest.skus.joined(separator: ", "))"))
+            }
+            let mean = total / Double(rates.count)
+            if rates.count > 1, let worst = rates.indices.max(by: { rates[$0] < rates[$1] }),
+                rates[worst] / mean >= thresholds.skewRatio
+            {
+                alerts.append(
+                    .init(
+                        severity: .warning,
+                        text: "SKEW: node \(worst + 1) takes \(percent(rates[worst] / total)) of all orders, "
+                            + "\(tenths(rates[worst] / mean)) times the mean of \(rates.count) nodes"))
+            }
+        }
+        for (index, node) in snapshot.nodes.enumerated() where node.isUp {
+            if let (share, errors) = trends.errorShare(node.address), share >= thresholds.errorShare, errors > 0 {
+                alerts.append(
+                    .init(
+                        severity: .bad,
+                        text: "node \(index + 1) (\(node.address)): \(percent(share)) of the calls of the last minute "
+                            + "failed, \(errors) in all"))
+            }
+            if let limit = memoryLimits[node.address],
+                let left = trends.secondsUntilFull(node.address, limit: limit), left <= thresholds.memorySeconds
+            {
+                alerts.append(
+                    .init(
+                        severity: left < 300 ? .bad : .warning,
+                        text: "node \(index + 1) (\(node.address)) is full in \(minutes(left)) at this growth: "
+                            + "\((node.memoryBytes ?? 0) / 1_048_576) of \(limit / 1_048_576) MiB used"))
+            }
+        }
+        return alerts
+    }
+
+    private static func percent(_ share: Double) -> String { "\(tenths(min(1, share) * 100)) %" }
+
+    private static func minutes(_ seconds: Double) -> String {
+        seconds < 90 ? "\(Int(seconds)) s" : "\(Int((seconds / 60).rounded())) min"
+    }
+}

@@ -1,0 +1,199 @@
+import Dashboard
+import Deduction
+import Inventory
+import Telemetry
+import TerminalUI
+
+/// What the overview shows, under the names that scripts read. What nobody can know is null.
+struct OverviewReport: Encodable {
+    struct SKU: Encodable {
+        var sku: String
+        var name: String
+        /// `OK HOT LOW SOLD OUT FROZEN FENCED OVERSOLD`, as on screen.
+        var state: String
+        var allocatedUnits: Int64
+        var stockUnits: Int64?
+        var soldUnits: Int64
+        var deductionsPerSecond: Double
+        var tag: String
+        var slot: Int
+        var node: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case sku, name, state, allocatedUnits, stockUnits, soldUnits, deductionsPerSecond, tag, slot, node
+        }
+
+        // Written out so that what is not known is null and not absent.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(sku, forKey: .sku)
+            try container.encode(name, forKey: .name)
+            try container.encode(state, forKey: .state)
+            try container.encode(allocatedUnits, forKey: .allocatedUnits)
+            try container.encode(stockUnits, forKey: .stockUnits)
+            try container.encode(soldUnits, forKey: .soldUnits)
+            try container.encode(deductionsPerSecond, forKey: .deductionsPerSecond)
+            try container.encode(tag, forKey: .tag)
+            try container.encode(slot, forKey: .slot)
+            try container.encode(node, forKey: .node)
+        }
+    }
+
+    struct Node: Encodable {
+        var node: String
+        /// `UP`, `FENCED` where buckets of it are, `DOWN`.
+        var state: String
+        /// The highest among its buckets: each recovery of one begins another.
+        var epoch: Int64
+        var callsPerSecond: Double
+        var p99Milliseconds: Double
+        var errors: UInt64
+    }
+
+    struct Alert: Encodable {
+        var severity: String
+        var text: String
+    }
+
+    struct Totals: Encodable {
+        var deductionsPerSecond: Double
+        var acknowledgedOrders: Int64
+        var releasedOrders: Int64
+        var oversoldUnits: Int64
+        var driftUnits: Int64
+        var outboxBacklog: Int64
+        var outboxMilliseconds: Int64
+        var fencedBuckets: Int
+        var deadLetters: Int64
+        var redisBytes: Int64?
+
+        private enum CodingKeys: String, CodingKey {
+            case deductionsPerSecond, acknowledgedOrders, releasedOrders, oversoldUnits, driftUnits, outboxBacklog
+            case outboxMilliseconds, fencedBuckets, deadLetters, redisBytes
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(deductionsPerSecond, forKey: .deductionsPerSecond)
+            try container.encode(acknowledgedOrders, forKey: .acknowledgedOrders)
+            try container.encode(releasedOrders, forKey: .releasedOrders)
+            try container.encode(oversoldUnits, forKey: .oversoldUnits)
+            try container.encode(driftUnits, forKey: .driftUnits)
+            try container.encode(outboxBacklog, forKey: .outboxBacklog)
+            try container.encode(outboxMilliseconds, forKey: .outboxMilliseconds)
+            try container.encode(fencedBuckets, forKey: .fencedBuckets)
+            try container.encode(deadLetters, forKey: .deadLetters)
+            try container.encode(redisBytes, forKey: .redisBytes)
+        }
+    }
+
+    var sale: String
+    var state: String
+    var durability: String
+    var topology: String
+    var redis: String
+    var orders: String
+    var totals: Totals
+    var alerts: [Alert]
+    var nodes: [Node]
+    var skus: [SKU]
+
+    /// - Parameter epochs: of each bucket, by SQL.
+    init(_ snapshot: WarRoomSnapshot, _ catalogue: Catalogue, epochs: [BucketNumber: Int64]) {
+        sale = snapshot.saleName
+        state = snapshot.saleState.rawValue
+        durability = snapshot.durability.rawValue
+        topology = snapshot.topology
+        redis = snapshot.redisURL
+        orders = snapshot.ordersURL
+        totals = Totals(
+            deductionsPerSecond: Self.tenths(snapshot.orders.acceptedPerSecond),
+            acknowledgedOrders: snapshot.orders.accepted, releasedOrders: snapshot.orders.released,
+            oversoldUnits: snapshot.drift.oversoldUnits, driftUnits: snapshot.drift.units,
+            outboxBacklog: snapshot.ledger.backlogEntries, outboxMilliseconds: snapshot.ledger.backlogMilliseconds,
+            fencedBuckets: snapshot.fencedBuckets, deadLetters: snapshot.ledger.deadLetters,
+            redisBytes: snapshot.ledger.redisBytes)
+        alerts = snapshot.alerts.map { Alert(severity: "\($0.severity)", text: $0.text) }
+        let slots = catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: catalogue).slot }
+        var epochOfNode: [Int: Int64] = [:]
+        skus = snapshot.skus.map { sku in
+            let entry = catalogue[sku.number]
+            let position = entry.flatMap { catalogue.position(of: $0.bucket) }
+            if let node = sku.node, let bucket = entry?.bucket {
+                epochOfNode[node] = max(epochOfNode[node] ?? 0, epochs[bucket] ?? 0)
+            }
+            return SKU(
+                sku: sku.sku, name: sku.name, state: Self.word(sku.state), allocatedUnits: sku.allocated,
+                stockUnits: sku.stock, soldUnits: sku.taken, deductionsPerSecond: Self.tenths(sku.unitsPerSecond),
+                tag: sku.tag, slot: position.map { slots[$0] } ?? -1,
+                node: sku.node.flatMap { snapshot.nodes.indices.contains($0) ? snapshot.nodes[$0].address : nil })
+        }
+        nodes = snapshot.nodes.enumerated().map { index, node in
+            Node(
+                node: node.address, state: !node.isUp ? "DOWN" : node.fencedBuckets > 0 ? "FENCED" : "UP",
+                epoch: epochOfNode[index] ?? 0, callsPerSecond: Self.tenths(node.callsPerSecond),
+                p99Milliseconds: Self.tenths(node.p99Milliseconds), errors: node.errors)
+        }
+    }
+
+    private static func tenths(_ value: Double) -> Double {
+        value.isFinite ? (value * 10).rounded() / 10 : 0
+    }
+
+    /// The word alone: how many units are oversold stands in the figures.
+    private static func word(_ state: StockState) -> String {
+        if case .oversold = state { "OVERSOLD" } else { state.word }
+    }
+
+    // MARK: Text
+
+    /// The same for people, in columns; text from outside is made harmless.
+    var text: String {
+        var lines = [
+            "\(PlainText.line(sale))  \(state.uppercased())  \(PlainText.line(topology))  \(durability)",
+            "\(PlainText.line(redis))  \(PlainText.line(orders))",
+            "\(number(totals.deductionsPerSecond)) orders/s, \(totals.acknowledgedOrders) accepted, "
+                + "\(totals.releasedOrders) released, \(totals.oversoldUnits) units oversold, \(totals.driftUnits) units of drift, "
+                + "\(totals.outboxBacklog) outbox entries (\(totals.outboxMilliseconds) ms), \(totals.fencedBuckets) buckets fenced",
+        ]
+        lines += alerts.map { "\($0.severity.uppercased()) \(PlainText.line($0.text))" }
+        lines.append("")
+        lines += Self.table(
+            ["node", "state", "epoch", "calls/s", "p99 ms", "errors"],
+            nodes.map {
+                [
+                    $0.node, $0.state, "\($0.epoch)", number($0.callsPerSecond), number($0.p99Milliseconds),
+                    "\($0.errors)",
+                ]
+            }, left: 2)
+        lines.append("")
+        lines += Self.table(
+            ["sku", "name", "state", "allocated", "stock", "sold", "/s", "tag", "slot", "node"],
+            skus.map { sku in
+                [
+                    sku.sku, sku.name, sku.state, "\(sku.allocatedUnits)", sku.stockUnits.map { "\($0)" } ?? "-",
+                    "\(sku.soldUnits)", number(sku.deductionsPerSecond), sku.tag, "\(sku.slot)", sku.node ?? "-",
+                ]
+            }, left: 3)
+        return lines.joined(separator: "\n")
+    }
+
+    private func number(_ value: Double) -> String { Formats.decimals(value, 1) }
+
+    /// The widest a column of text gets; what is longer is cut.
+    private static let columnMax = 32
+
+    /// - Parameter left: so many columns are text, the others numbers.
+    private static func table(_ head: [String], _ rows: [[String]], left: Int) -> [String] {
+        let cells = ([head] + rows).map { $0.map { SafeText.fitted(PlainText.line($0), width: columnMax) } }
+        let widths = head.indices.map { column in cells.map { SafeText.width($0[column]) }.max() ?? 0 }
+        return cells.map { row in
+            let line = row.enumerated().map { column, text in
+                let isLast = column == row.count - 1
+                return column < left || isLast
+                    ? (isLast ? text : Formats.leading(text, widths[column])) : Formats.padded(text, widths[column])
+            }.joined(separator: "  ")
+            return line
+        }
+    }
+}

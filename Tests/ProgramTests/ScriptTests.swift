@@ -1,0 +1,97 @@
+import Foundation
+import Glibc
+import Host
+import Testing
+
+extension CommandTests {
+    @Test("for scripts: a snapshot, the screen's acts with their audit, and a place marked production")
+    func snapshotAndActs() async throws {
+        let scratch = try Scratch()
+        let made = try await Program.run(
+            "demo", "--no-ui", "--duration", "1s", "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100",
+            "--keep", "\(scratch.path)/kept", in: scratch)
+        try #require(made.status == 0, "\(made.error)")
+        defer { for pid in scratch.servers { kill(pid, SIGKILL) } }
+        let match = try #require(made.error.firstMatch(of: #/watch --redis (\S+) --orders (\S+)/#), "\(made.error)")
+        let sources = ["--redis", String(match.1), "--orders", String(match.2)]
+        func run(_ arguments: String...) async throws -> Program.Result {
+            try await Program.start(arguments + sources, in: scratch).result()
+        }
+
+        let frozen = try await run("freeze", "1001", "1003")
+        #expect(frozen.status == 0 && frozen.output.contains("SKU 1001 is frozen"), "\(frozen)")
+        let restocked = try await run("restock", "1002", "50", "--json")
+        #expect(restocked.status == 0 && restocked.output.contains("\"succeeded\" : true"), "\(restocked)")
+        #expect(try await run("thaw", "1003").status == 0)
+
+        let snapshot = try await run("snapshot", "--json")
+        #expect(snapshot.status == 0, "\(snapshot)")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(snapshot.output.utf8)) as? [String: Any])
+        let skus = try #require(json["skus"] as? [[String: Any]])
+        let nodes = try #require(json["nodes"] as? [[String: Any]])
+        #expect(
+            Set(try #require(skus.first).keys)
+                == [
+                    "sku", "name", "state", "allocatedUnits", "stockUnits", "soldUnits", "deductionsPerSecond", "tag",
+                    "slot", "node",
+                ])
+        #expect(
+            Set(try #require(nodes.first).keys)
+                == ["node", "state", "epoch", "callsPerSecond", "p99Milliseconds", "errors"])
+        #expect(skus.map { $0["state"] as? String } == ["FROZEN", "OK", "OK"])
+        for sku in skus {
+            let left = try #require(sku["stockUnits"] as? Int)
+            #expect(sku["allocatedUnits"] as? Int == left + (sku["soldUnits"] as? Int ?? -1))
+            #expect(sku["node"] as? String == nodes[0]["node"] as? String)
+        }
+        #expect(skus[1]["allocatedUnits"] as? Int == 2_050)
+        #expect((nodes[0]["epoch"] as? Int ?? 0) >= 1)
+        let text = try await run("snapshot", "--text")
+        #expect(text.status == 0 && text.output.contains("FROZEN") && !text.output.contains("\u{1B}"))
+
+        // Halted at the end of the demo: opened, halted, and halted once more, which never hurts.
+        #expect(try await run("open").status == 0)
+        #expect(try await run("halt").status == 0)
+        let unknown = try await run("freeze", "1001", "nowhere")
+        unknown.expectOneLine("SKU nowhere is not in", "nothing was changed", status: 2)
+        let refused = try await run("restock", "1001", "0")
+        refused.expectOneLine("0 units", status: 64)
+
+        let asked = try await run("freeze", "1002", "--production")
+        asked.expectOneLine("is marked production: give --confirm '1002'", status: 2)
+        #expect(try await run("freeze", "1002", "--production", "--confirm", "1002").status == 0)
+        #expect(try await run("halt", "--production").output.contains("halt"))
+    }
+
+    @Test("--linear: a demo told in plain sentences, in a pipe, which ends with its duration")
+    func linear() async throws {
+        let scratch = try Scratch()
+        let result = try await Program.run(
+            "demo", "--linear", "--masters", "1", "--skus", "12", "--rate", "200", "--duration", "1s", in: scratch)
+        #expect(result.status == 0, "\(result)")
+        for words in ["1 node, durable", "the sale is warmed", "the sale is open", "accepted", "the sale is halted"] {
+            #expect(result.output.contains(words), "\(words): \(result.output)")
+        }
+        #expect(!result.output.unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
+        #expect(result.output.split(separator: "\n").allSatisfy { $0.contains(#/^\d\d:\d\d:\d\d /#) })
+        try await scratch.expectNothingLeft()
+    }
+
+    @Test("--linear ends by itself when nobody reads, and with a signal")
+    func linearEnds() async throws {
+        let scratch = try Scratch()
+        let script = try scratch.write(
+            "sellout demo --linear --masters 1 --skus 12 --rate 50 | head -n 2\n", to: "run.sh")
+        let shell = try await ChildProcess.start(
+            .init(
+                executable: "/bin/sh", arguments: [script], environment: try scratch.environment(),
+                directory: scratch.path, output: open("/dev/null", O_WRONLY | O_CLOEXEC)))
+        #expect(await shell.waitForEnd() == .exited(code: 0))
+        try await scratch.expectNothingLeft()
+        let program = try await Program.start("demo", "--linear", "--masters", "1", "--skus", "12", in: scratch)
+        try await eventually(within: .seconds(20)) { scratch.servers.count == 1 }
+        program.process.kill(SIGTERM)
+        #expect(await program.result().status == 128 + SIGTERM)
+        try await scratch.expectNothingLeft()
+    }
+}
