@@ -185,10 +185,12 @@ extension Model {
             }
         }
         guard y + 2 < canvas.height else { return }
-        let buckets = shown.buckets.filter { $0.node == index }
-            .sorted {
-                ($0.fenced ? 0 : 1, -$0.ordersPerSecond, $0.slot) < ($1.fenced ? 0 : 1, -$1.ordersPerSecond, $1.slot)
-            }
+        // Fenced ones first, then by rate; as many as are in sight.
+        let all = shown.buckets
+        let buckets = RowSort.largest(all.count, limit: canvas.height) { position in
+            let bucket = all[position]
+            return bucket.node != index ? -1 : bucket.ordersPerSecond + (bucket.fenced ? 1e15 : 0)
+        }.map { all[$0] }.filter { $0.node == index }
         let columns = [
             TableColumn("tag", width: 8), TableColumn("slot", width: 6, .right),
             TableColumn("/s", width: 6, .right), TableColumn("epoch", width: 8, .right, expendability: 1),

@@ -156,6 +156,35 @@ import Testing
         #expect(driver.text.contains("SQL has no order 01a0c450"))
     }
 
+    @Test func theCursorStaysOnItsOrderWhileNewerOnesCome() {
+        var driver = Driver()
+        driver.type("7")
+        driver.answer()
+        driver.type("jjj")
+        let flow = driver.model.orderUnderCursor!.flow
+        guard case .orders(let known) = Fixture.sight(.orders(nil)) else { return }
+        var newer = known[0]
+        newer.flow = "01a0c4ff-0000-7000-8000-000000000000"
+        driver.send(.seen(.orders(nil), .orders([newer, newer] + known)))
+        #expect(driver.model.orderUnderCursor?.flow == flow)
+        driver.type("gggg")
+        driver.send(.seen(.orders(nil), .orders([newer] + known)))
+        #expect(driver.model.orderUnderCursor?.flow == newer.flow)
+    }
+
+    @Test func theCursorStaysOnItsLedgerWhileOthersGrow() {
+        var driver = Driver()
+        driver.type("22jj")
+        let number = driver.model.subject!.number
+        var grown = Fixture.open()
+        for index in grown.skus.indices.prefix(4) where grown.skus[index].number != number {
+            grown.skus[index].ledgerEntries = 900_000
+        }
+        driver.send(.tick(seconds: 102))
+        driver.send(.snapshot(grown))
+        #expect(driver.model.subject?.number == number)
+    }
+
     @Test func actsOfASKUScreenAreAboutThatSKU() {
         var driver = Driver()
         driver.press(.down, .down, .enter)
@@ -481,6 +510,19 @@ import Testing
             let rows = (0..<Int32(count)).map { $0 }
             let expected = rows.sorted { (keys[Int($0)], $0) < (keys[Int($1)], $1) }
             #expect(RowSort.sorted(rows, keys: keys) == expected)
+        }
+    }
+
+    @Test func theLargestAreFoundAsBySorting() {
+        var dice = Fixture.Dice(4)
+        for count in [0, 1, 7, 100, 3_000] {
+            let values = (0..<count).map { _ in Double(dice.below(50)) }
+            for limit in [1, 10, 200] {
+                let expected = values.indices.sorted { (values[$1], $0) < (values[$0], $1) }.prefix(limit)
+                let found = RowSort.largest(count, limit: limit) { values[$0] }
+                #expect(found.map { values[$0] } == expected.map { values[$0] })
+                #expect(Set(found).count == found.count)
+            }
         }
     }
 
