@@ -74,6 +74,7 @@ import Testing
         ("- 1", "t.yaml:1: is not a map"),
         (file { $0.append("name: again") }, "name: stands there twice"), ("\u{0}\u{1}", "t.yaml"),
         (String(repeating: "#", count: 70_000), "t.yaml: is larger"),
+        (String(repeating: "- *a\n", count: 25), "t.yaml: has more than 24 aliases"),
     ]) func saysWhereItIsWrong(text: String, expected: String) throws {
         let error = try #require(throws: ThemeError.self) { try BaseScheme(yaml: text, file: "t.yaml") }
         #expect(error.description.contains(expected), "\(error)")
@@ -154,7 +155,7 @@ import Testing
         let old = Self.digits.dropLast().map { "\($0): AABBCC\n" }.joined()
         #expect(throws: ThemeError.self) { try BaseScheme(yaml: old, file: "t.yaml") }
         let none = try #require(throws: ThemeError.self) { try BaseScheme(yaml: "name: x", file: "t.yaml") }
-        #expect(none.description == "t.yaml:1:palette: is missing; a scheme has base00 to base0F")
+        #expect(none.description == "t.yaml:1:base00: is missing; a scheme has base00 to base0F")
     }
 
     /// Printed on a terminal: letters, SGR and line ends, whatever a scheme calls itself.
