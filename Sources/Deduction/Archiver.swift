@@ -123,10 +123,7 @@ public final class Archiver: Sendable {
             keyCount: 2 + 2 * positions.count, capacity: 64 * (4 + positions.count + 2 * orders.count))
         call.append(keys.control)
         call.append(keys.outbox)
-        for position in positions {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        for position in positions { call.append(keys, at: position) }
         call.append(record.epoch.rawValue)
         call.append(record.drainedN)
         call.append(watermark.bytes)

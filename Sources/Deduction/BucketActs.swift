@@ -121,10 +121,7 @@ public struct BucketActs: Sendable {
         var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 64 * (4 + 3 * bucket.skus.count))
         call.append(keys.control)
         call.append(keys.outbox)
-        for position in bucket.skus.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        call.append(keys, at: bucket.skus.indices)
         call.append(control.record.epoch.rawValue)
         call.append(control.record.drainedN)
         call.append(OutboxBlob(milliseconds: clock.unixMilliseconds, payload: .state).bytes)
@@ -168,8 +165,7 @@ public struct BucketActs: Sendable {
                 var call = ScriptCall(keyCount: 4)
                 call.append(keys.control)
                 call.append(keys.outbox)
-                call.append(keys.stocks[position])
-                call.append(keys.ledgers[position])
+                call.append(keys, at: position)
                 call.append(record.epoch.rawValue)
                 call.append(record.drainedN)
                 call.append(blob)

@@ -355,8 +355,7 @@ public final class DeductionEngine: Sendable {
         script.append(lane.keys.control)
         script.append(lane.keys.outbox)
         for position in positions {
-            script.append(lane.keys.stocks[position])
-            script.append(lane.keys.ledgers[position])
+            script.append(lane.keys, at: position)
         }
         script.append(call.epoch.rawValue)
         script.append(call.n)

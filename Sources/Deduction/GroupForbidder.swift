@@ -25,10 +25,7 @@ struct GroupForbidder: Sendable {
         var call = ScriptCall(keyCount: 2 + 2 * positions.count, capacity: blob.count + 64 * (positions.count + 4))
         call.append(keys.control)
         call.append(keys.outbox)
-        for position in positions {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        for position in positions { call.append(keys, at: position) }
         call.append(epoch.rawValue)
         call.append(seenN)
         call.append(blob)

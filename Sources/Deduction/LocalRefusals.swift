@@ -34,7 +34,7 @@ final class LocalRefusals: Sendable {
     init(keys: BucketKeys, isLimited: Bool) {
         self.keys = keys
         self.isLimited = isLimited
-        cells = keys.stocks.map { _ in NewsCell() }
+        cells = (0..<keys.count).map { _ in NewsCell() }
     }
 
     /// Why a first attempt would surely be refused now; `nil`: ask Redis.

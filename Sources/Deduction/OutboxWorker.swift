@@ -72,7 +72,7 @@ public final class OutboxWorker: Sendable {
         self.configuration = configuration
         self.clock = clock
         self.onGap = onGap
-        keys = catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: catalogue) }
+        keys = catalogue.buckets.map { BucketKeys(bucket: $0.withoutSKUs, catalogue: catalogue) }
     }
 
     public var status: Status {

@@ -64,18 +64,18 @@ public struct Catalogue: Sendable {
     public let buckets: [Bucket]
     private let entryPositions: DenseIndex
     private let bucketPositions: DenseIndex
-    private let numbersBySKU: [String: SKUNumber]
 
     /// Takes entries and the tag of each bucket; buckets without entries are dropped.
     public init(entries: [CatalogueEntry], tags: [BucketNumber: String], sale: SaleIdentity? = nil) {
         self.sale = sale
-        self.entries = entries.sorted { $0.number < $1.number }
+        // As a store reads them; a sorted copy of a million would be held beside them.
+        let isSorted = zip(entries, entries.dropFirst()).allSatisfy { $0.number < $1.number }
+        self.entries = isSorted ? entries : entries.sorted { $0.number < $1.number }
         var members: [BucketNumber: [SKUNumber]] = [:]
         for entry in self.entries { members[entry.bucket, default: []].append(entry.number) }
         buckets = members.keys.sorted().map { Bucket(number: $0, tag: tags[$0] ?? "", skus: members[$0]!) }
         entryPositions = DenseIndex(self.entries.map(\.number.rawValue))
         bucketPositions = DenseIndex(buckets.map(\.number.rawValue))
-        numbersBySKU = Dictionary(self.entries.map { ($0.sku, $0.number) }, uniquingKeysWith: { first, _ in first })
     }
 
     public subscript(_ number: SKUNumber) -> CatalogueEntry? { entryPositions[number.rawValue].map { entries[$0] } }
@@ -84,8 +84,10 @@ public struct Catalogue: Sendable {
     public func position(of bucket: BucketNumber) -> Int? { bucketPositions[bucket.rawValue] }
     /// The position of a SKU in `entries`.
     public func position(of sku: SKUNumber) -> Int? { entryPositions[sku.rawValue] }
-    /// The number of the SKU that keys write as `sku`.
-    public func number(ofSKU sku: String) -> SKUNumber? { numbersBySKU[sku] }
+    /// The number of the SKU that keys write as `sku`; looks at all of them.
+    public func number(ofSKU sku: String) -> SKUNumber? {
+        entries.first { $0.sku.utf8.elementsEqual(sku.utf8) }?.number
+    }
 
     /// Whether `tag` can be a hash tag: not empty, no brace, at most `tagBytesMax` bytes.
     public static func isValidTag(_ tag: String) -> Bool {

@@ -55,6 +55,8 @@ public protocol OrderStore: OrderLifeStore {
     func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState
     /// Every bucket's epoch, state and drain position.
     func buckets() async throws -> [BucketRecord]
+    /// One bucket's; `nil`: the sale has no such bucket.
+    func bucket(_ number: BucketNumber) async throws -> BucketRecord?
 
     // MARK: While a bucket is fenced
 
@@ -119,8 +121,13 @@ public protocol OrderStore: OrderLifeStore {
     /// Movements folded up to `id` for one bucket: what Redis should show in a cut at that id.
     /// `nil` if `drainedThrough` has not reached `id` or the epoch is not the bucket's.
     func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]?
+    /// What `foldForCut` and `balance` say of many buckets, all of it read at one moment: the books beside their cuts, in the
+    /// order of `cuts`. `nil` where `foldForCut` is.
+    func books(for cuts: [CutPosition]) async throws -> [CutBooks?]
     /// Counters of every SKU of the sale.
     func skuCounters() async throws -> [SKUCounters]
+    /// Counters of a bucket's SKUs.
+    func skuCounters(of bucket: BucketNumber) async throws -> [SKUCounters]
     /// Totals over orders by state.
     func orderTotals() async throws -> OrderTotals
     /// Flows of one SKU's ledger in flow order, after `after`, at most `limit`: what the Redis ledger must contain. What was

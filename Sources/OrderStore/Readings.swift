@@ -38,6 +38,67 @@ public struct CutFold: Sendable, Hashable {
     }
 }
 
+/// Where a bucket was cut.
+public struct CutPosition: Sendable, Hashable {
+    public let bucket: BucketNumber
+    public let id: OutboxID
+    public init(bucket: BucketNumber, id: OutboxID) {
+        self.bucket = bucket
+        self.id = id
+    }
+}
+
+/// SQL's books of a bucket beside its cut: what `CutFold` and `BookBalance` say, in one list.
+public struct CutBooks: Sendable, Hashable {
+    public struct SKU: Sendable, Hashable {
+        public let sku: SKUNumber
+        /// By movements up to the cut's id.
+        public let allocated: Int64
+        public let version: Int64
+        public let taken: Int64
+        public let frozen: Bool
+        /// By every movement that is settled.
+        public let takenInAll: Int64
+        /// reserved + sold.
+        public let held: Int64
+        /// As in `BookBalance.SKU`.
+        public let mayBeTaken: Int64
+
+        public init(
+            sku: SKUNumber, allocated: Int64, version: Int64, taken: Int64, frozen: Bool, takenInAll: Int64,
+            held: Int64,
+            mayBeTaken: Int64
+        ) {
+            self.sku = sku
+            self.allocated = allocated
+            self.version = version
+            self.taken = taken
+            self.frozen = frozen
+            self.takenInAll = takenInAll
+            self.held = held
+            self.mayBeTaken = mayBeTaken
+        }
+
+        /// Whether what movements took is what orders hold, neither more nor less.
+        public var isBalanced: Bool { held <= takenInAll && takenInAll <= held + mayBeTaken }
+
+        public var fold: CutFold {
+            CutFold(allocated: allocated, version: version, taken: taken, frozen: frozen)
+        }
+        public var balance: BookBalance.SKU {
+            BookBalance.SKU(sku: sku, taken: takenInAll, held: held, mayBeTaken: mayBeTaken)
+        }
+    }
+    public let record: BucketRecord
+    /// In the bucket's order.
+    public let skus: [SKU]
+
+    public init(record: BucketRecord, skus: [SKU]) {
+        self.record = record
+        self.skus = skus
+    }
+}
+
 public struct SKUCounters: Sendable, Hashable {
     public let sku: SKUNumber
     public let allocated: Int64

@@ -22,7 +22,8 @@ public struct SaleDraft: Sendable {
     public let identity: SaleIdentity
     public let name: String
     public let durability: Durability
-    public let skus: [SKU]
+    /// Read once, in order, while the sale is created.
+    public let skus: any Sequence<SKU> & Sendable
     public let whileFenced: WhileFenced
     /// How long a reservation waits for its payment, in milliseconds, 1 or more; `nil`: for ever.
     public let reservationTimeoutMilliseconds: Int64?
@@ -32,6 +33,18 @@ public struct SaleDraft: Sendable {
         name: String, durability: Durability, skus: [SKU], whileFenced: WhileFenced = .tryAgain,
         reservationTimeoutMilliseconds: Int64? = nil, latePayments: LatePaymentPolicy = .refund,
         identity: SaleIdentity = .random()
+    ) {
+        self.init(
+            name: name, durability: durability, streaming: skus, whileFenced: whileFenced,
+            reservationTimeoutMilliseconds: reservationTimeoutMilliseconds, latePayments: latePayments,
+            identity: identity)
+    }
+
+    /// - Parameter skus: made as they are read, so that a very large sale is never held in memory whole.
+    public init(
+        name: String, durability: Durability, streaming skus: any Sequence<SKU> & Sendable,
+        whileFenced: WhileFenced = .tryAgain, reservationTimeoutMilliseconds: Int64? = nil,
+        latePayments: LatePaymentPolicy = .refund, identity: SaleIdentity = .random()
     ) {
         self.identity = identity
         self.whileFenced = whileFenced

@@ -84,13 +84,14 @@ public struct Recoverer: Sendable {
         }
         let start = clock.now
         let keys = BucketKeys(bucket: bucket, catalogue: catalogue)
-        // Redis is asked first: a bucket that cannot be reached, or is another sale's, takes no epoch.
-        let cut = try await readCut(bucket, keys)
+        // Redis is asked first: a bucket that cannot be reached, or is another sale's, takes no epoch. Its SKUs do not matter yet.
+        let cut = try await readCut(
+            bucket.withoutSKUs, BucketKeys(bucket: bucket.withoutSKUs, catalogue: catalogue))
         if let refusal = SaleMark.refusal(bucket, holds: cut?.sale, in: catalogue) {
             throw Failure(description: refusal, overtaken: false)
         }
         let seen = max(cut?.id?.epoch ?? .none, cut?.outboxEnd?.epoch ?? .none)
-        let record = try await store.buckets().first { $0.bucket == number }
+        let record = try await store.bucket(number)
         if let expected, let record, record.epoch != expected {
             throw Self.overtaken(bucket, expected, by: record.epoch)
         }
@@ -147,7 +148,7 @@ public struct Recoverer: Sendable {
     /// What SQL refused because a newer claim stands is for that one to finish. Whoever claims again at once only overtakes it in
     /// turn: where recoveries wait for leases, two did so for ever.
     private func told(_ error: OrderStoreError, _ bucket: Bucket, _ claim: Epoch) async -> any Error {
-        let present = try? await store.buckets().first { $0.bucket == bucket.number }?.epoch
+        let present = try? await store.bucket(bucket.number)?.epoch
         guard let present, present > claim else { return error }
         return Self.overtaken(bucket, claim, by: present)
     }
@@ -265,10 +266,7 @@ public struct Recoverer: Sendable {
             keyCount: 2 + 2 * positions.count, capacity: 64 * (fields + 2 * positions.count + 4))
         call.append(keys.control)
         call.append(keys.outbox)
-        for position in positions {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        call.append(keys, at: positions)
         call.append(claim.rawValue)
         call.append(Int64(0))
         call.append(name)
@@ -278,13 +276,9 @@ public struct Recoverer: Sendable {
     private func open(
         _ bucket: Bucket, _ keys: BucketKeys, _ claim: Epoch, _ held: [SKUNumber: Held], _ opening: OpeningState
     ) async throws {
-        var call = ScriptCall(keyCount: 2 + 2 * bucket.skus.count, capacity: 128 * (2 + bucket.skus.count))
-        call.append(keys.control)
-        call.append(keys.outbox)
-        for position in bucket.skus.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
-        }
+        var call = ScriptCall(
+            keyCount: 2 + 2 * bucket.skus.count, capacity: 256 + keys.encodedBytes + 64 * bucket.skus.count)
+        call.append(all: keys)
         call.append(claim.rawValue)
         call.append(Int64(0))
         call.append(opening.saleState.nameInRedis)

@@ -20,6 +20,17 @@ struct EncodedArguments: Sendable {
         argument.withUnsafeBytes { append($0) }
     }
 
+    /// Appends one argument of two parts.
+    mutating func append(_ start: [UInt8], _ end: String) {
+        var end = end
+        end.withUTF8 { end in
+            beginArgument(start.count + end.count)
+            bytes.append(contentsOf: start)
+            bytes.append(contentsOf: end)
+            appendLineEnd()
+        }
+    }
+
     mutating func append(_ number: Int64) {
         // 20 bytes hold the longest: -9223372036854775808.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
@@ -44,6 +55,12 @@ struct EncodedArguments: Sendable {
         bytes.append(contentsOf: repeatElement(0, count: byteCount))
         bytes.withUnsafeMutableBytes { write(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
         appendLineEnd()
+    }
+
+    /// Appends arguments that are encoded already.
+    mutating func append(encoded: ArraySlice<UInt8>, count: Int) {
+        self.count += count
+        bytes.append(contentsOf: encoded)
     }
 
     private mutating func beginArgument(_ length: Int) {
@@ -122,17 +139,22 @@ extension EncodedArguments {
         words.reserveCapacity(count)
         var position = 0
         while position < bytes.count {
-            var length = 0
-            position += 1
-            while bytes[position] != UInt8(ascii: "\r") {
-                length = length * 10 + Int(bytes[position] - UInt8(ascii: "0"))
-                position += 1
-            }
-            position += 2
-            words.append(Array(bytes[position..<position + length]))
-            position += length + 2
+            let word = argument(at: position)
+            words.append(Array(bytes[word]))
+            position = word.upperBound + 2
         }
         return words
+    }
+
+    /// Where the bytes of the argument lie whose encoding begins at `start`; two bytes behind them the next one begins.
+    func argument(at start: Int) -> Range<Int> {
+        var position = start + 1
+        var length = 0
+        while bytes[position] != UInt8(ascii: "\r") {
+            length = length * 10 + Int(bytes[position] - UInt8(ascii: "0"))
+            position += 1
+        }
+        return position + 2..<position + 2 + length
     }
 }
 

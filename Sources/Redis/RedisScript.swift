@@ -59,4 +59,8 @@ public struct ScriptCall: Sendable {
     public mutating func append(byteCount: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
         arguments.append(byteCount: byteCount, write)
     }
+    /// Appends arguments that were encoded before.
+    public mutating func append(_ groups: ArgumentGroups, _ range: Range<Int>) {
+        arguments.append(encoded: groups.encoded(range), count: range.count * groups.groupSize)
+    }
 }

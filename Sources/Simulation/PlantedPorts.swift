@@ -90,8 +90,7 @@ final class StoreThatGivesBackFirst: OrderStoreDecorator {
         call.append(keys.outbox)
         for line in order.lines {
             guard let position = keys.position(of: line.sku) else { return }
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
+            call.append(keys, at: position)
         }
         call.append(record.epoch.rawValue)
         call.append(record.drainedN)

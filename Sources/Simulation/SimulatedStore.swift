@@ -151,6 +151,15 @@ struct SimulatedStore: OrderStoreDecorator {
     func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
         try await call(.reads) { try await base.foldForCut(bucket: bucket, through: id) }
     }
+    func bucket(_ number: BucketNumber) async throws -> BucketRecord? {
+        try await call(.reads) { try await base.bucket(number) }
+    }
+    func books(for cuts: [CutPosition]) async throws -> [CutBooks?] {
+        try await call(.reads) { try await base.books(for: cuts) }
+    }
+    func skuCounters(of bucket: BucketNumber) async throws -> [SKUCounters] {
+        try await call(.reads) { try await base.skuCounters(of: bucket) }
+    }
     func skuCounters() async throws -> [SKUCounters] { try await call(.reads) { try await base.skuCounters() } }
     func orderTotals() async throws -> OrderTotals { try await call(.reads) { try await base.orderTotals() } }
     func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {

@@ -443,8 +443,7 @@ struct Walk {
         call.append(rig.keys.control)
         call.append(rig.keys.outbox)
         for position in skus.compactMap({ rig.keys.position(of: $0) }) {
-            call.append(rig.keys.stocks[position])
-            call.append(rig.keys.ledgers[position])
+            call.append(rig.keys, at: position)
         }
         call.append(epoch.rawValue)
         call.append(Int64(0))

@@ -53,8 +53,7 @@ extension SaleRig {
         call.append(keys.control)
         call.append(keys.outbox)
         for position in keys.stocks.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
+            call.append(keys, at: position)
         }
         call.append(epoch.rawValue)
         call.append(Int64(0))

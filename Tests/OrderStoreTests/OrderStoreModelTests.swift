@@ -317,6 +317,40 @@ private struct Walk {
 
     // MARK: Comparing
 
+    /// Many cuts in one snapshot: what each says alone, in whatever order they are asked for.
+    private mutating func compareBooks() async throws {
+        // The walk stays what it is.
+        let next = numbers
+        defer { numbers = next }
+        var cuts = model.records.map { bucket in
+            CutPosition(
+                bucket: bucket.bucket,
+                id: OutboxID(epoch: bucket.epoch, n: Int64(pick(Int(bucket.drainedThrough.n) + 2))))
+        }
+        cuts.shuffle(using: &numbers)
+        let books = try await store.books(for: cuts)
+        expect(books.count, cuts.count, "books of every cut")
+        for (cut, books) in zip(cuts, books) {
+            let record = model.records.first { $0.bucket == cut.bucket }!
+            let isThere = record.drainedThrough >= cut.id && record.epoch == cut.id.epoch
+            expect(books != nil, isThere, "books of \(cut)")
+            guard let books else { continue }
+            expect(books.record, record, "record of \(cut)")
+            expect(books.skus.map(\.sku), catalogue[cut.bucket]!.skus, "SKUs of \(cut)")
+            expect(
+                Dictionary(uniqueKeysWithValues: books.skus.map { ($0.sku, $0.fold) }),
+                model.cut(cut.bucket, through: cut.id), "books of \(cut)")
+            let all = model.cut(cut.bucket, through: OutboxID(epoch: cut.id.epoch, n: .max))
+            expect(books.skus.map(\.takenInAll), books.skus.map { all[$0.sku]!.taken }, "all that \(cut.bucket) took")
+            guard record.state == .open else { continue }
+            let balance = try await store.balance(bucket: cut.bucket)
+            expect(books.skus.map(\.balance), balance?.skus ?? [], "balance of \(cut.bucket)")
+            expect(
+                books.skus.map(\.isBalanced), books.skus.map { $0.balance.excess == 0 && $0.balance.deficit == 0 },
+                "whether \(cut.bucket) is balanced")
+        }
+    }
+
     mutating func compare(deeply: Bool) async throws {
         expect(try await store.skuCounters(), model.counters, "counters")
         expect(try await store.orderTotals(), model.totals, "totals")
@@ -334,6 +368,7 @@ private struct Walk {
                     model.cut(bucket.bucket, through: through), "cut of \(bucket.bucket) through \(through)")
             }
         }
+        try await compareBooks()
         guard deeply else { return }
         let refunds = try await store.refunds(limit: 1_000_000)
         expect(

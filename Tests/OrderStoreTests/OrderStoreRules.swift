@@ -51,6 +51,59 @@ import Testing
         await store.close()
     }
 
+    /// SKUs that are made as they are asked for, and how many were.
+    private struct Stream: Sequence, IteratorProtocol, Sendable {
+        var number = 0
+        let count: Int
+        var bad: Int?
+
+        mutating func next() -> SaleDraft.SKU? {
+            guard number < count else { return nil }
+            number += 1
+            let name = number == bad ? "1" : "\(number)"
+            return SaleDraft.SKU(
+                sku: "sku\(name)", name: "SKU \(number)", tag: "t\(number % 7)", allocated: Int64(number),
+                limitPerBuyer: number % 3 == 0 ? 2 : nil)
+        }
+    }
+
+    @Test(
+        "a streamed sale is what the same list makes, and a bad SKU at its end leaves nothing", arguments: StoreKind.all
+    )
+    func streamed(kind: StoreKind) async throws {
+        let stream = Stream(count: 1_000)
+        let folders = [try TemporaryFolder(), try TemporaryFolder()]
+        let (streamed, listed) = (try kind.open(folders[0]), try kind.open(folders[1]))
+        let error = await #expect(throws: OrderStoreError.self) {
+            try await streamed.createSale(
+                SaleDraft(name: "n", durability: .memory, streaming: Stream(count: 1_000, bad: 1_000)))
+        }
+        #expect(error?.outcome == .refused && error?.message.contains("stands twice") == true)
+        #expect(try await streamed.sale() == nil)
+        #expect(try await streamed.skuCounters().isEmpty)
+        #expect(try await streamed.buckets().isEmpty)
+        let identity = SaleIdentity.random()
+        _ = try await streamed.createSale(
+            SaleDraft(name: "n", durability: .memory, streaming: stream, identity: identity))
+        _ = try await listed.createSale(
+            SaleDraft(name: "n", durability: .memory, skus: Array(stream), identity: identity))
+        let (one, other) = (try await streamed.catalogue(), try await listed.catalogue())
+        #expect(one.entries == other.entries && one.buckets == other.buckets && one.sale == other.sale)
+        #expect(one.entries.map(\.sku) == stream.map(\.sku))
+        #expect(one.entries.map(\.limitPerBuyer) == stream.map(\.limitPerBuyer))
+        #expect(try await streamed.skuCounters() == listed.skuCounters())
+        #expect(try await streamed.skuCounters().map(\.allocated) == stream.map(\.allocated))
+        for bucket in one.buckets {
+            #expect(
+                try await streamed.skuCounters(of: bucket.number)
+                    == streamed.skuCounters().filter { one[$0.sku]?.bucket == bucket.number })
+            #expect(try await streamed.bucket(bucket.number) == streamed.buckets().first { $0.bucket == bucket.number })
+        }
+        #expect(try await streamed.bucket(BucketNumber(rawValue: 99)) == nil)
+        await streamed.close()
+        await listed.close()
+    }
+
     @Test(arguments: StoreKind.all)
     func saleStateIsComparedAndSet(kind: StoreKind) async throws {
         let fixture = try await Fixture(kind)

@@ -143,8 +143,7 @@ public final class SaleRig: Sendable {
         call.append(keys.control)
         call.append(keys.outbox)
         for position in keys.stocks.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
+            call.append(keys, at: position)
         }
         call.append(epoch.rawValue)
         call.append(n)
@@ -174,8 +173,7 @@ public final class SaleRig: Sendable {
         call.append(keys.control)
         call.append(keys.outbox)
         for position in keys.stocks.indices {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
+            call.append(keys, at: position)
         }
         call.append(epoch.rawValue)
         call.append(Int64(0))
@@ -204,8 +202,7 @@ public final class SaleRig: Sendable {
         call.append(keys.control)
         call.append(keys.outbox)
         for position in 0..<skus {
-            call.append(keys.stocks[position])
-            call.append(keys.ledgers[position])
+            call.append(keys, at: position)
         }
         call.append(epoch.rawValue)
         for argument in arguments { call.append(argument) }

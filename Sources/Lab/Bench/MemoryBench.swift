@@ -22,7 +22,7 @@ public struct MemoryBench: Sendable {
     private static let loadsMax = 8
     /// Orders whose weight in ledger and outbox is measured, about.
     private static let orderSeconds = 1.0
-    private static let comparisons = 3
+    private static let comparisons = 5
 
     public let configuration: Configuration
 
@@ -78,6 +78,7 @@ public struct MemoryBench: Sendable {
 
         try await compare(catalogue, cluster, scripts, store, &report)
         try await weighOrders(catalogue, cluster, scripts, store, &report)
+        report.peakBytesPerSKU = Double(ProcessMemory.peakBytes()) / Double(report.skus)
         report.machine = try await Bench.machine(bed)
         return report
     }
@@ -85,14 +86,33 @@ public struct MemoryBench: Sendable {
     // MARK: Loading
 
     private func createSale(_ store: SQLiteOrderStore) async throws {
-        let buckets = (configuration.skus + Self.skusPerBucket - 1) / Self.skusPerBucket
-        let skus = (0..<configuration.skus).map { number in
-            SaleDraft.SKU(
+        let skus = Stock(count: configuration.skus, onProgress: configuration.onProgress)
+        _ = try await store.createSale(SaleDraft(name: "bench", durability: .memory, streaming: skus))
+        _ = try await store.setSaleState(from: [.warmed], to: .open)
+    }
+
+    /// The SKUs of the sale, each made when SQL asks for it, dealt out to the buckets in turn.
+    private struct Stock: Sequence, IteratorProtocol, Sendable {
+        let count: Int
+        let onProgress: @Sendable (String) -> Void
+        private var number = 0
+
+        init(count: Int, onProgress: @escaping @Sendable (String) -> Void) {
+            self.count = count
+            self.onProgress = onProgress
+        }
+
+        mutating func next() -> SaleDraft.SKU? {
+            guard number < count else { return nil }
+            if number > 0, number % Swift.max(1, count / 5) == 0 {
+                onProgress("\(100 * number / count) % of the SKUs in SQL")
+            }
+            let buckets = (count + skusPerBucket - 1) / skusPerBucket
+            defer { number += 1 }
+            return SaleDraft.SKU(
                 sku: "\(1_000_001 + number)", name: "SKU \(number + 1)", tag: "m\(number % buckets + 1)",
                 allocated: 1_000_000_000)
         }
-        _ = try await store.createSale(SaleDraft(name: "bench", durability: .memory, skus: skus))
-        _ = try await store.setSaleState(from: [.warmed], to: .open)
     }
 
     /// Loads bucket by bucket: no more than some buckets are held in memory at any time.
@@ -140,12 +160,13 @@ public struct MemoryBench: Sendable {
                 )
             }
             rates.append(Double(report.skus) / comparison.duration.inSeconds)
-            resident.append(ProcessMemory.residentBytes())
+            // As it is, not as it could be: what was freed and kept is held from the machine all the same.
+            resident.append(ProcessMemory.residentBytes(trimming: false))
             configuration.onProgress(
                 "comparison \(round) of \(Self.comparisons): \(BenchReport.grouped(rates[round - 1])) SKUs/s")
         }
         report.comparedSKUsPerSecond = BenchReport.median(rates)
-        // The first one fills SQL's cache of folds, whose size is that of the sale.
+        // The first one fills SQL's cache of pages.
         report.comparisonGrowthBytes = resident[resident.count - 1] - resident[0]
     }
 

@@ -10,6 +10,8 @@ public struct MemoryReport: Sendable, Codable {
     public var ordersPerOutboxEntry = 0.0
     /// Of the process that sells: catalogue, keys, combiners.
     public var selloutBytesPerSKU = 0.0
+    /// The most that the whole process held at any moment, SQL's caches among it.
+    public var peakBytesPerSKU = 0.0
     public var comparedSKUsPerSecond = 0.0
     /// By which the process grew from the first comparison to the last.
     public var comparisonGrowthBytes = 0
@@ -41,7 +43,8 @@ public struct MemoryReport: Sendable, Codable {
             "| Redis, each SKU | \(BenchReport.grouped(redisBytesPerSKU)) bytes |",
             "| Redis, each ledger entry | \(BenchReport.grouped(ledgerBytesPerEntry)) bytes |",
             "| Redis, each outbox entry of \(BenchReport.fixed(ordersPerOutboxEntry, 0)) orders | \(BenchReport.grouped(outboxBytesPerEntry)) bytes |",
-            "| Sellout, each SKU | \(BenchReport.grouped(selloutBytesPerSKU)) bytes |",
+            "| Sellout, each SKU: catalogue, keys, combiners | \(BenchReport.grouped(selloutBytesPerSKU)) bytes |",
+            "| the whole process at its peak, each SKU | \(BenchReport.grouped(peakBytesPerSKU)) bytes |",
         ]
         if !goals.isEmpty { lines += ["", BenchReport.table(of: goals)] }
         if let machine { lines += ["", machine.line] }

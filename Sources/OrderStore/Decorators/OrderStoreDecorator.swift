@@ -62,6 +62,11 @@ extension OrderStoreDecorator {
     public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
         try await base.foldForCut(bucket: bucket, through: id)
     }
+    public func bucket(_ number: BucketNumber) async throws -> BucketRecord? { try await base.bucket(number) }
+    public func books(for cuts: [CutPosition]) async throws -> [CutBooks?] { try await base.books(for: cuts) }
+    public func skuCounters(of bucket: BucketNumber) async throws -> [SKUCounters] {
+        try await base.skuCounters(of: bucket)
+    }
     public func skuCounters() async throws -> [SKUCounters] { try await base.skuCounters() }
     public func orderTotals() async throws -> OrderTotals { try await base.orderTotals() }
     public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {

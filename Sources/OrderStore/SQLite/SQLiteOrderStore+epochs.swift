@@ -42,25 +42,28 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
             let dead = try Self.deadUnits(database, of: bucket)
-            let skus = try Row.fetchAll(
-                database,
-                cached: """
-                    SELECT sku, allocated, version, sold + reserved, frozen,
-                        (SELECT limitPerBuyer FROM skus WHERE skus.number = counters.sku) FROM counters
-                    WHERE sku IN (SELECT number FROM skus WHERE bucket = ?) ORDER BY sku
-                    """, arguments: [bucket.rawValue]
-            ).map { row in
-                let number = SKUNumber(rawValue: row[0])
-                let (allocated, taken): (Int64, Int64) = (row[1], row[3])
+            let limits = try Self.limits(database, bucket)
+            var skus: [BucketFold.SKU] = []
+            let rows = try SQLiteStatement(
+                cachedBy: database,
+                """
+                SELECT counters.sku, allocated, version, sold + reserved, frozen
+                FROM skus CROSS JOIN counters ON counters.sku = skus.number WHERE skus.bucket = ?1 ORDER BY skus.number
+                """)
+            rows.bind(1, bucket.rawValue)
+            while try rows.next() {
+                let number = SKUNumber(rawValue: rows.int32(0))
+                let (allocated, taken) = (rows.int64(1), rows.int64(3))
                 // A dead letter counts as taken until a person settles it; never beyond what there is.
                 let dead = min(max(0, dead[number] ?? 0), allocated - taken)
-                return BucketFold.SKU(
-                    sku: number, allocated: allocated, version: row[2], taken: taken + dead, frozen: row[4],
-                    limitPerBuyer: row[5])
+                skus.append(
+                    BucketFold.SKU(
+                        sku: number, allocated: allocated, version: rows.int64(2), taken: taken + dead,
+                        frozen: rows.int64(4) != 0, limitPerBuyer: limits[number]))
             }
+            let base = try BaseWriter(database, bucket, claim)
             for sku in skus {
-                try Self.writeBase(
-                    database, bucket, claim, sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
+                try base.write(sku.sku, taken: sku.taken, allocated: sku.allocated, version: sku.version)
             }
             for table in ["giveBacks SET doneEpoch = ?, doneN = 0", "restocks SET epoch = ?, n = 0"] {
                 let pending = table.hasPrefix("giveBacks") ? "doneEpoch" : "epoch"
@@ -78,6 +81,19 @@ extension SQLiteOrderStore {
             return BucketFold(
                 skus: skus, ledger: ledger, held: held, watermark: record.watermark, saleState: sale.state)
         }
+    }
+
+    /// Units that one buyer may hold, of the bucket's SKUs that are limited.
+    private static func limits(_ database: Database, _ bucket: BucketNumber) throws -> [SKUNumber: Int64] {
+        let rows = try SQLiteStatement(
+            cachedBy: database,
+            """
+            SELECT number, limitPerBuyer FROM skus INDEXED BY limitedSKUs WHERE bucket = ?1 AND limitPerBuyer IS NOT NULL
+            """)
+        rows.bind(1, bucket.rawValue)
+        var limits: [SKUNumber: Int64] = [:]
+        while try rows.next() { limits[SKUNumber(rawValue: rows.int32(0))] = rows.int64(1) }
+        return limits
     }
 
     public func markOpened(bucket: BucketNumber, claim: Epoch) async throws -> OpeningState {
@@ -105,7 +121,7 @@ extension SQLiteOrderStore {
             }
             let frozen = try Int32.fetchAll(
                 database,
-                cached: "SELECT sku FROM counters WHERE frozen AND sku IN (SELECT number FROM skus WHERE bucket = ?)",
+                cached: "SELECT sku FROM counters INDEXED BY frozenSKUs WHERE frozen AND bucket = ?",
                 arguments: [bucket.rawValue])
             let act = try Int64.fetchOne(
                 database, sql: "SELECT act FROM buckets WHERE number = ?", arguments: [bucket.rawValue])
@@ -133,12 +149,16 @@ extension SQLiteOrderStore {
         }
     }
 
+    public func bucket(_ number: BucketNumber) async throws -> BucketRecord? {
+        try await read { try CutReader($0).record(of: number) }
+    }
+
     public func bucketControls() async throws -> [BucketControl] {
         try await read { database in
             guard let state = try Self.fetchSale(database)?.state else { return [] }
             var frozen: [Int32: Set<SKUNumber>] = [:]
             for row in try Row.fetchAll(
-                database.cachedStatement(sql: "SELECT bucket, sku FROM counters WHERE frozen"))
+                database.cachedStatement(sql: "SELECT bucket, sku FROM counters INDEXED BY frozenSKUs WHERE frozen"))
             {
                 frozen[row[0], default: []].insert(SKUNumber(rawValue: row[1]))
             }

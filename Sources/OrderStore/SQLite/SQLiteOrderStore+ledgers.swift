@@ -184,44 +184,6 @@ extension SQLiteOrderStore {
             database, cached: "SELECT buyer FROM buyers WHERE flow = ? AND digest = ?", arguments: [flow, digest]
         ).flatMap { BuyerID(bytes: $0) }
     }
-
-    // MARK: Whether the books add up
-
-    public func balance(bucket: BucketNumber) async throws -> BookBalance? {
-        let known = cuts.withLock { $0[bucket] }
-        return try await read { database -> BookBalance? in
-            guard let record = try Self.fetchBucket(database, bucket), record.state == .open else { return nil }
-            // Whatever was settled, beyond gaps too: counters hold its orders as well.
-            let fold = try Self.fold(
-                database, bucket: bucket, through: OutboxID(epoch: record.epoch, n: .max), from: known)
-            var waiting: [Int32: Int64] = [:]
-            for lines in try Data.fetchAll(
-                database,
-                cached:
-                    "SELECT lines FROM giveBacks INDEXED BY pendingGiveBacks WHERE bucket = ? AND doneEpoch IS NULL",
-                arguments: [bucket.rawValue])
-            {
-                for line in PackedLines.unpack(Array(lines)) {
-                    waiting[line.sku.rawValue, default: 0] += Int64(line.quantity)
-                }
-            }
-            // A dead letter counts as taken until a person settles it.
-            for (sku, units) in try Self.deadUnits(database, of: bucket) {
-                waiting[sku.rawValue, default: 0] += max(0, units)
-            }
-            let skus = try Row.fetchAll(
-                database,
-                cached: "SELECT sku, sold + reserved, overCapacity FROM counters WHERE bucket = ? ORDER BY sku",
-                arguments: [bucket.rawValue]
-            ).compactMap { row -> BookBalance.SKU? in
-                let sku = SKUNumber(rawValue: row[0])
-                guard let taken = fold[sku]?.taken else { return nil }
-                return BookBalance.SKU(
-                    sku: sku, taken: taken, held: row[1], mayBeTaken: (waiting[sku.rawValue] ?? 0) + (row[2] as Int64))
-            }
-            return BookBalance(drainedThrough: record.drainedThrough, skus: skus)
-        }
-    }
 }
 
 extension FlowID {

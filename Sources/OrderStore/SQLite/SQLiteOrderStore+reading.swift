@@ -3,13 +3,7 @@ import GRDB
 public import Inventory
 import Synchronization
 
-/// What was folded last for a bucket's cut.
-struct CutCache {
-    let id: OutboxID
-    let fold: [SKUNumber: CutFold]
-}
-
-/// Orders, folds, counters and the audit trail.
+/// Orders, counters and the audit trail.
 extension SQLiteOrderStore {
     // MARK: Orders
 
@@ -88,72 +82,20 @@ extension SQLiteOrderStore {
         }
     }
 
-    // MARK: Folds
-
-    public func foldForCut(bucket: BucketNumber, through id: OutboxID) async throws -> [SKUNumber: CutFold]? {
-        let known = cuts.withLock { $0[bucket] }
-        let fold = try await read { database -> [SKUNumber: CutFold]? in
-            guard let record = try Self.fetchBucket(database, bucket), record.epoch == id.epoch,
-                record.drainedThrough >= id
-            else { return nil }
-            return try Self.fold(database, bucket: bucket, through: id, from: known)
-        }
-        if let fold { cuts.withLock { $0[bucket] = CutCache(id: id, fold: fold) } }
-        return fold
-    }
-
-    /// The base, or the cut folded before if it is not beyond `id`, and what moved since.
-    static func fold(
-        _ database: Database, bucket: BucketNumber, through id: OutboxID, from known: CutCache?
-    ) throws -> [SKUNumber: CutFold] {
-        var start = OutboxID(epoch: id.epoch, n: 0)
-        var earlier: [SKUNumber: CutFold]?
-        if let known, known.id.epoch == id.epoch, known.id.n <= id.n {
-            start = known.id
-            earlier = known.fold
-        }
-        var moved: [Int32: Int64] = [:]
-        var restocked: [Int32: (units: Int64, count: Int64)] = [:]
-        let span: StatementArguments = [bucket.rawValue, id.epoch.rawValue, start.n, id.n]
-        let within = "WHERE bucket = ? AND epoch = ? AND n > ? AND n <= ? GROUP BY sku"
-        for row in try Row.fetchAll(
-            database, cached: "SELECT sku, SUM(quantity) FROM ledger \(within)", arguments: span)
-        {
-            moved[row[0]] = row[1]
-        }
-        for row in try Row.fetchAll(
-            database, cached: "SELECT sku, SUM(units), COUNT(*) FROM restocks \(within)", arguments: span)
-        {
-            restocked[row[0]] = (row[1], row[2])
-        }
-        var fold: [SKUNumber: CutFold] = [:]
-        let bases = try Row.fetchAll(
-            database,
-            cached: """
-                SELECT base.sku, base.taken, base.allocated, base.version, counters.frozen
-                FROM cutBase AS base JOIN counters ON counters.sku = base.sku WHERE base.bucket = ? AND base.epoch = ?
-                """, arguments: [bucket.rawValue, id.epoch.rawValue])
-        for row in bases {
-            let number: Int32 = row[0]
-            let before = earlier?[SKUNumber(rawValue: number)]
-            let taken: Int64 = before?.taken ?? row[1]
-            let allocated: Int64 = before?.allocated ?? row[2]
-            let version: Int64 = before?.version ?? row[3]
-            fold[SKUNumber(rawValue: number)] = CutFold(
-                allocated: allocated + (restocked[number]?.units ?? 0),
-                version: version + (restocked[number]?.count ?? 0),
-                taken: taken + (moved[number] ?? 0), frozen: row[4])
-        }
-        return fold
-    }
-
     // MARK: Counters
 
-    public func skuCounters() async throws -> [SKUCounters] {
+    public func skuCounters() async throws -> [SKUCounters] { try await counters(where: "") }
+
+    public func skuCounters(of bucket: BucketNumber) async throws -> [SKUCounters] {
+        try await counters(where: "WHERE sku IN (SELECT number FROM skus WHERE bucket = ?1)", bucket)
+    }
+
+    private func counters(where condition: String, _ bucket: BucketNumber? = nil) async throws -> [SKUCounters] {
         try await read { database in
             let rows = try SQLiteStatement(
                 cachedBy: database,
-                "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters ORDER BY sku")
+                "SELECT sku, allocated, sold, reserved, overCapacity, frozen FROM counters \(condition) ORDER BY sku")
+            if let bucket { rows.bind(1, bucket.rawValue) }
             var counters: [SKUCounters] = []
             while try rows.next() {
                 counters.append(

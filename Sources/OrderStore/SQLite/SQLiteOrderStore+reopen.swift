@@ -14,7 +14,8 @@ extension SQLiteOrderStore {
             guard record.drainedThrough == id, try !Self.knowsBeyond(database, bucket, id),
                 try !Self.wasFoldedBeyond(database, bucket, id)
             else { return false }
-            let fold = try Self.fold(database, bucket: bucket, through: id, from: known)
+            let books = try CutReader(database).books(record, through: id, from: known).books
+            let fold = Dictionary(uniqueKeysWithValues: books.skus.map { ($0.sku, $0.fold) })
             let fields = try Self.fields(database, bucket, from: record.watermark)
             guard fold.count == holding.count,
                 holding.allSatisfy({ held in
@@ -24,10 +25,9 @@ extension SQLiteOrderStore {
                         && fields[held.sku, default: 0...0].contains(held.flows)
                 })
             else { return false }
+            let base = try BaseWriter(database, bucket, claim)
             for held in holding {
-                try Self.writeBase(
-                    database, bucket, claim, held.sku, taken: held.taken, allocated: held.allocated,
-                    version: held.version)
+                try base.write(held.sku, taken: held.taken, allocated: held.allocated, version: held.version)
             }
             return true
         }
@@ -81,14 +81,24 @@ extension SQLiteOrderStore {
             """, surely: true)
         return most.reduce(into: [:]) { $0[$1.key] = least[$1.key, default: 0]...$1.value }
     }
+}
 
-    /// Notes what Redis holds of a SKU at `<claim>-0`.
-    static func writeBase(
-        _ database: Database, _ bucket: BucketNumber, _ claim: Epoch, _ sku: SKUNumber, taken: Int64,
-        allocated: Int64, version: Int64
-    ) throws {
-        try database.execute(
-            cached: "INSERT OR REPLACE INTO cutBase VALUES (?, ?, ?, ?, ?, ?)",
-            arguments: [bucket.rawValue, claim.rawValue, sku.rawValue, taken, allocated, version])
+/// Notes what Redis holds of a bucket's SKUs at `<claim>-0`.
+struct BaseWriter {
+    private let insert: SQLiteStatement
+
+    init(_ database: Database, _ bucket: BucketNumber, _ claim: Epoch) throws {
+        insert = try SQLiteStatement(
+            cachedBy: database, "INSERT OR REPLACE INTO cutBase VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        insert.bind(1, bucket.rawValue)
+        insert.bind(2, claim.rawValue)
+    }
+
+    func write(_ sku: SKUNumber, taken: Int64, allocated: Int64, version: Int64) throws {
+        insert.bind(3, sku.rawValue)
+        insert.bind(4, taken)
+        insert.bind(5, allocated)
+        insert.bind(6, version)
+        try insert.run()
     }
 }

@@ -24,61 +24,88 @@ extension SQLiteOrderStore {
                     draft.name, draft.durability.rawValue, SaleState.warmed.rawValue, draft.whileFenced.description,
                     draft.reservationTimeoutMilliseconds, draft.latePayments.rawValue, draft.identity.rawValue,
                 ])
-            var numbers: [String: Int64] = [:]
-            let bucketStatement = try database.cachedStatement(
-                sql: "INSERT INTO buckets (number, sale, tag) VALUES (?, 1, ?)")
-            let skuStatement = try database.cachedStatement(
-                sql: "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?, 1, ?, ?, ?, ?)")
-            let counterStatement = try database.cachedStatement(
-                sql: "INSERT INTO counters (sku, bucket, allocated) VALUES (?, ?, ?)")
-            for (position, sku) in draft.skus.enumerated() {
-                let bucket = numbers[sku.tag] ?? Int64(numbers.count + 1)
-                if numbers[sku.tag] == nil {
-                    numbers[sku.tag] = bucket
-                    try bucketStatement.execute(arguments: [bucket, sku.tag])
-                }
-                try skuStatement.execute(arguments: [position + 1, bucket, sku.sku, sku.name, sku.limitPerBuyer])
-                try counterStatement.execute(arguments: [position + 1, bucket, sku.allocated])
-            }
+            try Self.addSKUs(draft.skus, to: database)
             return try Self.requireSale(database)
         }
     }
 
-    private static func check(_ draft: SaleDraft) throws(OrderStoreError) {
-        func refuse(_ text: String) -> OrderStoreError { OrderStoreError(.refused, "cannot create the sale: \(text)") }
-        guard !draft.name.utf8.isEmpty, draft.name.utf8.count <= Catalogue.nameBytesMax else {
-            throw refuse("its name has \(draft.name.utf8.count) bytes; give it 1 to \(Catalogue.nameBytesMax)")
+    /// Writes SKUs and their buckets as they are read.
+    private static func addSKUs(_ skus: some Sequence<SaleDraft.SKU>, to database: Database) throws {
+        var numbers: [String: Int64] = [:]
+        let insertBucket = try SQLiteStatement(database, "INSERT INTO buckets (number, sale, tag) VALUES (?1, 1, ?2)")
+        let insertSKU = try SQLiteStatement(
+            database, "INSERT INTO skus (number, sale, bucket, sku, name, limitPerBuyer) VALUES (?1, 1, ?2, ?3, ?4, ?5)"
+        )
+        let insertCounter = try SQLiteStatement(
+            database, "INSERT INTO counters (sku, bucket, allocated) VALUES (?1, ?2, ?3)")
+        var count: Int64 = 0
+        for sku in skus {
+            try check(sku)
+            count += 1
+            guard count <= TransactionBooks.skuNumberMax else {
+                throw refusal("it has more SKUs than \(TransactionBooks.skuNumberMax); give it fewer")
+            }
+            let bucket = numbers[sku.tag] ?? Int64(numbers.count + 1)
+            if numbers[sku.tag] == nil {
+                numbers[sku.tag] = bucket
+                insertBucket.bind(1, bucket)
+                insertBucket.bind(copying: sku.tag, at: 2)
+                try insertBucket.run()
+            }
+            insertSKU.bind(1, count)
+            insertSKU.bind(2, bucket)
+            insertSKU.bind(copying: sku.sku, at: 3)
+            insertSKU.bind(copying: sku.name, at: 4)
+            if let limit = sku.limitPerBuyer { insertSKU.bind(5, limit) } else { insertSKU.bindNull(5) }
+            do {
+                try insertSKU.run()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                // By bytes: Redis and SQL know nothing of canonically equal texts.
+                throw refusal("SKU '\(shown(sku))' stands twice; name each once")
+            }
+            insertCounter.bind(1, count)
+            insertCounter.bind(2, bucket)
+            insertCounter.bind(3, sku.allocated)
+            try insertCounter.run()
         }
-        guard !draft.skus.isEmpty, draft.skus.count <= Int(TransactionBooks.skuNumberMax) else {
-            throw refuse("it has \(draft.skus.count) SKUs; give it 1 to \(TransactionBooks.skuNumberMax)")
+        guard count > 0 else {
+            throw refusal("it has 0 SKUs; give it 1 to \(TransactionBooks.skuNumberMax)")
+        }
+    }
+
+    private static func refusal(_ text: String) -> OrderStoreError {
+        OrderStoreError(.refused, "cannot create the sale: \(text)")
+    }
+
+    private static func shown(_ sku: SaleDraft.SKU) -> String { SQLiteErrors.printable(String(sku.sku.prefix(60))) }
+
+    private static func check(_ draft: SaleDraft) throws(OrderStoreError) {
+        guard !draft.name.utf8.isEmpty, draft.name.utf8.count <= Catalogue.nameBytesMax else {
+            throw refusal("its name has \(draft.name.utf8.count) bytes; give it 1 to \(Catalogue.nameBytesMax)")
         }
         if let timeout = draft.reservationTimeoutMilliseconds, !(1...timeoutMillisecondsMax).contains(timeout) {
-            throw refuse("its reservations last \(timeout) ms; give them 1 ms to 100 years, or no deadline")
+            throw refusal("its reservations last \(timeout) ms; give them 1 ms to 100 years, or no deadline")
         }
-        var seen: Set<[UInt8]> = []
-        for sku in draft.skus {
-            let shown = SQLiteErrors.printable(String(sku.sku.prefix(60)))
-            guard (1...Catalogue.skuBytesMax).contains(sku.sku.utf8.count), !sku.sku.utf8.contains(0) else {
-                throw refuse("SKU '\(shown)' must have 1 to \(Catalogue.skuBytesMax) bytes and no NUL")
-            }
-            guard sku.name.utf8.count <= Catalogue.nameBytesMax, !sku.name.utf8.contains(0) else {
-                throw refuse("the name of SKU '\(shown)' must have at most \(Catalogue.nameBytesMax) bytes and no NUL")
-            }
-            guard Catalogue.isValidTag(sku.tag), !sku.tag.utf8.contains(0) else {
-                throw refuse("the tag of SKU '\(shown)' must have 1 to \(Catalogue.tagBytesMax) bytes and no brace")
-            }
-            guard (0...unitsMax).contains(sku.allocated) else {
-                throw refuse("SKU '\(shown)' has \(sku.allocated) units; give it 0 to \(unitsMax)")
-            }
-            guard (1...unitsMax).contains(sku.limitPerBuyer ?? 1) else {
-                throw refuse(
-                    "a buyer of SKU '\(shown)' may hold \(sku.limitPerBuyer!) units; give 1 to \(unitsMax), or no limit"
-                )
-            }
-            // By bytes: Redis and SQL know nothing of canonically equal texts.
-            guard seen.insert(Array(sku.sku.utf8)).inserted else {
-                throw refuse("SKU '\(shown)' stands twice; name each once")
-            }
+    }
+
+    private static func check(_ sku: SaleDraft.SKU) throws(OrderStoreError) {
+        guard (1...Catalogue.skuBytesMax).contains(sku.sku.utf8.count), !sku.sku.utf8.contains(0) else {
+            throw refusal("SKU '\(shown(sku))' must have 1 to \(Catalogue.skuBytesMax) bytes and no NUL")
+        }
+        guard sku.name.utf8.count <= Catalogue.nameBytesMax, !sku.name.utf8.contains(0) else {
+            throw refusal(
+                "the name of SKU '\(shown(sku))' must have at most \(Catalogue.nameBytesMax) bytes and no NUL")
+        }
+        guard Catalogue.isValidTag(sku.tag), !sku.tag.utf8.contains(0) else {
+            throw refusal("the tag of SKU '\(shown(sku))' must have 1 to \(Catalogue.tagBytesMax) bytes and no brace")
+        }
+        guard (0...unitsMax).contains(sku.allocated) else {
+            throw refusal("SKU '\(shown(sku))' has \(sku.allocated) units; give it 0 to \(unitsMax)")
+        }
+        guard (1...unitsMax).contains(sku.limitPerBuyer ?? 1) else {
+            throw refusal(
+                "a buyer of SKU '\(shown(sku))' may hold \(sku.limitPerBuyer!) units; give 1 to \(unitsMax), or no limit"
+            )
         }
     }
 
@@ -114,13 +141,16 @@ extension SQLiteOrderStore {
             for row in try Row.fetchAll(database, cached: "SELECT number, tag FROM buckets") {
                 tags[BucketNumber(rawValue: row[0])] = row[1]
             }
-            let entries = try Row.fetchAll(
-                database, cached: "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number"
-            )
-            .map {
-                CatalogueEntry(
-                    number: SKUNumber(rawValue: $0[0]), sku: $0[1], name: $0[2],
-                    bucket: BucketNumber(rawValue: $0[3]), limitPerBuyer: $0[4])
+            var entries: [CatalogueEntry] = []
+            entries.reserveCapacity(try Int.fetchOne(database, cached: "SELECT COUNT(*) FROM counters") ?? 0)
+            let rows = try SQLiteStatement(
+                cachedBy: database, "SELECT number, sku, name, bucket, limitPerBuyer FROM skus ORDER BY number")
+            while try rows.next() {
+                entries.append(
+                    CatalogueEntry(
+                        number: SKUNumber(rawValue: rows.int32(0)), sku: rows.text(1), name: rows.text(2),
+                        bucket: BucketNumber(rawValue: rows.int32(3)),
+                        limitPerBuyer: rows.isNull(4) ? nil : rows.int64(4)))
             }
             let sale = try String.fetchOne(database, cached: "SELECT identity FROM sales")
             return Catalogue(

@@ -35,6 +35,7 @@ public final class SQLiteOrderStore: OrderStore {
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
+    private let readingInTurn = DispatchQueue(label: "sellout.orders.reading-in-turn")
 
     init(
         path: String, isReadOnly: Bool, place: Place, file: FileIdentity? = nil, writer: WriterBox = WriterBox(),
@@ -254,6 +255,23 @@ public final class SQLiteOrderStore: OrderStore {
             let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
                 pool.asyncRead { database in
                     let result = Result { try body(database.get()) }
+                    continuation.resume(returning: result.mapError(self.tell))
+                }
+            }
+            return try result.get()
+        }
+    }
+
+    /// One snapshot, after whatever was asked here before, and mostly on the reader that had it. A reader of `read` is let go of
+    /// behind its answer, so that the next question meets another one, with pages of its own: reading all of a large sale
+    /// again and again would fill every reader's cache.
+    func readInTurn<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        switch place {
+        case .memory(let memory): return try readHere(memory, body).get()
+        case .file(let pool):
+            let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
+                readingInTurn.async {
+                    let result = Result { try pool.read(body) }
                     continuation.resume(returning: result.mapError(self.tell))
                 }
             }

@@ -30,6 +30,14 @@ enum SQLiteSchema {
                     UPDATE sales SET identity = lower(hex(randomblob(16)));
                     """)
         }
+        migrator.registerMigration("frozen and limited SKUs") {
+            // Whoever keeps acts asks for them four times a second, and a sale may have a million SKUs of which none is frozen.
+            try $0.execute(
+                sql: """
+                    CREATE INDEX frozenSKUs ON counters(bucket, sku) WHERE frozen;
+                    CREATE INDEX limitedSKUs ON skus(bucket, limitPerBuyer) WHERE limitPerBuyer IS NOT NULL;
+                    """)
+        }
         return migrator
     }
 
