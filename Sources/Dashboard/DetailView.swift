@@ -1,53 +1,92 @@
+import Inventory
 import Telemetry
 import TerminalUI
 
 extension Model {
-    /// One SKU, in place of the list; the cursor still moves from one to the next.
-    func drawDetail(_ rect: Rect, on canvas: inout Canvas) {
-        let snapshot = shown
-        guard let index = list.cursorIndex, snapshot.skus.indices.contains(index) else {
-            return drawStock(rect, on: &canvas)
+    /// One SKU: how it sells, its newest orders in both stores, its drift, its acts. The cursor still moves from one to the next.
+    @discardableResult
+    func drawDetail(_ rect: Rect, on canvas: inout Canvas) -> TableHits {
+        guard let number = skuShown, let sku = sku(number) else {
+            let inside = canvas.panel(rect, screenPanel(glyphs: canvas.glyphs))
+            canvas.label(
+                inside.x, inside.y + inside.height / 2, width: inside.width, "this SKU is not in the sale any more",
+                Style(.dim), .centre)
+            return TableHits()
         }
-        let sku = snapshot.skus[index]
         let glyphs = canvas.glyphs
         let name = SafeText.fitted(sku.sku, width: 24, ellipsis: glyphs.ellipsis)
-        var panel = Panel(
-            "stock",
-            details: [
-                "SKU " + name, "row \(Formats.grouped(list.cursorRow + 1)) of \(Formats.grouped(list.order.count))",
-            ],
-            number: 1, hints: hints(.detail, glyphs), isFocused: isFocused(.stock))
+        var details: [String] = []
+        if list.cursorIndex.map({ shown.skus[$0].number }) == number {
+            details = ["row \(Formats.grouped(list.cursorRow + 1)) of \(Formats.grouped(list.order.count))"]
+        }
+        var panel = screenPanel("SKU " + name, details: details, glyphs: glyphs)
         if case .oversold = sku.state { panel.frame = .bad }
         let inside = canvas.panel(rect, panel).inset(1, 0)
+        var hits = TableHits()
         canvas.within(inside) { canvas in
-            let state = sku.state
-            let word = state.word
-            canvas.label(0, 0, width: canvas.width - word.count - 4, sku.name, Style(.title, attributes: .bold))
-            canvas.put(canvas.width - word.count - 2, 0, " " + word + " ", state.style)
-            canvas.gauge(0, 1, width: canvas.width, sku.soldShare, state.gauge)
-            let facts = facts(sku, snapshot, on: canvas)
-            let sides = Rect(y: 3, width: canvas.width, height: canvas.height - 3).columns(
-                [.fixed(min(34, canvas.width / 2)), .share(1)], gap: 3)
-            for (line, fact) in facts.enumerated() {
+            drawHead(sku, on: &canvas)
+            let facts = facts(sku, on: canvas)
+            let rest = Rect(y: 3, width: canvas.width, height: canvas.height - 3)
+            let top = min(facts.count, max(min(facts.count, 6), rest.height * 2 / 5))
+            let parts = rest.rows([.fixed(top), .share(1)], gap: 1)
+            let sides = parts[0].columns([.fixed(min(36, canvas.width * 2 / 5)), .share(1)], gap: 3)
+            for (line, fact) in facts.prefix(sides[0].height).enumerated() {
                 canvas.within(sides[0]) { $0.pair(0, line, width: $0.width, fact.0, [fact.1]) }
             }
             drawTimeline(sku, sides[1], on: &canvas)
+            guard parts[1].height >= 2 else { return }
+            if canvas.width >= 96 {
+                let columns = parts[1].columns([.share(3), .share(2)], gap: 3)
+                hits = canvas.within(columns[0]) { drawEntries(number, on: &$0) }
+                canvas.within(columns[1]) { drawActs(sku, on: &$0) }
+            } else if parts[1].height >= 11 {
+                let rows = parts[1].rows([.share(3), .share(2)], gap: 0)
+                hits = canvas.within(rows[0]) { drawEntries(number, on: &$0) }
+                canvas.within(rows[1]) { drawActs(sku, on: &$0) }
+            } else {
+                hits = canvas.within(parts[1]) { drawEntries(number, on: &$0) }
+            }
         }
+        return hits
     }
 
-    private func facts(_ sku: WarRoomSnapshot.SKU, _ snapshot: WarRoomSnapshot, on canvas: Canvas) -> [(String, Span)] {
+    private func drawHead(_ sku: WarRoomSnapshot.SKU, on canvas: inout Canvas) {
+        let state = sku.state
+        let word = state.word
+        canvas.label(0, 0, width: canvas.width - word.count - 4, sku.name, Style(.title, attributes: .bold))
+        canvas.put(canvas.width - word.count - 2, 0, " " + word + " ", state.style)
+        let share = Formats.percent(sku.soldShare)
+        let left =
+            sku.stock.map { Formats.grouped($0) + " left of " + Formats.grouped(sku.allocated) } ?? "does not answer"
+        let figures = share + " sold, " + left
+        let room = canvas.width - figures.count - 2
+        canvas.gauge(0, 1, width: max(10, room), sku.soldShare, state.gauge)
+        if room >= 10 { canvas.put(room + 2, 1, figures, Style(.text)) }
+    }
+
+    private func facts(_ sku: WarRoomSnapshot.SKU, on canvas: Canvas) -> [(String, Span)] {
+        let snapshot = shown
         func number(_ value: Int64) -> Span { Span(Formats.grouped(value), Style(.title)) }
         var facts: [(String, Span)] = [
             ("left in Redis", sku.stock.map(number) ?? Span("does not answer", Style(.warn, attributes: .bold))),
             ("sold and reserved", number(sku.taken)),
-            ("share sold", Span(Formats.percent(sku.soldShare), Style(.title))),
             ("allocated in SQL", number(sku.allocated)),
             ("units a second", Span(perSecond(sku.unitsPerSecond), Style(.title, attributes: .bold))),
         ]
         if let seconds = sku.secondsToSellOut {
             facts.append(("sells out in", Span(canvas.own(Formats.duration(seconds: seconds)), Style(.warn))))
         }
-        facts.append(("tag", Span(SafeText.fitted(sku.tag, width: 16), Style(.text))))
+        if sku.oversold > 0 {
+            facts.append(
+                ("OVERSOLD", Span(" \(Formats.grouped(sku.oversold)) units ", Style(.onFill, on: .bad, .bold))))
+        }
+        if sku.frozen { facts.append(("frozen", Span("nobody can buy it", Style(.frozen, attributes: .bold)))) }
+        if let limit = sku.rateLimit {
+            facts.append(("rate limit", Span("max " + Formats.rate(limit.ordersPerSecond), Style(.text))))
+            facts.append(
+                ("turned away", Span(Formats.grouped(limit.turnedAway), Style(limit.turnedAway > 0 ? .warn : .text))))
+        }
+        let bucket = shown.buckets.first { $0.tag == sku.tag }
         facts.append(
             (
                 "node",
@@ -56,34 +95,157 @@ extension Model {
                     return Span("\(node + 1)" + address, Style(.text))
                 } ?? Span("nobody's slot", Style(.warn))
             ))
-        facts.append(("frozen", Span(sku.frozen ? "yes" : "no", Style(sku.frozen ? .frozen : .text))))
-        if let limit = sku.rateLimit {
-            facts.append(("rate limit", Span(Formats.rate(limit.ordersPerSecond), Style(.text))))
-            facts.append(
-                ("turned away", Span(Formats.grouped(limit.turnedAway), Style(limit.turnedAway > 0 ? .warn : .text))))
+        let tag = SafeText.fitted(sku.tag, width: 16)
+        facts.append(("tag and slot", Span(bucket.map { tag + "  \($0.slot)" } ?? tag, Style(.text))))
+        if let bucket, let fence = bucket.fence {
+            facts.append(("fenced", Span(SafeText.fitted(fence, width: 22), Style(.warn, attributes: .bold))))
         }
-        if sku.oversold > 0 {
+        if let epoch = bucket?.epoch { facts.append(("epoch", Span(Formats.grouped(epoch), Style(.dim)))) }
+        if let entries = sku.ledgerEntries {
             facts.append(
-                ("OVERSOLD", Span(" \(Formats.grouped(sku.oversold)) units ", Style(.onFill, on: .bad, .bold))))
+                ("ledger in Redis", Span(count(entries, "entry").replacing("entrys", with: "entries"), Style(.dim))))
         }
         return facts
     }
 
+    // MARK: Time line
+
     private func drawTimeline(_ sku: WarRoomSnapshot.SKU, _ rect: Rect, on canvas: inout Canvas) {
         guard rect.width >= 10 && rect.height >= 3 else { return }
-        let values = minute(sku.history, slots: 60)
+        let values = history(sku)
         let peak = values.max() ?? 0
         canvas.within(rect) { canvas in
-            canvas.put(0, 0, [Span("units a second, last minute", Style(.dim))])
-            canvas.putRight(0, 0, width: canvas.width, [Span("peak " + Formats.rate(peak), Style(.dim))])
-            let area = Rect(x: 0, y: 1, width: canvas.width, height: canvas.height - 1)
-            canvas.graph(area, stretched(values, to: area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)))
+            var x = 0
+            for other in TimeSpan.allCases where x + other.title.count < canvas.width - 14 {
+                let isChosen = other == span
+                x = canvas.put(
+                    x, 0, isChosen ? "[" + other.title + "]" : " " + other.title + " ",
+                    Style(isChosen ? .accent : .faint, attributes: isChosen ? .bold : []))
+            }
+            canvas.putRight(
+                x + 1, 0, width: canvas.width - x - 1,
+                [Span("units a second, peak ", Style(.dim)), Span(perSecond(peak), Style(.title))])
+            if canvas.width - x < 30 {
+                canvas.putRight(x, 0, width: canvas.width - x, [Span("peak " + perSecond(peak), Style(.dim))])
+            }
+            let hasAxis = canvas.height >= 5
+            let area = Rect(x: 0, y: 1, width: canvas.width, height: canvas.height - (hasAxis ? 2 : 1))
+            let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
+            if peak > 0 {
+                canvas.graph(area, stretched(values, to: slots), .between(.accent, .second))
+            } else {
+                canvas.sparkline(0, area.bottom - 1, width: area.width, Array(repeating: 0, count: slots))
+                canvas.label(
+                    0, area.y + area.height / 2, width: area.width, "nothing sold in this time", Style(.dim), .centre)
+            }
+            if hasAxis {
+                canvas.put(0, canvas.height - 1, canvas.own("−" + span.title), Style(.faint))
+                canvas.putRight(0, canvas.height - 1, width: canvas.width, [Span("now", Style(.faint))])
+            }
         }
+    }
+
+    /// Units a second over the chosen span, oldest first; what is not known counts as nothing.
+    func history(_ sku: WarRoomSnapshot.SKU) -> [Double] {
+        if span == .minute { return minute(sku.history, slots: 60) }
+        let wanted = span.seconds / 10
+        let missing = max(0, wanted - sku.hour.count)
+        return Array(repeating: 0.0, count: missing) + sku.hour.suffix(wanted).map(Double.init)
     }
 
     /// A series spread over more places than it has values.
     func stretched(_ values: [Double], to count: Int) -> [Double] {
-        guard values.count < count, !values.isEmpty else { return Series.folded(values, to: count) }
+        guard values.count < count, !values.isEmpty else { return TerminalUI.Series.folded(values, to: count) }
         return (0..<count).map { values[$0 * values.count / count] }
     }
+
+    // MARK: Ledger and orders
+
+    private func drawEntries(_ number: SKUNumber, on canvas: inout Canvas) -> TableHits {
+        canvas.rule(0, "newest orders, in SQL and in Redis's ledger")
+        let area = Rect(y: 1, width: canvas.width, height: canvas.height - 1)
+        guard case .sku(let sight)? = sights[.sku(number)] else {
+            canvas.label(0, 2, width: canvas.width, waiting(for: .sku(number)), Style(.dim), .centre)
+            return TableHits()
+        }
+        var columns = [
+            TableColumn("made", width: 8), TableColumn("order", width: 13, stretch: 1),
+            TableColumn("units", width: 6, .right), TableColumn("state", width: 13),
+            TableColumn("Redis", width: 7, expendability: 1),
+        ]
+        if canvas.width >= 70 { columns[1].width = 24 }
+        let table = Table(
+            columns: columns, rowCount: sight.entries.count, position: position(screen), showsCursor: false,
+            emptyText: sight.note ?? "nobody has ordered it yet")
+        return canvas.placedTable(area, table) { row, column in
+            let entry = sight.entries[row]
+            switch column {
+            case 0: return .text(timeOfDay(entry.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
+            case 1: return .text(entry.flow, Style(.text))
+            case 2: return .text(units(entry.units, width: 6), Style(.title))
+            case 3: return .text(entry.kind.words, entry.kind.style)
+            default:
+                switch entry.isInRedis {
+                case true?: return .text("has it", Style(.good))
+                case false?: return .text(entry.kind.isTaken ? "LACKS" : "no", Style(entry.kind.isTaken ? .warn : .dim))
+                case nil: return .text("?", Style(.dim))
+                }
+            }
+        }
+    }
+
+    private func drawActs(_ sku: WarRoomSnapshot.SKU, on canvas: inout Canvas) {
+        var y = 0
+        let findings = shown.drift.findings.filter { skuNamed(in: $0)?.number == sku.number }
+        canvas.rule(0, "drift")
+        y = 1
+        if findings.isEmpty {
+            canvas.put(
+                0, y, [Span(canvas.glyphs.calm + " ", Style(.good)), Span("its books agree", Style(.text))])
+            y += 1
+        }
+        for finding in findings.prefix(max(1, canvas.height / 3)) {
+            for line in canvas.wrapped(finding, width: canvas.width - 2, lines: 3) where y < canvas.height {
+                canvas.put(2, y, line, Style(.warn))
+                y += 1
+            }
+        }
+        guard y + 2 < canvas.height else { return }
+        canvas.rule(y, "acts")
+        y += 1
+        guard case .sku(let sight)? = sights[.sku(sku.number)] else { return }
+        if sight.acts.isEmpty { canvas.put(0, y, "nobody has touched it", Style(.dim)) }
+        for act in sight.acts where y < canvas.height {
+            let style = Style(act.isRefused ? .bad : .text)
+            canvas.put(0, y, timeOfDay(act.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
+            canvas.label(
+                10, y, width: canvas.width - 10, canvas.own("\(act.who) \(act.what): \(act.before) → \(act.after)"),
+                style)
+            y += 1
+        }
+    }
+
+    /// What stands where an answer is still awaited.
+    func waiting(for look: Look) -> String {
+        switch sights[look] {
+        case .failed(let why)?: why
+        default: "looking…"
+        }
+    }
+}
+
+extension OrderKind {
+    var style: Style {
+        switch self {
+        case .sold: Style(.good)
+        case .reserved: Style(.text)
+        case .cancelled, .expired: Style(.dim)
+        case .void: Style(.faint)
+        case .overCapacity: Style(.bad, attributes: .bold)
+        case .partial: Style(.warn)
+        }
+    }
+
+    /// Whether Redis's ledger must hold its units as taken.
+    var isTaken: Bool { self == .sold || self == .reserved }
 }

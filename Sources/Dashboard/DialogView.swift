@@ -9,6 +9,8 @@ private struct Sheet {
     var text: [Span] = []
     var fields: [NumberField] = []
     var focusedField = 0
+    /// A name that must be typed.
+    var name: String?
     /// Lines drawn as they are.
     var lines: [[Span]] = []
     var tone: Role = .accent
@@ -25,6 +27,8 @@ extension Model {
         case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
         case .openSale(let open): draw(openSheet(open), dialog, on: &canvas)
         case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)
+        case .bulk(let bulk): draw(bulkSheet(bulk, on: canvas), dialog, on: &canvas)
+        case .results(let scroll): drawResults(scroll, dialog, on: &canvas)
         case .restock(let restock):
             let sheet = Sheet(
                 title: "restock",
@@ -80,6 +84,91 @@ extension Model {
                 Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text)),
                 Span("It lets orders in; it makes no buyers.", Style(.text)),
             ], tone: .good)
+    }
+
+    /// Exactly what will happen, SKU by SKU.
+    private func bulkSheet(_ bulk: DialogState.Bulk, on canvas: Canvas) -> Sheet {
+        var sheet = Sheet(title: "", width: 66)
+        let number = count(bulk.subjects.count, "SKU")
+        let left = bulk.subjects.reduce(Int64(0)) { $0 + max(0, $1.left ?? 0) }
+        switch bulk.deed {
+        case .freeze(let freezes):
+            sheet.title = freezes ? "freeze \(number)" : "thaw \(number)"
+            sheet.tone = freezes ? .frozen : .good
+            sheet.text = [
+                Span(
+                    freezes
+                        ? "Nobody can buy these \(number) until they are thawed; their \(count(left, "unit")) stay."
+                        : "These \(number), with \(count(left, "unit")) left, can be bought again.",
+                    Style(.title, attributes: .bold))
+            ]
+            if bulk.already > 0 {
+                sheet.text.append(
+                    Span(
+                        "\(count(bulk.already, "other")) marked \(bulk.already == 1 ? "is" : "are") \(freezes ? "frozen" : "selling") already and left alone.",
+                        Style(.dim)))
+            }
+        case .restock:
+            sheet.title = "restock \(number)"
+            sheet.tone = .good
+            let each = bulk.units?.value ?? 0
+            sheet.text = [
+                Span(
+                    each > 0
+                        ? "Puts \(Formats.grouped(each)) more units of each on sale: \(Formats.grouped(each * bulk.subjects.count)) units in all."
+                        : "Puts more units of each on sale, in SQL first, then in Redis.",
+                    Style(.title, attributes: .bold))
+            ]
+            sheet.fields = bulk.units.map { [$0] } ?? []
+        }
+        let room = max(3, min(12, canvas.height - 14))
+        let shown = bulk.subjects.count > room ? room - 1 : bulk.subjects.count
+        for subject in bulk.subjects.prefix(shown) {
+            let left = subject.left.map { Formats.grouped($0) + " left" } ?? "does not answer"
+            sheet.lines.append([
+                Span(SafeText.fitted(subject.sku, width: 12) + "  ", Style(.dim)),
+                Span(SafeText.fitted(subject.name, width: 30) + "  ", Style(.text)), Span(left, Style(.dim)),
+            ])
+        }
+        if shown < bulk.subjects.count {
+            sheet.lines.append([Span("and \(Formats.grouped(bulk.subjects.count - shown)) more", Style(.dim))])
+        }
+        return sheet
+    }
+
+    /// What became of each part of a bulk act, as the answers come.
+    private func drawResults(_ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
+        guard let act = bulk else { return }
+        let width = min(96, canvas.width - 8)
+        let room = max(1, min(act.subjects.count, canvas.height - 9))
+        let rect = canvas.bounds.centred(width: width + 6, height: room + 6)
+        let tone: Role = act.failures > 0 ? .bad : act.isDone ? .good : .accent
+        let panel = Panel(
+            act.word, details: ["\(act.results.count) of \(count(act.subjects.count, "SKU"))"],
+            hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
+        canvas.overlay(rect, panel) { canvas in
+            let head =
+                !act.isDone
+                ? "one after another…"
+                : act.failures == 0 ? "all done" : "\(act.results.count - act.failures) done, \(act.failures) not"
+            canvas.put(2, 1, canvas.own(head), Style(.role(tone), attributes: .bold))
+            let first = min(scroll, max(0, act.subjects.count - room))
+            for line in 0..<room {
+                let index = first + line
+                guard act.subjects.indices.contains(index) else { return }
+                let subject = act.subjects[index]
+                let y = 3 + line
+                let report = act.results.indices.contains(index) ? act.results[index] : nil
+                let style: Style =
+                    report.map { $0.succeeded ? Style(.good) : Style(.bad, attributes: .bold) } ?? Style(.dim)
+                let glyph =
+                    report.map { $0.succeeded ? canvas.glyphs.calm : canvas.glyphs.down } ?? canvas.glyphs.bullet
+                canvas.put(2, y, glyph, style)
+                canvas.label(
+                    4, y, width: canvas.width - 6, report?.sentence ?? "\(subject.sku)  \(subject.name)",
+                    report == nil ? Style(.dim) : Style(.text))
+            }
+        }
     }
 
     private func freezeSheet(_ subject: DialogState.Subject, _ freezes: Bool) -> Sheet {
@@ -139,7 +228,10 @@ extension Model {
             lines += canvas.wrapped(paragraph.text, width: width, lines: 6).map { [Span($0, paragraph.style)] }
         }
         if !sheet.lines.isEmpty { lines += [[]] + sheet.lines }
-        let fieldRows = sheet.fields.isEmpty ? 0 : sheet.fields.count + 1
+        var sheet = sheet
+        sheet.name = requiredName(dialog)
+        let fieldRows =
+            sheet.fields.isEmpty && sheet.name == nil ? 0 : sheet.fields.count + 1 + (sheet.name == nil ? 0 : 1)
         let height = lines.count + fieldRows + 4
         let rect = canvas.bounds.centred(width: width + 6, height: height)
         let panel = Panel(sheet.title, hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: sheet.tone)
@@ -150,9 +242,9 @@ extension Model {
     }
 
     private func drawFields(_ sheet: Sheet, y: Int, width: Int, on canvas: inout Canvas) {
-        let labels = sheet.fields.map { $0.label.count }.max() ?? 0
+        let labels = max(sheet.fields.map { $0.label.count }.max() ?? 0, sheet.name == nil ? 0 : 4)
         for (index, field) in sheet.fields.enumerated() {
-            let isFocused = index == sheet.focusedField
+            let isFocused = index == sheet.focusedField && !isNameFocused
             let row = y + index
             canvas.put(2, row, field.label, Style(isFocused ? .title : .dim, attributes: isFocused ? .bold : []))
             let x = 2 + labels + 2
@@ -164,6 +256,18 @@ extension Model {
                 x + 16, row, width: width - labels - 18, remark,
                 isProblem ? Style(.bad, attributes: .bold) : Style(.dim))
         }
+        guard let name = sheet.name else { return }
+        drawName(name, y: y + sheet.fields.count, width: width, on: &canvas)
+    }
+
+    /// The field for a name that must be typed at a place marked production.
+    private func drawName(_ name: String, y: Int, width: Int, on canvas: inout Canvas) {
+        canvas.put(2, y, "type", Style(isNameFocused ? .title : .dim, attributes: isNameFocused ? .bold : []))
+        canvas.field(8, y, width: 20, typedName, isFocused: isNameFocused)
+        let isRight = typedName.text == name
+        canvas.label(
+            30, y, width: width - 28, isRight ? "Enter does it" : "PROD: type \(name)",
+            isRight ? Style(.good, attributes: .bold) : Style(.bad, attributes: .bold))
     }
 
     private func drawPlan(_ plan: PlanSummary, _ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
@@ -192,19 +296,25 @@ extension Model {
         lines.append([
             Span(planQuestion(plan), Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : []))
         ])
-        let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4)
+        let name = requiredName(dialog)
+        let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4 + (name == nil ? 0 : 2))
         let tone: Role = plan.repairs > 0 ? .warn : .good
         let panel = Panel(
             "comparison", details: plan.repairs > 0 ? [count(plan.repairs, "repair")] : [],
             hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
         canvas.overlay(rect, panel) { canvas in
             for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
+            if let name { drawName(name, y: lines.count + 2, width: width, on: &canvas) }
         }
     }
 
     private func planQuestion(_ plan: PlanSummary) -> String {
         if plan.repairs == 0 { return "nothing to repair" }
         if permissions.isReadOnly { return "READ-ONLY: the plan cannot be applied here" }
+        if permissions.isProduction {
+            return
+                "applies \(count(plan.repairs, "repair")) once the sale's name is typed; Esc leaves everything as it is"
+        }
         return "y applies \(plan.repairs == 1 ? "it" : "them"); any other key leaves everything as it is"
     }
 
@@ -224,6 +334,16 @@ extension Model {
                     .init(keys: "FROZEN", help: "stopped by a person"),
                     .init(keys: "FENCED", help: "its bucket takes no orders until it is rebuilt from SQL"),
                     .init(keys: "OVERSOLD", help: "units acknowledged beyond the allocation"),
+                ]))
+        sections.append(
+            HelpSection(
+                title: "Filter",
+                lines: [
+                    .init(keys: "camp", help: "part of a SKU, name, tag or state; !camp: not"),
+                    .init(keys: "/^10.[02]/", help: "a regular expression: . [a-z] * + ? | ( ) ^ $ \\d \\w"),
+                    .init(keys: "left<100", help: "columns: " + StockFilter.columns.joined(separator: ", ")),
+                    .init(keys: "rate>1.5k", help: "< <= > >= = !=, numbers with k, m or %"),
+                    .init(keys: "state=hot", help: "one of " + StockFilter.states.joined(separator: ", ")),
                 ]))
         sections.append(
             HelpSection(

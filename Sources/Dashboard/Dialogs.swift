@@ -12,6 +12,10 @@ enum DialogState: Sendable, Hashable {
     case quit
     case help(scroll: Int)
     case themes(ThemeChoice)
+    /// The same act on all that was marked when the key went down.
+    case bulk(Bulk)
+    /// What became of each part of a bulk act.
+    case results(scroll: Int)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {
@@ -19,12 +23,14 @@ enum DialogState: Sendable, Hashable {
         var sku: String
         var name: String
         var left: Int64?
+        var isFrozen: Bool
 
         init(_ sku: WarRoomSnapshot.SKU) {
             number = sku.number
             self.sku = sku.sku
             name = sku.name
             left = sku.stock
+            isFrozen = sku.frozen
         }
     }
 
@@ -40,17 +46,35 @@ enum DialogState: Sendable, Hashable {
         var units: NumberField
     }
 
+    struct Bulk: Sendable, Hashable {
+        enum Deed: Sendable, Hashable {
+            case freeze(Bool)
+            case restock
+        }
+
+        var subjects: [Subject]
+        var deed: Deed
+        /// Only for a restock.
+        var units: NumberField?
+        /// Marked, and left alone because they are so already.
+        var already = 0
+    }
+
     /// Where keys are looked up, innermost first.
     func contexts(_ permissions: Permissions) -> [KeyContext] {
+        // Where a name is typed no letter may mean anything else, the brake's neither.
+        let isTyped = permissions.isProduction
+        let question: [KeyContext] = isTyped ? [.typed, .form] : [.question, .dialog]
         switch self {
-        case .openSale(let dialog): dialog.buyers == nil ? [.question, .dialog] : [.question, .form, .dialog]
-        case .restock: [.question, .dialog]
-        case .freeze, .quit: [.question, .dialog]
-        case .crash: [.question, .nodes, .dialog]
+        case .openSale(let dialog): return dialog.buyers == nil ? question : [.question, .form, .dialog]
+        case .restock, .bulk, .freeze: return question
+        case .quit: return [.question, .dialog]
+        case .crash: return [.question, .nodes, .dialog]
         case .plan(let plan, _):
-            plan.repairs > 0 && !permissions.isReadOnly ? [.question, .reader, .dialog] : [.reader, .dialog]
-        case .help: [.reader, .dialog]
-        case .themes: [.choice, .reader, .dialog]
+            return plan.repairs > 0 && !permissions.isReadOnly
+                ? isTyped ? [.typed] : [.question, .reader, .dialog] : [.reader, .dialog]
+        case .help, .results: return [.reader, .dialog]
+        case .themes: return [.choice, .reader, .dialog]
         }
     }
 }

@@ -77,6 +77,30 @@ extension Canvas {
         return shown.isEmpty ? x : badge(x, y, shown, role)
     }
 
+    /// A table whose hits are told in cells of the whole screen, as a mouse names them.
+    mutating func placedTable(
+        _ rect: Rect, _ table: Table, cell: (_ row: Int, _ column: Int) -> TableCell
+    ) -> TableHits {
+        var hits = self.table(rect, table, cell: cell)
+        hits.body.x += origin.x
+        hits.body.y += origin.y
+        for index in hits.heads.indices {
+            hits.heads[index].rect.x += origin.x
+            hits.heads[index].rect.y += origin.y
+        }
+        return hits
+    }
+
+    /// A line across with a heading cut into it, and a remark at its right end.
+    mutating func rule(_ y: Int, _ title: String, note: String = "") {
+        let line = String(repeating: glyphs.horizontal, count: width)
+        put(0, y, line, Style(.border))
+        let room = width - (note.isEmpty ? 2 : SafeText.width(note) + 6)
+        let shown = SafeText.fitted(title, width: max(0, room), ellipsis: glyphs.ellipsis)
+        put(1, y, " " + shown + " ", Style(.dim, attributes: .bold))
+        if !note.isEmpty && room > 4 { put(width - SafeText.width(note) - 3, y, " " + note + " ", Style(.dim)) }
+    }
+
     /// Makes what was drawn step back behind a dialog.
     mutating func recede() {
         restyle(bounds) { style in

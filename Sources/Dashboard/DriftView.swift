@@ -42,7 +42,7 @@ extension Model {
         let inside = canvas.panel(rect, panel).inset(1, 0)
         canvas.within(inside) { canvas in
             var y = drawVerdict(drift, on: &canvas)
-            let first = scroll[.drift] ?? 0
+            let first = position(.drift).cursor
             for finding in drift.findings.dropFirst(first) {
                 guard y < canvas.height else { return }
                 canvas.put(0, y, canvas.glyphs.bullet, Style(.warn))
@@ -59,7 +59,7 @@ extension Model {
 
     /// The loud words, then the kinds.
     /// - Returns: the next free line.
-    private func drawVerdict(_ drift: WarRoomSnapshot.Drift, on canvas: inout Canvas) -> Int {
+    func drawVerdict(_ drift: WarRoomSnapshot.Drift, showsKinds: Bool = true, on canvas: inout Canvas) -> Int {
         var y = 0
         let record = drift.lostOrders == nil ? "by SQL's rows" : "by the buyers' record"
         func line(_ shout: String, _ role: Role) {
@@ -103,6 +103,7 @@ extension Model {
                 [Span(count(drift.units, "unit"), Style(.warn, attributes: .bold))])
             y += 1
         }
+        if !showsKinds { return y }
         let kinds = drift.byKind.filter { $0.value != 0 }.sorted {
             ($0.key.countsAsDrift ? 0 : 1, -$0.value.magnitude.clamped, $0.key.rawValue)
                 < ($1.key.countsAsDrift ? 0 : 1, -$1.value.magnitude.clamped, $1.key.rawValue)

@@ -5,7 +5,7 @@ extension Model {
     /// What happened, a plain sentence each, the newest last.
     func drawEvents(_ rect: Rect, on canvas: inout Canvas) {
         let events = shown.events
-        let back = min(scroll[.events] ?? 0, max(0, events.count - 1))
+        let back = min(position(.events).cursor, max(0, events.count - 1))
         let details = [events.isEmpty ? "" : Formats.grouped(events.count), back > 0 ? "\(back) back, G newest" : ""]
         let panel = Panel("events", details: details, number: 5, isFocused: isFocused(.events))
         let inside = canvas.panel(rect, panel).inset(1, 0)

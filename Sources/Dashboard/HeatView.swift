@@ -23,7 +23,7 @@ extension Model {
             }
             let hasLegend = canvas.height >= 8 && hottest > 0
             let room = canvas.height - (hasLegend ? 1 : 0)
-            let first = scroll[.heat] ?? 0
+            let first = position(.heat).cursor
             let nodes = snapshot.nodes.enumerated().dropFirst(first)
             let peak = snapshot.nodes.map(\.ordersPerSecond).max() ?? 0
             var y = 0
@@ -43,7 +43,7 @@ extension Model {
         }
     }
 
-    private func drawNode(
+    func drawNode(
         _ node: WarRoomSnapshot.Node, _ index: Int, peak: Double, _ y: Int, on canvas: inout Canvas
     ) {
         let glyphs = canvas.glyphs
@@ -93,7 +93,7 @@ extension Model {
         canvas.put(1, y, " hottest tags ", Style(.dim))
     }
 
-    private func drawTag(_ tag: WarRoomSnapshot.Tag, peak: Double, _ y: Int, on canvas: inout Canvas) {
+    func drawTag(_ tag: WarRoomSnapshot.Tag, peak: Double, _ y: Int, on canvas: inout Canvas) {
         let isNarrow = canvas.width < 36
         let longest = shown.hottestTags.map { SafeText.width(SafeText.fitted($0.tag, width: 12)) }.max() ?? 0
         let start = min(isNarrow ? 4 : canvas.width >= 70 ? 14 : 8, max(4, longest + 2))

@@ -2,13 +2,19 @@ import TerminalUI
 
 /// Where a key is pressed.
 enum KeyContext: Hashable, Sendable {
-    /// Anywhere on the screen while no dialog is open and nothing is typed.
+    /// Anywhere while no dialog is open and nothing is typed.
     case screen
+    case overview
+    /// A panel of the overview in focus; the stock list and the events also as a screen.
     case stock, ledger, heat, drift, events
-    /// The stock panel while it shows one SKU.
-    case detail
+    /// Screens that fill the terminal.
+    case sku, ledgers, slots, findings, servers, orders, audit
     /// The filter is being typed.
     case filter
+    /// The palette is open.
+    case palette
+    /// An order's id is being typed.
+    case find
     /// Any dialog.
     case dialog
     /// A dialog that has an effect to confirm.
@@ -21,6 +27,8 @@ enum KeyContext: Hashable, Sendable {
     case reader
     /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
     case choice
+    /// A dialog that wants a name typed, because the place is marked production.
+    case typed
 }
 
 extension PanelID {
@@ -37,31 +45,40 @@ extension PanelID {
 
 /// What a key means.
 enum Intent: Hashable, Sendable {
-    enum Motion: Hashable, Sendable { case up, down, pageUp, pageDown, first, last }
+    enum Motion: Hashable, Sendable { case up, down, pageUp, pageDown, first, last, left, right }
 
-    case openSale, halt, freeze, restock, crash, compare
+    case openSale, halt, freeze, restock, crash, compare, applyPlan, undo
     case move(Motion)
-    case focus(PanelID)
+    /// A panel of the overview, a screen elsewhere.
+    case digit(Int)
     case nextPanel, previousPanel
     case open, back
-    case filter, sort, reverseSort, hold, help, themes
+    case filter, sort, reverseSort, hold, help, palette, themes
+    case mark, markAll
+    /// A longer or shorter time line.
+    case span(Int)
+    /// The next slot that holds something, or the one before.
+    case slot(Int)
+    case orderKind, findOrder
     case confirm, nextField, previousField
     case node(Int)
-    case keepFilter
+    case keepFilter, complete
+    case choose(Int)
+    case run
     case quit, quitNow, suspend, redraw
 
     /// Whether it changes the place that the screen shows.
     var isAct: Bool {
         switch self {
-        case .openSale, .halt, .freeze, .restock, .crash: true
+        case .openSale, .halt, .freeze, .restock, .crash, .applyPlan, .undo: true
         default: false
         }
     }
 }
 
-/// The one key table: dispatch, footers, borders and help derive from it.
+/// The one key table: dispatch, footers, borders, help and the README's list derive from it.
 enum Keys {
-    static let all = KeyTable<KeyContext, Intent>(sale + stock + moving + screen + dialogs + typing)
+    static let all = KeyTable<KeyContext, Intent>(sale + stock + moving + screens + screen + dialogs + typing)
 
     /// The table for what a screen may do: what it may not is not bound at all.
     static func table(_ permissions: Permissions) -> KeyTable<KeyContext, Intent> {
@@ -77,25 +94,36 @@ enum Keys {
 
     private static let sale: [Binding] = [
         Binding(
-            [.char("F")], in: [.screen], label: "Flash sale", help: "opens the sale; asks first",
+            [.char("F")], in: [.screen], label: "Flash sale",
+            help:
+                "opens the sale; asks first. In a demo the dialog sets buyers a second and seconds; in watch it makes no buyers",
             group: "The sale", .openSale),
         Binding(
             [.char("X")], in: [.screen, .dialog], label: "halt",
-            help: "halts the sale everywhere, at once and without asking; F opens it again", group: "The sale", .halt),
+            help: "halts the sale everywhere, at once and without asking, also while SQL is locked; F opens it again",
+            group: "The sale", .halt),
         Binding(
-            [.char("C")], in: [.screen, .heat], label: "Crash",
+            [.char("C")], in: [.screen, .heat, .servers], label: "Crash",
             help: "kills a node of this demo's own fleet with kill -9; asks which, and again", group: "The sale", .crash
         ),
         Binding(
-            [.char("R")], in: [.screen, .drift], label: "compare",
-            help: "compares Redis with SQL (reads only), then shows what would mend a difference", group: "The sale",
-            .compare),
+            [.char("R")], in: [.screen, .drift, .findings], label: "compare",
+            help: "compares Redis with SQL (reads only: a dry run), then shows the plan that would mend a difference",
+            group: "The sale", .compare),
+        Binding(
+            [.char("a")], in: [.findings], label: "apply plan",
+            help: "shows the last plan again, to be applied by y", group: "The sale", .applyPlan),
+        Binding(
+            [.char("u")], in: [.screen], help: "undoes the last freeze or thaw of this screen; asks first",
+            group: "The sale", .undo),
     ]
 
     private static let stock: [Binding] = [
         Binding(
             [.char("/")], in: [.screen, .stock], label: "filter",
-            help: "shows only what matches: text, !text, left<100, sold>=5k, rate>1k", group: "Stock", .filter),
+            help:
+                "shows only what matches: text, /regex/, !text, left<100, rate>1k, state=hot, tag=a7; all of them hold",
+            group: "Stock", .filter),
         Binding(
             [.char("s")], in: [.screen, .stock], label: "sort", help: "sorts by the next column", group: "Stock", .sort),
         Binding(
@@ -103,47 +131,94 @@ enum Keys {
             group: "Stock",
             .reverseSort),
         Binding(
-            [.char("z")], in: [.stock, .detail, .screen], label: "freeze",
-            help: "freezes or thaws the SKU under the cursor; asks first", group: "Stock", .freeze),
+            [.char(" ")], in: [.stock], label: "mark",
+            help: "marks the SKU under the cursor: z and + then act on all that are marked", group: "Stock", .mark),
         Binding(
-            [.char("+")], in: [.stock, .detail, .screen], label: "restock",
+            [.char("*")], in: [.stock], help: "marks every row in the filter, or takes the marks away", group: "Stock",
+            .markAll),
+        Binding(
+            [.char("z")], in: [.stock, .sku, .screen], label: "freeze",
+            help: "freezes or thaws what was under the cursor when the key went down; asks first", group: "Stock",
+            .freeze),
+        Binding(
+            [.char("+")], in: [.stock, .sku, .screen], label: "restock",
             help: "puts more units of the SKU under the cursor on sale; asks how many", group: "Stock", .restock),
         Binding(
-            [.enter], in: [.screen, .stock], label: "detail", help: "shows one SKU; on another panel: zooms it",
+            [.enter], in: [.screen, .stock], label: "detail", help: "looks closer at what is under the cursor",
             group: "Stock", .open),
     ]
 
-    private static let moving: [Binding] =
-        [
-            Binding([.char("k"), .up], in: [.screen, .nodes, .reader], help: "up", group: "Moving", .move(.up)),
-            Binding([.char("j"), .down], in: [.screen, .nodes, .reader], help: "down", group: "Moving", .move(.down)),
-            Binding(
-                [.pageUp, .control("b")], in: [.screen, .reader], help: "a page up", group: "Moving", .move(.pageUp)),
-            Binding(
-                [.pageDown, .control("f")], in: [.screen, .reader], help: "a page down", group: "Moving",
-                .move(.pageDown)),
-            Binding(
-                [.char("g"), .home], in: [.screen, .reader],
-                help: "the first row; there the cursor follows the top, not a SKU",
-                group: "Moving", .move(.first)),
-            Binding([.char("G"), .end], in: [.screen, .reader], help: "the last row", group: "Moving", .move(.last)),
-            Binding([.char("l"), .right, .tab], in: [.screen], help: "the next panel", group: "Moving", .nextPanel),
-            Binding(
-                [.char("h"), .left, .backTab], in: [.screen], help: "the panel before", group: "Moving", .previousPanel),
-        ]
-        + PanelID.allCases.map { panel in
-            Binding(
-                [.char(Character("\(panel.rawValue)"))], in: [.screen],
-                help: "the \(panel.title) panel; again zooms it", group: "Panels", .focus(panel))
-        }
+    private static let moving: [Binding] = [
+        Binding([.char("k"), .up], in: [.screen, .nodes, .reader], help: "up", group: "Moving", .move(.up)),
+        Binding([.char("j"), .down], in: [.screen, .nodes, .reader], help: "down", group: "Moving", .move(.down)),
+        Binding(
+            [.pageUp, .control("b")], in: [.screen, .reader, .typed], help: "a page up", group: "Moving", .move(.pageUp)
+        ),
+        Binding(
+            [.pageDown, .control("f")], in: [.screen, .reader, .typed], help: "a page down", group: "Moving",
+            .move(.pageDown)),
+        Binding(
+            [.char("g"), .home], in: [.screen, .reader],
+            help: "the first row; in the stock the cursor then follows the top, not a SKU",
+            group: "Moving", .move(.first)),
+        Binding([.char("G"), .end], in: [.screen, .reader], help: "the last row", group: "Moving", .move(.last)),
+        Binding(
+            [.char("l"), .right, .tab], in: [.overview], help: "the next panel", group: "Moving", .nextPanel),
+        Binding(
+            [.char("h"), .left, .backTab], in: [.overview], help: "the panel before", group: "Moving", .previousPanel),
+        Binding(
+            [.char("l"), .right], in: [.sku], label: "longer", help: "one SKU: a longer time line, up to 1 h",
+            group: "Moving", .span(1)),
+        Binding([.char("h"), .left], in: [.sku], help: "one SKU: a shorter time line", group: "Moving", .span(-1)),
+        Binding(
+            [.char("l"), .right], in: [.slots], help: "heat: a cell to the right", group: "Moving", .move(.right)),
+        Binding([.char("h"), .left], in: [.slots], help: "heat: a cell to the left", group: "Moving", .move(.left)),
+        Binding(
+            [.char("n"), .tab], in: [.slots], label: "next tag", help: "heat: the next slot that holds SKUs",
+            group: "Moving", .slot(1)),
+        Binding(
+            [.char("N"), .backTab], in: [.slots], help: "heat: the slot before that holds SKUs", group: "Moving",
+            .slot(-1)),
+        Binding(
+            [.enter], in: [.slots, .servers], label: "its SKUs", help: "heat, nodes: the SKUs that lie there",
+            group: "Moving", .open),
+        Binding(
+            [.enter], in: [.ledgers, .findings, .orders], label: "SKU",
+            help: "ledger, drift, orders: the SKU concerned",
+            group: "Moving", .open),
+        Binding(
+            [.enter], in: [.ledger, .heat, .drift], label: "zoom", help: "a panel of the overview: makes it large",
+            group: "Moving", .open),
+        Binding(
+            [.char("s")], in: [.orders], label: "state", help: "orders: those of the next state", group: "Moving",
+            .orderKind),
+        Binding(
+            [.char("/")], in: [.orders], label: "find", help: "orders: finds one by its id", group: "Moving",
+            .findOrder),
+    ]
+
+    private static let screens: [Binding] = ScreenID.numbered.enumerated().map { index, screen in
+        Binding(
+            [.char(Character("\(index + 1)"))], in: [.screen],
+            help: "\(screen.title): \(screen.purpose)"
+                + (index < PanelID.allCases.count ? "; on the overview its panel, again makes it large" : ""),
+            group: "Screens", .digit(index + 1))
+    }
 
     private static let screen: [Binding] = [
+        Binding(
+            [.char(":")], in: [.screen], label: "command", help: "finds acts, screens, SKUs and themes by their names",
+            group: "Screen", .palette),
         Binding(
             [.char("p")], in: [.screen], label: "hold", help: "holds what is shown, while collection goes on",
             group: "Screen", .hold),
         Binding(
-            [.escape], in: [.screen, .dialog, .filter, .detail], label: "close",
-            help: "closes the topmost of dialog, filter, detail, zoom; then frees the cursor", group: "Screen", .back),
+            [.escape],
+            in: [
+                .screen, .dialog, .filter, .palette, .find, .sku, .ledgers, .slots, .findings, .servers, .orders,
+                .audit, .typed,
+            ], label: "close",
+            help: "closes the topmost of dialog, screen, filter, marks; then frees the cursor", group: "Screen", .back),
         Binding(
             [.char("T")], in: [.screen], help: "chooses a theme, trying each on; Esc brings back the one before",
             group: "Screen", .themes),
@@ -165,6 +240,10 @@ enum Keys {
                 [.enter], in: [.choice], label: "keep", help: "keeps the theme under the cursor",
                 group: "In dialogs", .confirm),
             Binding(
+                [.enter], in: [.typed], label: "does it once the name is typed",
+                help: "at a place marked production: does what the dialog says, once the name it asks for is typed",
+                group: "In dialogs", .confirm),
+            Binding(
                 [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs",
                 .nextField),
             Binding([.backTab, .up], in: [.form], help: "the field before", group: "In dialogs", .previousField),
@@ -176,19 +255,56 @@ enum Keys {
         }
 
     private static let typing: [Binding] = [
-        Binding([.enter], in: [.filter], label: "keep", help: "keeps the filter", group: "In the filter", .keepFilter)
+        Binding(
+            [.enter], in: [.filter, .find], label: "keep", help: "keeps the filter; looks the order up",
+            group: "While typing", .keepFilter),
+        Binding(
+            [.enter], in: [.palette], label: "run", help: "the palette: does what is chosen; an act still asks",
+            group: "While typing", .run),
+        Binding(
+            [.tab], in: [.palette, .filter], label: "complete", help: "completes the word", group: "While typing",
+            .complete),
+        Binding(
+            [.up, .control("p")], in: [.palette], help: "the palette: the line above", group: "While typing",
+            .choose(-1)),
+        Binding(
+            [.down, .control("n")], in: [.palette], help: "the palette: the line below", group: "While typing",
+            .choose(1)),
     ]
 }
 
 extension PanelID {
     /// Its name in its border.
-    var title: String {
-        switch self {
-        case .stock: "stock"
-        case .ledger: "ledger"
-        case .heat: "heat"
-        case .drift: "drift"
-        case .events: "events"
+    var title: String { screen.title }
+}
+
+/// The key table for people who read before they press: a Markdown table, all that a demo binds.
+public enum KeyList {
+    /// One row for each key or group of keys, under its heading.
+    public static var markdown: String {
+        var lines = ["| key | does |", "|---|---|"]
+        for section in Keys.all.help() {
+            lines.append("| **\(section.title)** | |")
+            for line in section.lines where !line.help.isEmpty {
+                let keys = line.keys.split(separator: " ").map { "`\($0 == "|" ? "\\|" : $0)`" }.joined(separator: " ")
+                lines.append("| \(keys) | \(line.help.replacing("|", with: "\\|")) |")
+            }
         }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The same as plain text.
+    public static var text: String {
+        var lines: [String] = []
+        for section in Keys.all.help() {
+            if !lines.isEmpty { lines.append("") }
+            lines.append(section.title)
+            for line in section.lines where !line.help.isEmpty {
+                lines.append(
+                    "  " + line.keys + String(repeating: " ", count: max(1, 14 - SafeText.width(line.keys))) + line.help
+                )
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -13,14 +13,16 @@ struct Layout {
     var header = Rect(width: 0, height: 0)
     var headerForm = Header.tiles
     var panels: [PanelID: Rect] = [:]
-    /// One line that tells what the folded panels would.
+    /// What a screen other than the overview fills.
+    var body = Rect(width: 0, height: 0)
+    /// One line that tells what the folded panels, or the other screens, would.
     var foldBar: Rect?
     var footer = Rect(width: 0, height: 0)
 
     init(_ model: Model) {
         self.init(
             columns: model.columns, rows: model.rows, focus: model.focus,
-            isZoomed: model.isZoomed || model.showsDetail && model.focus == .stock,
+            isZoomed: model.isZoomed,
             // Borders, a head over the tags, the legend.
             heatLines: max(3, min(8, model.shown.nodes.count)) + 10 + 4)
     }
@@ -33,7 +35,8 @@ struct Layout {
         (header, footer) = (parts[0], parts[2])
         let middle = parts[1]
         if isZoomed {
-            fold(middle, showing: focus)
+            let parts = middle.rows([.share(1), .fixed(1)])
+            (body, foldBar) = (parts[0], parts[1])
         } else if columns < 80 || rows < 22 {
             compact(middle, focus: focus)
         } else if columns < 100 {
@@ -97,17 +100,10 @@ extension Model {
 
     /// How many rows of the stock table are in sight.
     var stockRowsVisible: Int {
-        guard !isTooSmall, let rect = Layout(self).panels[.stock] else { return 1 }
+        guard !isTooSmall else { return 1 }
+        let layout = Layout(self)
+        let rect = screen == .overview ? layout.panels[.stock] : layout.body
+        guard let rect else { return 1 }
         return max(1, rect.height - 3 - (isEditingFilter ? 1 : 0))
-    }
-
-    /// How far a panel scrolls, in lines.
-    func scrollLimit(_ panel: PanelID) -> Int {
-        switch panel {
-        case .stock, .ledger: 0
-        case .heat: max(0, shown.nodes.count + shown.hottestTags.count - 1)
-        case .drift: max(0, shown.drift.findings.count - 1)
-        case .events: max(0, shown.events.count - 1)
-        }
     }
 }

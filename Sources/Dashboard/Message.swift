@@ -70,6 +70,10 @@ public enum Message: Sendable {
     /// Seconds of a clock that never steps back; from any origin.
     case tick(seconds: Double)
     case actDone(ActReport)
+    /// What became of one part of `Effect.bulk`, in the parts' order.
+    case bulkStep(id: Int, ActReport)
+    /// The answer to `Effect.look`.
+    case seen(Look, Sight)
     case planReady(PlanSummary)
     /// The theme's file changed and was read.
     case themeChanged(Theme)
@@ -99,6 +103,10 @@ public enum Effect: Sendable, Hashable {
     case crash(node: Int)
     case compare
     case applyPlan(id: Int)
+    /// The same act on several SKUs, one after another; each comes back as `Message.bulkStep`.
+    case bulk(id: Int, [BulkPart])
+    /// Look something up, bounded, without writing; answered by `Message.seen`.
+    case look(Look)
     /// Read a theme, to show it while the chooser stands on it; answered by `Message.themePreview`.
     case previewTheme(String)
     /// Read a theme and keep it; answered by `Message.themeChosen`, or by a notice where it cannot be read.
@@ -108,4 +116,10 @@ public enum Effect: Sendable, Hashable {
     /// Draw every cell anew.
     case redraw
     case bell
+}
+
+/// What a bulk act does to one SKU.
+public enum BulkPart: Sendable, Hashable {
+    case setFrozen(SKUNumber, Bool)
+    case restock(SKUNumber, units: Int64)
 }

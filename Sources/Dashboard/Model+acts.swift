@@ -3,12 +3,6 @@ import Telemetry
 import TerminalUI
 
 extension Model {
-    /// The SKU under the cursor, as it is drawn at this moment.
-    private var subject: WarRoomSnapshot.SKU? {
-        let skus = shown.skus
-        return list.cursorIndex.flatMap { skus.indices.contains($0) ? skus[$0] : nil }
-    }
-
     /// Begins an act: opens its dialog, or does it where asking would cost.
     mutating func act(_ intent: Intent) -> [Effect] {
         switch intent {
@@ -24,18 +18,39 @@ extension Model {
         case .openSale:
             askToOpen()
         case .freeze:
+            if let marked = markedSubjects { return askToFreeze(marked) }
             guard let sku = subject else { return nothingUnderCursor() }
             dialogs.append(.freeze(DialogState.Subject(sku), freezes: !sku.frozen))
         case .restock:
+            if let marked = markedSubjects {
+                dialogs.append(.bulk(DialogState.Bulk(subjects: marked, deed: .restock, units: restockField)))
+                return []
+            }
             guard let sku = subject else { return nothingUnderCursor() }
-            let field = NumberField("units", nil, in: 1...Limits.restockMax, unit: "units")
-            dialogs.append(.restock(DialogState.Restock(subject: DialogState.Subject(sku), units: field)))
+            askToRestock(sku)
+        case .applyPlan:
+            guard let plan = lastPlan else {
+                tell("there is no plan yet: R compares and makes one")
+                return []
+            }
+            dialogs.append(.plan(plan, scroll: 0))
+        case .undo:
+            guard let undo else {
+                tell("nothing to undo: a freeze or thaw of this screen can be; a restock cannot, its units may be sold")
+                return []
+            }
+            if undo.subjects.count == 1 {
+                dialogs.append(.freeze(undo.subjects[0], freezes: undo.freezes))
+            } else {
+                dialogs.append(.bulk(DialogState.Bulk(subjects: undo.subjects, deed: .freeze(undo.freezes))))
+            }
         case .crash:
             guard !snapshot.nodes.isEmpty else {
                 tell("no node is up yet", .warning)
                 return []
             }
-            let node = focus == .stock ? subject?.node : nil
+            let node =
+                screen == .nodes ? position(.nodes).cursor : screen == .heat ? bucketUnderCursor?.node : subjectNode
             let wanted = node.flatMap { snapshot.nodes.indices.contains($0) && snapshot.nodes[$0].isUp ? $0 : nil }
             dialogs.append(.crash(node: wanted ?? snapshot.nodes.firstIndex(where: \.isUp) ?? 0))
         case .compare:
@@ -54,6 +69,15 @@ extension Model {
         default: break
         }
         return []
+    }
+
+    private var subjectNode: Int? { screen != .overview || focus == .stock ? subject?.node : nil }
+
+    private var restockField: NumberField { NumberField("units", nil, in: 1...Limits.restockMax, unit: "units each") }
+
+    mutating func askToRestock(_ sku: WarRoomSnapshot.SKU) {
+        let field = NumberField("units", nil, in: 1...Limits.restockMax, unit: "units")
+        dialogs.append(.restock(DialogState.Restock(subject: DialogState.Subject(sku), units: field)))
     }
 
     private mutating func nothingUnderCursor() -> [Effect] {
@@ -85,6 +109,10 @@ extension Model {
     /// Does what the topmost dialog says, if it can be done; a dialog with a wrong field stays.
     mutating func confirm() -> [Effect] {
         guard let top = dialogs.last else { return [] }
+        if let name = requiredName(top), typedName.text != name {
+            isTypingName = true
+            return [.bell]
+        }
         var effects: [Effect] = []
         switch top {
         case .openSale(let dialog):
@@ -98,21 +126,28 @@ extension Model {
             tell("opening the sale…")
         case .freeze(let subject, let freezes):
             effects = [.setFrozen(subject.number, freezes)]
+            undo = Undo(subjects: [subject], freezes: !freezes)
             tell("\(freezes ? "freezing" : "thawing") \(subject.shortSKU)…")
         case .restock(let dialog):
-            guard let units = dialog.units.value else { return [.bell] }
+            guard let units = dialog.units.value else { return fieldIsWrong() }
             effects = [.restock(dialog.subject.number, units: Int64(units))]
             tell("restocking \(dialog.subject.shortSKU) by \(Formats.grouped(units)) units…")
+        case .bulk(let dialog):
+            guard let effect = begin(dialog) else { return fieldIsWrong() }
+            dialogs.removeLast()
+            dialogs.append(.results(scroll: 0))
+            return [effect]
         case .crash(let node):
             effects = [.crash(node: node)]
             tell("killing node \(node + 1)…", .warning)
         case .plan(let plan, _):
             guard plan.repairs > 0 && !permissions.isReadOnly else { return [] }
             effects = [.applyPlan(id: plan.id)]
+            lastPlan = nil
             tell("applying \(count(plan.repairs, "repair"))…")
         case .quit:
             effects = [.quit]
-        case .help:
+        case .help, .results:
             return []
         case .themes(let choice):
             effects = confirm(choice)
@@ -120,6 +155,11 @@ extension Model {
         }
         dialogs.removeLast()
         return effects
+    }
+
+    private mutating func fieldIsWrong() -> [Effect] {
+        isTypingName = false
+        return [.bell]
     }
 }
 

@@ -11,6 +11,7 @@ extension Model {
         case .tick(let seconds):
             now = seconds
             if let notice, now - notice.since >= Notice.secondsShown { self.notice = nil }
+            return lookAgain()
         case .resized(let columns, let rows):
             (self.columns, self.rows) = (max(0, columns), max(0, rows))
             settle()
@@ -28,9 +29,16 @@ extension Model {
         case .actDone(let report):
             tell(report.sentence, report.succeeded ? .good : .bad)
             return report.succeeded ? [] : [.bell]
+        case .bulkStep(let id, let report):
+            return take(report, ofBulk: id)
+        case .seen(let look, let sight):
+            looks[look]?.isAwaited = false
+            sights[look] = sight
+            settle()
         case .planReady(let plan):
             isComparing = false
-            if dialogs.isEmpty && !isEditingFilter {
+            (lastPlan, lastPlanAt) = (plan, now)
+            if dialogs.isEmpty && !isTyping {
                 dialogs = [.plan(plan, scroll: 0)]
             } else {
                 waitingPlan = plan
@@ -54,20 +62,42 @@ extension Model {
         snapshot = newest
         guard held == nil else { return }
         list.take(newest, now: now)
+        refresh()
         settle()
     }
+
+    /// What the open screen derives from the snapshot at some cost.
+    mutating func refresh() {
+        if screen == .ledger { largestLedgers = Self.largest(shown.skus) }
+        if screen == .heat { goToHottest() }
+    }
+
+    /// Whether keys go into a line of text.
+    var isTyping: Bool { isEditingFilter || palette != nil || findField != nil }
 
     /// Keeps cursor and scroll positions where there is something to see.
     mutating func settle() {
         settleTheme()
         list.settle(visible: stockRowsVisible)
-        for (panel, lines) in scroll { scroll[panel] = min(max(0, lines), scrollLimit(panel)) }
+        for screen in positions.keys {
+            var place = position(screen)
+            place.settle(count: rowCount(screen), visible: screen == self.screen.slot ? screenRowsVisible : 1)
+            positions[screen] = place
+        }
+        if dialogs.isEmpty {
+            typedName = TextField(limit: 64)
+            isTypingName = false
+        }
     }
 
     private mutating func paste(_ text: String) {
-        if isEditingFilter {
+        if palette != nil {
+            _ = typeInPalette { $0.insert(text) }
+        } else if isEditingFilter {
             filterField.insert(text)
             applyFilter()
+        } else if findField != nil {
+            findField?.insert(text)
         } else {
             editField { $0.insert(text) }
         }
@@ -77,12 +107,16 @@ extension Model {
     /// - Returns: what the change gives, false without a field.
     @discardableResult
     mutating func editField<Result>(_ edit: (inout TextField) -> Result) -> Result? {
+        if isNameFocused { return edit(&typedName) }
         guard let top = dialogs.popLast() else { return nil }
         var result: Result?
         switch top {
         case .restock(var dialog):
             result = edit(&dialog.units.text)
             dialogs.append(.restock(dialog))
+        case .bulk(var dialog) where dialog.units != nil:
+            result = dialog.units.editing(edit)
+            dialogs.append(.bulk(dialog))
         case .openSale(var dialog) where dialog.buyers != nil:
             result = dialog.focus == 0 ? dialog.buyers.editing(edit) : dialog.seconds.editing(edit)
             dialogs.append(.openSale(dialog))
@@ -92,9 +126,15 @@ extension Model {
         return result
     }
 
+    /// Applies the filter as far as it can be read; else the last good one stays.
     mutating func applyFilter() {
-        list.setFilter(filterField.text)
-        list.arrange(shown, now: now)
+        do {
+            list.setFilter(try StockFilter(parsing: filterField.text))
+            filterProblem = nil
+            rearrange()
+        } catch {
+            filterProblem = error
+        }
     }
 
     mutating func rearrange() { list.arrange(shown, now: now) }

@@ -33,11 +33,15 @@ enum SortColumn: Int, Sendable, CaseIterable, Hashable {
 /// most twice a second (rates change once): rows that jump ten times a second cannot be read, and 100,000 of them cost.
 struct StockList: Sendable {
     static let secondsBetweenSorts = 0.5
+    /// SKUs that one act may name.
+    static let marksMax = 1_000
 
     private(set) var order: [Int32] = []
     private(set) var sort: SortColumn = .rate
     private(set) var isDescending = true
-    private(set) var filter = StockFilter("")
+    private(set) var filter = StockFilter()
+    /// What bulk acts act on.
+    private(set) var marks: Set<SKUNumber> = []
     /// The SKU that the cursor is bound to; `nil`: the cursor stays on the first row, whoever stands there.
     private(set) var bound: SKUNumber?
     private(set) var cursorRow = 0
@@ -49,6 +53,7 @@ struct StockList: Sendable {
     private var arrangedAt = -Double.infinity
     private var catalogue = CatalogueStamp()
     private var textRanks: [SortColumn: [UInt64]] = [:]
+    private var filtering = FilterCache()
 
     /// Tells whether two snapshots list the same SKUs in the same order, without comparing 100,000 names.
     private struct CatalogueStamp: Equatable, Sendable {
@@ -87,17 +92,13 @@ struct StockList: Sendable {
         if stamp != catalogue {
             catalogue = stamp
             textRanks = [:]
+            filtering.forget()
+            if !marks.isEmpty { marks.formIntersection(skus.map(\.number)) }
         }
         passes += 1
         arrangedAt = now
-        let keys = self.keys(skus)
-        var rows: [(key: UInt64, index: Int32)] = []
-        rows.reserveCapacity(filter.isEmpty ? skus.count : 1_024)
-        for index in skus.indices where filter.isEmpty || filter.matches(skus[index]) {
-            rows.append((keys[index], Int32(index)))
-        }
-        rows.sort { $0.key != $1.key ? $0.key < $1.key : $0.index < $1.index }
-        order = rows.map(\.index)
+        let rows = filter.isEmpty ? skus.indices.map { Int32($0) } : filtering.rows(of: skus, filter)
+        order = RowSort.sorted(rows, keys: keys(skus))
         follow(skus)
     }
 
@@ -112,7 +113,7 @@ struct StockList: Sendable {
         case .share: return skus.map { Self.sortable($0.soldShare) ^ flip }
         case .state: return skus.map { UInt64($0.state.rank) ^ flip }
         case .sku, .name:
-            if textRanks[sort] == nil { textRanks[sort] = Self.ranks(skus, by: sort) }
+            if textRanks[sort] == nil { textRanks[sort] = RowSort.ranks(skus.map { sort == .sku ? $0.sku : $0.name }) }
             return (textRanks[sort] ?? []).map { $0 ^ flip }
         }
     }
@@ -122,15 +123,6 @@ struct StockList: Sendable {
         if value.isNaN { return 0 }
         let bits = (value == 0 ? 0 : value).bitPattern
         return bits >> 63 == 1 ? ~bits : bits | 1 << 63
-    }
-
-    private static func ranks(_ skus: [WarRoomSnapshot.SKU], by column: SortColumn) -> [UInt64] {
-        let sorted = skus.indices.sorted {
-            column == .sku ? skus[$0].sku < skus[$1].sku : skus[$0].name < skus[$1].name
-        }
-        var ranks = [UInt64](repeating: 0, count: skus.count)
-        for (rank, index) in sorted.enumerated() { ranks[index] = UInt64(rank) }
-        return ranks
     }
 
     /// Chooses a column; choosing it again reverses it.
@@ -149,7 +141,31 @@ struct StockList: Sendable {
 
     mutating func reverse() { isDescending.toggle() }
 
-    mutating func setFilter(_ text: String) { filter = StockFilter(text) }
+    mutating func setSort(_ column: SortColumn, descending: Bool? = nil) {
+        (sort, isDescending) = (column, descending ?? column.startsDescending)
+    }
+
+    mutating func setFilter(_ wanted: StockFilter) { filter = wanted }
+
+    // MARK: Marks
+
+    /// Marks the SKU under the cursor, or takes its mark away, and goes to the next row.
+    mutating func toggleMark(_ skus: [WarRoomSnapshot.SKU]) {
+        guard let index = cursorIndex else { return }
+        let number = skus[index].number
+        if marks.remove(number) == nil { marks.insert(number) }
+        moveCursor(to: cursorRow + 1, skus)
+    }
+
+    /// Marks every row that the filter lets through, at most ``marksMax``; where all are marked, takes the marks away.
+    /// - Returns: whether some stayed without a mark because there are too many.
+    mutating func markAll(_ skus: [WarRoomSnapshot.SKU]) -> Bool {
+        let rows = order.prefix(Self.marksMax).map { skus[Int($0)].number }
+        if marks.isSuperset(of: rows) { marks.subtract(rows) } else { marks.formUnion(rows) }
+        return order.count > Self.marksMax
+    }
+
+    mutating func unmark() { marks = [] }
 
     // MARK: Cursor
 
@@ -173,6 +189,12 @@ struct StockList: Sendable {
         guard !order.isEmpty else { return }
         cursorRow = min(max(0, row), order.count - 1)
         bound = cursorIndex.map { skus[$0].number }
+    }
+
+    /// Puts the cursor on a SKU, if it has a row.
+    mutating func bind(to number: SKUNumber, _ skus: [WarRoomSnapshot.SKU]) {
+        guard let row = order.firstIndex(where: { skus[Int($0)].number == number }) else { return }
+        moveCursor(to: row, skus)
     }
 
     /// Lets go of the SKU: the cursor goes to the first row and stays there.

@@ -76,18 +76,20 @@ extension Model {
         ]
         if isFiltered && !isEditingFilter { details.append("/" + list.filter.text) }
         var trailing: [[Span]] = []
+        if !list.marks.isEmpty {
+            trailing.append([Span(" \(Formats.grouped(list.marks.count)) marked ", Style(.onFill, on: .accent, .bold))])
+        }
         if let bound = list.bound, let index = list.cursorIndex, snapshot.skus[index].number == bound,
             list.order.count > rect.height - 3
         {
-            trailing = [[Span("row \(Formats.grouped(list.cursorRow + 1))", Style(.dim))]]
+            trailing.append([Span("row \(Formats.grouped(list.cursorRow + 1))", Style(.dim))])
         }
         let focused = isFocused(.stock)
         let panel = Panel(
             "stock", details: details, trailing: trailing, number: 1, hints: hints(.stock, glyphs), isFocused: focused)
         var inside = canvas.panel(rect, panel)
         if isEditingFilter {
-            canvas.put(inside.x + 1, inside.y, "/ ", Style(.hot, attributes: .bold))
-            canvas.field(inside.x + 3, inside.y, width: inside.width - 4, filterField, isFocused: true)
+            drawFilterLine(Rect(x: inside.x, y: inside.y, width: inside.width, height: 1), on: &canvas)
             inside = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: inside.height - 1)
         }
         let columns = StockColumn.all(self, width: rect.width)
@@ -101,10 +103,33 @@ extension Model {
         let hits = canvas.table(inside, table) { row, column in
             cell(columns[column], skus[Int(order[row])], ladder: glyphs.ladder)
         }
+        if !list.marks.isEmpty {
+            for line in 0..<hits.rowCount where list.marks.contains(skus[Int(order[hits.firstRow + line])].number) {
+                canvas.put(hits.body.x + 1, hits.body.y + line, glyphs.mark, Style(.accent, attributes: .bold))
+            }
+        }
         canvas.scrollbar(
             rect.right - 1, hits.body.y, height: hits.body.height, offset: hits.firstRow, visible: hits.body.height,
             total: order.count)
         return hits
+    }
+
+    /// The filter as it is typed; what is wrong with it, and where, at its right. The rows are those of the last good one.
+    private func drawFilterLine(_ rect: Rect, on canvas: inout Canvas) {
+        let problem = filterProblem
+        let remark = problem.map { canvas.own($0.message) } ?? ""
+        let width =
+            problem == nil ? rect.width - 4 : max(16, min(rect.width - 4, rect.width - SafeText.width(remark) - 7))
+        canvas.put(rect.x + 1, rect.y, "/ ", Style(.hot, attributes: .bold))
+        canvas.field(rect.x + 3, rect.y, width: width, filterField, isFocused: true)
+        guard let problem else { return }
+        if problem.offset < width {
+            canvas.restyle(Rect(x: rect.x + 3 + problem.offset, y: rect.y, width: 1, height: 1)) { style in
+                Style(.onFill, on: .bad, .bold)
+            }
+        }
+        let room = rect.width - width - 5
+        canvas.label(rect.x + 4 + width, rect.y, width: room, remark, Style(.bad, attributes: .bold))
     }
 
     private func emptyText(_ snapshot: WarRoomSnapshot) -> String {

@@ -10,22 +10,26 @@ public func view(_ model: Model) -> Canvas {
     }
     let layout = Layout(model)
     model.drawHeader(layout.header, layout.headerForm, on: &canvas)
-    for panel in PanelID.allCases {
-        guard let rect = layout.panels[panel] else { continue }
-        switch panel {
-        case .stock:
-            if model.showsDetail && model.focus == .stock {
-                model.drawDetail(rect, on: &canvas)
-            } else {
-                model.drawStock(rect, on: &canvas)
+    if model.screen == .overview {
+        for panel in PanelID.allCases {
+            guard let rect = layout.panels[panel] else { continue }
+            switch panel {
+            case .stock: model.drawStock(rect, on: &canvas)
+            case .ledger: model.drawLedger(rect, on: &canvas)
+            case .heat: model.drawHeat(rect, on: &canvas)
+            case .drift: model.drawDrift(rect, on: &canvas)
+            case .events: model.drawEvents(rect, on: &canvas)
             }
-        case .ledger: model.drawLedger(rect, on: &canvas)
-        case .heat: model.drawHeat(rect, on: &canvas)
-        case .drift: model.drawDrift(rect, on: &canvas)
-        case .events: model.drawEvents(rect, on: &canvas)
         }
+        if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
+    } else {
+        model.drawScreen(layout.body, on: &canvas)
+        if let bar = layout.foldBar { model.drawTabs(bar, on: &canvas) }
     }
-    if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
+    if model.palette != nil {
+        canvas.recede()
+        canvas.within(model.dialogArea) { model.drawPalette(on: &$0) }
+    }
     if let top = model.dialogs.last {
         if case .themes = top {} else { canvas.recede() }
         canvas.within(model.dialogArea) { model.drawDialog(top, on: &$0) }
@@ -39,7 +43,34 @@ extension Model {
     var dialogArea: Rect { Rect(width: columns, height: rows - 1) }
 
     /// Whether a panel's border says that keys go to it.
-    func isFocused(_ panel: PanelID) -> Bool { focus == panel && dialogs.isEmpty }
+    func isFocused(_ panel: PanelID) -> Bool {
+        dialogs.isEmpty && palette == nil && (screen == .overview ? focus == panel : screen == panel.screen)
+    }
+
+    /// The screen that fills the terminal.
+    func drawScreen(_ rect: Rect, on canvas: inout Canvas) {
+        switch screen {
+        case .overview: break
+        case .stock: drawStock(rect, on: &canvas)
+        case .sku: drawDetail(rect, on: &canvas)
+        case .ledger: drawLedgerScreen(rect, on: &canvas)
+        case .heat: drawHeatScreen(rect, on: &canvas)
+        case .drift: drawDriftScreen(rect, on: &canvas)
+        case .events: drawEvents(rect, on: &canvas)
+        case .nodes: drawNodesScreen(rect, on: &canvas)
+        case .orders: drawOrdersScreen(rect, on: &canvas)
+        case .audit: drawAuditScreen(rect, on: &canvas)
+        }
+    }
+
+    /// The frame of a screen: its name, what it tells first, its own keys.
+    func screenPanel(
+        _ title: String? = nil, details: [String] = [], trailing: [[Span]] = [], frame: Role? = nil, glyphs: Glyphs
+    ) -> Panel {
+        Panel(
+            title ?? screen.title, details: details, trailing: trailing, number: screen.number,
+            hints: hints(screen.context, glyphs), isFocused: dialogs.isEmpty && palette == nil, frame: frame)
+    }
 
     /// The keys of a panel, for its bottom border.
     func hints(_ context: KeyContext, _ glyphs: Glyphs) -> [Hint] {
@@ -85,20 +116,58 @@ extension Model {
         }
     }
 
-    private func summary(_ panel: PanelID) -> (String, Role) {
+    /// Every screen by its digit, with what it would tell first; the one that is open stands out.
+    func drawTabs(_ rect: Rect, on canvas: inout Canvas) {
+        canvas.within(rect) { canvas in
+            let here = stack.last { $0.number != nil }
+            let names = ScreenID.numbered.reduce(1) { $0 + $1.title.count + 4 }
+            let told = ScreenID.numbered.map { SafeText.width(summary($0).0) + 1 }
+            let isRoomy = names + told.reduce(0, +) <= canvas.width
+            var x = 1
+            for (index, other) in ScreenID.numbered.enumerated() {
+                let (text, role) = summary(other)
+                let isHere = other == here
+                let head = canvas.glyphs.superscript(index + 1)
+                let mark = isRoomy || role == .bad || role == .warn ? " " + text : ""
+                let size = SafeText.width(head + other.title + mark)
+                if x + size > canvas.width { break }
+                let name = isHere ? Style(.accent, attributes: [.bold, .underline]) : Style(.dim)
+                x = canvas.put(
+                    x, 0,
+                    [
+                        Span(head, Style(.hot)), Span(other.title, name),
+                        Span(mark, Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
+                    ])
+                x += 3
+            }
+        }
+    }
+
+    private func summary(_ panel: PanelID) -> (String, Role) { summary(panel.screen) }
+
+    private func summary(_ screen: ScreenID) -> (String, Role) {
         let snapshot = shown
-        switch panel {
+        switch screen {
+        case .overview, .sku: return ("", .text)
         case .stock: return (count(snapshot.skus.count, "SKU"), .text)
-        case .ledger: return (Formats.count(Double(snapshot.ledger.entries)), .text)
+        case .ledger:
+            let waits = snapshot.ledger.deadLetters
+            return waits > 0
+                ? (count(waits, "dead letter"), .bad) : (Formats.count(Double(snapshot.ledger.entries)), .text)
         case .heat:
-            let down = snapshot.nodes.count { !$0.isUp }
-            return down > 0 ? ("\(down) DOWN", .bad) : ("\(snapshot.nodes.count) up", .good)
+            let hottest = snapshot.hottestTags.first?.ordersPerSecond ?? 0
+            return (hottest > 0 ? Formats.rate(hottest) : "cold", .text)
         case .drift:
             let units = snapshot.drift.units
             return (units == 0 ? "0" : Formats.count(Double(units)) + " units", units == 0 ? .good : .warn)
         case .events:
             let worst = snapshot.events.suffix(20).map(\.severity).max() ?? .info
             return ("\(snapshot.events.count)", worst == .info ? .text : worst.role)
+        case .nodes:
+            let down = snapshot.nodes.count { !$0.isUp }
+            return down > 0 ? ("\(down) DOWN", .bad) : ("\(snapshot.nodes.count) up", .good)
+        case .orders: return (Formats.count(Double(snapshot.ledger.persisted)), .text)
+        case .audit: return ("", .text)
         }
     }
 
@@ -110,7 +179,7 @@ extension Model {
         let table = Keys.table(permissions)
         var hints = table.hints(in: .screen, glyphs: glyphs)
         // Rows' own keys stand in the stock panel's border.
-        let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc"]
+        let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc", "Space"]
         hints.removeAll { rowKeys.contains($0.key) }
         let kept = ["X", "?", "q"]
         if let notice = currentNotice {
@@ -122,13 +191,19 @@ extension Model {
             canvas.footer(Rect(x: rect.right - width - 1, y: rect.y, width: width + 1, height: 1), hints)
             return
         }
-        if isEditingFilter {
-            hints = table.hints(in: .filter, glyphs: glyphs)
+        if isNameFocused {
+            hints = []
         } else if !dialogs.isEmpty {
             hints.removeAll { $0.key != "X" }
+        } else if palette != nil {
+            hints = table.hints(in: .palette, glyphs: glyphs)
+        } else if isEditingFilter {
+            hints = table.hints(in: .filter, glyphs: glyphs)
+        } else if findField != nil {
+            hints = table.hints(in: .find, glyphs: glyphs)
         }
         // The least needed go first; the brake, the help and the way out stay.
-        let droppable = ["p", "C", "R", "F"]
+        let droppable = ["p", "C", "R", ":", "F"]
         var width = hints.reduce(1) { $0 + $1.width + 2 }
         for key in droppable where width > rect.width {
             if let index = hints.firstIndex(where: { $0.key == key }) { width -= hints.remove(at: index).width + 2 }

@@ -14,32 +14,32 @@ public actor WarRoomSampler {
     /// SKUs that may be cut per second: 10 Hz up to 2,000 SKUs, slower beyond.
     static let skusPerSecond = 20_000.0
 
-    private let service: SaleService
+    let service: SaleService
     private let witness: (any BuyersWitness)?
     private let redisURL: String
     private let ordersURL: String
     private let thresholds: AlertThresholds
     private let publish: @Sendable (WarRoomSnapshot) -> Void
-    private let clock = ContinuousClock()
-    private let keys: [BucketKeys]
-    private let start = ContinuousClock.now
+    let clock = ContinuousClock()
+    let keys: [BucketKeys]
+    let start = ContinuousClock.now
 
-    private var snapshot: WarRoomSnapshot
-    private var cuts: [BucketCut?]
-    private var rates: RateBook
-    private var records: [BucketNumber: BucketRecord] = [:]
+    var snapshot: WarRoomSnapshot
+    var cuts: [BucketCut?]
+    var rates: RateBook
+    var records: [BucketNumber: BucketRecord] = [:]
     private var backlogWatch = BacklogWatch()
     private var counters: [SKUNumber: SKUCounters] = [:]
-    private var totals: OrderTotals?
+    var totals: OrderTotals?
     private var payments: PaymentTotals?
     private var deadLetters: [DeadLetter] = []
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
-    private var memory: [String: Int64] = [:]
-    /// `maxmemory` of each node, else all that its machine has.
-    private var memoryLimits: [String: Int64] = [:]
+    var memory = MemoryBook()
     private var trends = TrendBook()
     private var memoryReadAt: ContinuousClock.Instant?
+    /// Values of the large screens that are kept over time.
+    var seriesBook = SeriesBook()
     private var lastAnswerAt: ContinuousClock.Instant
     private var lastCompareCount = 0
     private var comparedAt: ContinuousClock.Instant?
@@ -140,19 +140,10 @@ public actor WarRoomSampler {
         let answers = await service.cluster.onEachMaster(
             RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
         for answer in answers {
-            guard case .success(let reply) = answer.result, let text = reply.string,
-                let bytes = Self.figure("used_memory", in: text)
-            else { continue }
-            let address = answer.address.description
-            memory[address] = bytes
-            let limit = Self.figure("maxmemory", in: text) ?? 0
-            memoryLimits[address] = limit > 0 ? limit : Self.figure("total_system_memory", in: text)
+            guard case .success(let reply) = answer.result, let text = reply.string else { continue }
+            memory.take(text, of: answer.address.description)
         }
-    }
-
-    private static func figure(_ name: String, in info: String) -> Int64? {
-        info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
-            .flatMap { Int64($0.dropFirst(name.count + 1)) }
+        memory.note(at: start.duration(to: clock.now).milliseconds / 1_000)
     }
 
     // MARK: Assembling
@@ -178,6 +169,7 @@ public actor WarRoomSampler {
         var allocated = [Int64?](repeating: nil, count: catalogue.entries.count)
         var frozen = [Bool](repeating: false, count: catalogue.entries.count)
         var bucketN = [Int64?](repeating: nil, count: catalogue.buckets.count)
+        var ledgers = [Int64?](repeating: nil, count: catalogue.entries.count)
         var ledgerEntries: Int64 = 0
         var fencedPositions = Set<Int>()
         for (position, cut) in cuts.enumerated() {
@@ -199,7 +191,9 @@ public actor WarRoomSampler {
                 bucketEntries[position] = (id.epoch, entries)
             }
             for sku in cut.skus {
-                guard let index = catalogue.position(of: sku.sku), let control = sku.control else { continue }
+                guard let index = catalogue.position(of: sku.sku) else { continue }
+                ledgers[index] = sku.ledgerEntries
+                guard let control = sku.control else { continue }
                 taken[index] = control.taken
                 allocated[index] = control.allocated
                 stock[index] = sku.stock
@@ -218,15 +212,17 @@ public actor WarRoomSampler {
             let position = catalogue.position(of: entry.bucket) ?? 0
             let rate = rates.unitsPerSecond(index)
             bucketRates[position] += rate
-            skus.append(
-                WarRoomSnapshot.SKU(
-                    number: entry.number, sku: entry.sku, name: entry.name, tag: catalogue.buckets[position].tag,
-                    node: node(ofSlot: keys[position].slot), allocated: allocated[index] ?? counter?.allocated ?? 0,
-                    stock: stock[index], taken: taken[index] ?? counter.map { $0.sold + $0.reserved } ?? 0,
-                    unitsPerSecond: rate, history: rates.history(index),
-                    frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
-                    fenced: fencedPositions.contains(position),
-                    oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0)))
+            var shown = WarRoomSnapshot.SKU(
+                number: entry.number, sku: entry.sku, name: entry.name, tag: catalogue.buckets[position].tag,
+                node: node(ofSlot: keys[position].slot), allocated: allocated[index] ?? counter?.allocated ?? 0,
+                stock: stock[index], taken: taken[index] ?? counter.map { $0.sold + $0.reserved } ?? 0,
+                unitsPerSecond: rate, history: rates.history(index),
+                frozen: taken[index] == nil ? counter?.frozen ?? false : frozen[index],
+                fenced: fencedPositions.contains(position),
+                oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0))
+            shown.ledgerEntries = ledgers[index]
+            shown.hour = rates.hour(index)
+            skus.append(shown)
         }
 
         if let rate = service.engine.rateLimits.perSKU {
@@ -259,17 +255,24 @@ public actor WarRoomSampler {
                 ordersPerSecond: members.reduce(0) { $0 + bucketRates[$1] }, callsPerSecond: node.callsPerSecond,
                 p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
                 fencedBuckets: members.count { fencedPositions.contains($0) },
-                memoryBytes: memory[address])
+                memoryBytes: memory.used[address])
+            shown.slots = node.slotRanges
+            shown.inFlight = node.inFlight
+            shown.p50Milliseconds = node.p50.milliseconds
+            shown.lastError = node.lastError
+            shown.memoryLimitBytes = memory.limits[address]
             shown.rateLimit = service.engine.rateLimits.perNode.map {
                 .init(ordersPerSecond: $0, turnedAway: service.engine.turnedAway(node: node.address))
             }
             return shown
         }
+        assembleBuckets(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions, reasons: status.fenced)
         snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
         assembleOrders(reading)
         assembleLedger(ledgerEntries, bucketN, now)
         assembleDrift(reading, now)
         assembleLife()
+        assembleSeries(comparedAt: comparedAt, now)
         snapshot.phase =
             now - lastAnswerAt > .seconds(2)
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
@@ -288,7 +291,7 @@ public actor WarRoomSampler {
                 errors: node.errors, callsPerSecond: node.callsPerSecond)
         }
         snapshot.alerts += Alerts.ofLoad(
-            snapshot, trends: trends, memoryLimits: memoryLimits, thresholds: thresholds)
+            snapshot, trends: trends, memoryLimits: memory.limitsByNode, thresholds: thresholds)
         snapshot.alerts.sort { $0.severity > $1.severity }
     }
 
@@ -344,7 +347,7 @@ public actor WarRoomSampler {
                 ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
             lagP99Milliseconds: lag.count > 0
                 ? lag.p99Milliseconds : service.engine.meter.latency.summary.p99Milliseconds,
-            redisBytes: memory.isEmpty ? nil : memory.values.reduce(0, +),
+            redisBytes: memory.usedBytes,
             pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
             deadLetters: totals?.deadLetters ?? 0,
             storeError: storeError ?? service.engine.storeError ?? status.lastError,

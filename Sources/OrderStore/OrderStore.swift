@@ -130,6 +130,9 @@ public protocol OrderStore: OrderLifeStore {
     func skuCounters(of bucket: BucketNumber) async throws -> [SKUCounters]
     /// Totals over orders by state.
     func orderTotals() async throws -> OrderTotals
+    /// Orders for a person to look at, newest flow first, at most `limit` and at most 1,000. The look is bounded: of a SKU or a
+    /// standing that is rare, only those among the newest of its bucket, or of all orders, are found.
+    func glimpses(_ question: OrderQuestion, limit: Int) async throws -> [OrderGlimpse]
     /// Flows of one SKU's ledger in flow order, after `after`, at most `limit`: what the Redis ledger must contain. What was
     /// archived is not among them.
     func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow]

@@ -162,6 +162,9 @@ struct SimulatedStore: OrderStoreDecorator {
     }
     func skuCounters() async throws -> [SKUCounters] { try await call(.reads) { try await base.skuCounters() } }
     func orderTotals() async throws -> OrderTotals { try await call(.reads) { try await base.orderTotals() } }
+    func glimpses(_ question: OrderQuestion, limit: Int) async throws -> [OrderGlimpse] {
+        try await call(.reads) { try await base.glimpses(question, limit: limit) }
+    }
     func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
         try await call(.reads) { try await base.ledgerPage(sku: sku, after: after, limit: limit) }
     }

@@ -28,6 +28,11 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var lowShare = 0.1
         /// Orders a second that an engine lets through; `nil`: no limit.
         public var rateLimit: RateLimit?
+        /// Units per second over ten seconds each, oldest first, at most 360; empty where nothing sold for long, or where too many
+        /// others sell to keep it.
+        public var hour: [Float] = []
+        /// Fields of its ledger in Redis; `nil` while its bucket does not answer.
+        public var ledgerEntries: Int64?
 
         public init(
             number: SKUNumber, sku: String, name: String, tag: String, node: Int?, allocated: Int64, stock: Int64?,
@@ -77,6 +82,17 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var memoryBytes: Int64?
         /// Orders a second that an engine lets through; `nil`: no limit.
         public var rateLimit: RateLimit?
+        /// Slots that it owns, in ascending ranges.
+        public var slots: [ClosedRange<Int>] = []
+        /// Calls that wait for their answer.
+        public var inFlight = 0
+        public var p50Milliseconds = 0.0
+        /// Why it is down, or why it last was.
+        public var lastError: String?
+        /// Buckets rebuilt or opened again since the last of its fences.
+        public var recoveredBuckets = 0
+        /// Bytes that it may use; `nil`: no limit of its own.
+        public var memoryLimitBytes: Int64?
 
         public init(
             address: String, isUp: Bool, sinceSeconds: Double, ordersPerSecond: Double, callsPerSecond: Double,
@@ -139,6 +155,10 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var storeError: String?
         /// Orders older than the dedupe horizon that were taken out of the ledgers since start.
         public var archivedOrders: Int64
+        /// Bytes that all masters may use, by their own limits or their machines'; `nil`: not known.
+        public var memoryLimitBytes: Int64?
+        /// Seconds until that is used up, at the growth of the last two minutes; `nil`: it does not grow.
+        public var memoryFullSeconds: Double?
 
         public init(
             entries: Int64 = 0, entriesPerSecond: Double = 0, history: [Float] = [], persisted: Int64 = 0,
@@ -287,6 +307,10 @@ public struct WarRoomSnapshot: Sendable, Hashable {
     public var ledger: Ledger
     public var drift: Drift
     public var life = Life()
+    /// Every bucket, by slot.
+    public var buckets: [Bucket] = []
+    public var counts = OrderCounts()
+    public var series = Series()
     /// Newest last, at most 200.
     public var events: [Event]
     /// Worst first.

@@ -44,6 +44,8 @@ public struct Canvas: Sendable {
     public var width: Int { region.width }
     /// Rows of the current region.
     public var height: Int { region.height }
+    /// Where the current region begins, in cells of the whole canvas.
+    public var origin: (x: Int, y: Int) { (region.x, region.y) }
     /// The current region in its own coordinates: it starts at 0, 0.
     public var bounds: Rect { Rect(width: region.width, height: region.height) }
 

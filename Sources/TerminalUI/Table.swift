@@ -90,6 +90,8 @@ public struct TableHits: Sendable {
     /// How many rows were drawn.
     public var rowCount = 0
 
+    public init() {}
+
     /// The row drawn at a place; nil when there is none.
     public func row(x: Int, y: Int) -> Int? {
         guard body.contains(x: x, y: y), y - body.y < rowCount else { return nil }

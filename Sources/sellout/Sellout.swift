@@ -18,8 +18,7 @@ struct Sellout: ParsableCommand {
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
             TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, ThemesCommand.self, ConfigCommand.self,
-            SnapshotCommand.self,
-            OpenCommand.self, HaltCommand.self, FreezeCommand.self, ThawCommand.self, RestockCommand.self,
-            CompletionsCommand.self,
+            SnapshotCommand.self, OpenCommand.self, HaltCommand.self, FreezeCommand.self, ThawCommand.self,
+            RestockCommand.self, KeysCommand.self, CompletionsCommand.self,
         ])
 }

@@ -51,6 +51,7 @@ enum Fixture {
         snapshot.orders = WarRoomSnapshot.Orders(refused: 0, unknown: 0, p50Milliseconds: nil, buyersPerSecond: 0)
         snapshot.ledger.redisBytes = 8_700_000
         snapshot.drift = WarRoomSnapshot.Drift(cutAgeSeconds: 1.4, cuts: 3, lostOrders: 0, lostUnits: 0)
+        fillScreens(&snapshot)
         tell(&snapshot, 0, .info, "three Redis servers serve as one cluster on 127.0.0.1:41001, 41002 and 41003")
         tell(
             &snapshot, 900, .good,
@@ -122,6 +123,7 @@ enum Fixture {
         tell(&snapshot, 12_000, .good, "the sale is open: 250,000 buyers a second for 60 s")
         tell(&snapshot, 14_200, .warning, "1002 Rain Shell M sold out after 2.2 s")
         tell(&snapshot, 31_000, .info, "you froze 1005 Down Jacket L; 1,204 units stay")
+        fillScreens(&snapshot)
         return snapshot
     }
 
@@ -139,6 +141,10 @@ enum Fixture {
             WarRoomSnapshot.Alert(severity: .bad, text: "node 2 down 1.2 s: 21 buckets fenced, recovering 8 of 21"),
             WarRoomSnapshot.Alert(severity: .warning, text: "41 orders answered “unknown”"),
         ]
+        for index in snapshot.buckets.indices where snapshot.buckets[index].node == 1 && index % 5 > 1 {
+            snapshot.buckets[index].fenced = true
+            snapshot.buckets[index].fence = "its server restarted"
+        }
         tell(&snapshot, 54_000, .bad, "you killed node 2 (127.0.0.1:41002) with kill -9; 21 buckets are fenced")
         tell(
             &snapshot, 55_100, .warning,
@@ -176,6 +182,7 @@ enum Fixture {
                 "1002 Rain Shell M: 15 units acknowledged beyond its 3,000; 14 orders are in no book",
                 "1008 Trekking Poles: 3 units acknowledged beyond its 500; 8 orders are in no book",
             ], oversoldUnits: 35, lostOrders: 41, lostUnits: 52)
+        fillScreens(&snapshot)
         snapshot.alerts = [
             WarRoomSnapshot.Alert(
                 severity: .bad,

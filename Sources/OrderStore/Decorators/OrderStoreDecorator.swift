@@ -69,6 +69,9 @@ extension OrderStoreDecorator {
     }
     public func skuCounters() async throws -> [SKUCounters] { try await base.skuCounters() }
     public func orderTotals() async throws -> OrderTotals { try await base.orderTotals() }
+    public func glimpses(_ question: OrderQuestion, limit: Int) async throws -> [OrderGlimpse] {
+        try await base.glimpses(question, limit: limit)
+    }
     public func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
         try await base.ledgerPage(sku: sku, after: after, limit: limit)
     }

@@ -35,7 +35,9 @@ final class ActInterpreter: Sendable {
         let (service, floor) = state.withLock { ($0.service, $0.floor) }
         guard let service else {
             let sentence = "still starting; try again in a moment"
-            if effect == .compare {
+            if case .look(let look) = effect {
+                mailbox.put(.seen(look, .failed("still starting")))
+            } else if effect == .compare {
                 mailbox.put(.planReady(PlanSummary(id: 0, lines: [], repairs: 0, sentence: sentence)))
             } else {
                 mailbox.put(.actDone(ActReport(sentence: sentence, succeeded: false)))
@@ -53,11 +55,18 @@ final class ActInterpreter: Sendable {
             done(await service.control.halt())
         case .setFrozen(let sku, let frozen): done(await service.control.setFrozen(sku, frozen))
         case .restock(let sku, let units):
-            // The buyers' record must know of the capacity before anybody can buy it.
-            floor?.book.allocate(sku, units: units)
-            let report = await service.control.restock(sku, units: units)
-            if !report.succeeded { floor?.book.allocate(sku, units: -units) }
-            done(report)
+            done(await restock(sku, units, service, floor))
+        case .bulk(let id, let parts):
+            // One after another: the screen names the parts by their order.
+            for part in parts {
+                let report =
+                    switch part {
+                    case .setFrozen(let sku, let frozen): await service.control.setFrozen(sku, frozen)
+                    case .restock(let sku, let units): await restock(sku, units, service, floor)
+                    }
+                mailbox.put(.bulkStep(id: id, ActReport(sentence: report.sentence, succeeded: report.succeeded)))
+            }
+        case .look(let look): mailbox.put(.seen(look, await LookInterpreter(service: service).answer(look)))
         case .crash(let node):
             guard let floor else {
                 done(SaleControl.Report(sentence: "only a demo's own fleet can be crashed", succeeded: false))
@@ -76,6 +85,16 @@ final class ActInterpreter: Sendable {
 
     private func done(_ report: SaleControl.Report) {
         mailbox.put(.actDone(ActReport(sentence: report.sentence, succeeded: report.succeeded)))
+    }
+
+    private func restock(
+        _ sku: SKUNumber, _ units: Int64, _ service: SaleService, _ floor: DemoFloor?
+    ) async -> SaleControl.Report {
+        // The buyers' record must know of the capacity before anybody can buy it.
+        floor?.book.allocate(sku, units: units)
+        let report = await service.control.restock(sku, units: units)
+        if !report.succeeded { floor?.book.allocate(sku, units: -units) }
+        return report
     }
 
     private func open(_ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?) async {

@@ -72,7 +72,7 @@ final class Screen {
         while true {
             let now = ContinuousClock.now
             if isDirty, now - lastFrame >= frameInterval {
-                draw()
+                draw(interpret)
                 lastFrame = now
                 isDirty = false
             }
@@ -96,7 +96,7 @@ final class Screen {
                 }
             }
             if isUrgent {
-                draw()
+                draw(interpret)
                 lastFrame = .now
                 isDirty = false
             }
@@ -167,9 +167,10 @@ final class Screen {
         }
     }
 
-    private func draw() {
+    private func draw(_ interpret: (Effect) -> Void) {
         lookAtTheme()
-        _ = model.update(.tick(seconds: start.duration(to: .now) / .seconds(1)))
+        // A tick asks for what the open screen wants to know; it never ends the program.
+        _ = handle(.tick(seconds: start.duration(to: .now) / .seconds(1)), interpret)
         terminal.present(view(model), theme: model.theme)
     }
 }
