@@ -53,7 +53,7 @@ extension Model {
         case .themeChosen(let name, let theme):
             (self.theme, themeName, themeBefore) = (theme, name, nil)
             if !themeNames.contains(name) { themeNames = (themeNames + [name]).sorted() }
-            tell("theme \(SafeText.fitted(name, width: 40)): “theme: …” in the config file keeps it for good", .good)
+            tell("theme: \(SafeText.fitted(name, width: 24)) in your config file keeps it for good", .good)
         case .notice(let text, let severity):
             tell(text, severity)
         }
