@@ -80,7 +80,7 @@ extension Model {
             return .text(first + (node.slots.count > 1 ? " +\(node.slots.count - 1)" : ""), Style(.dim))
         }
         if nodes.contains(where: { $0.rateLimit != nil }) {
-            add("limit", 14, 5, left: true) { node, _ in
+            add("limit", 18, 5, left: true) { node, _ in
                 guard let limit = node.rateLimit else { return .text("") }
                 let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
                 return .text("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
