@@ -178,8 +178,9 @@ extension Model {
                 canvas.put(
                     0, y,
                     [
-                        Span("replica ", Style(.dim)), Span(replica.address + "  ", Style(.text)),
+                        Span("replica ", Style(.dim)),
                         Span(state, replica.isOnline ? Style(.good) : Style(.bad, attributes: .bold)),
+                        Span("  " + replica.address, Style(.text)),
                     ])
                 y += 1
             }
