@@ -36,7 +36,7 @@ extension Model {
             drawTimeline(sku, sides[1], on: &canvas)
             guard parts[1].height >= 2 else { return }
             if canvas.width >= 96 {
-                let columns = parts[1].columns([.share(3), .share(2)], gap: 3)
+                let columns = parts[1].columns([.share(2), .share(1)], gap: 3)
                 hits = canvas.within(columns[0]) { drawEntries(number, on: &$0) }
                 canvas.within(columns[1]) { drawActs(sku, on: &$0) }
             } else if parts[1].height >= 11 {

@@ -15,7 +15,7 @@ extension Model {
         var trailing: [[Span]] = []
         if isComparing { trailing = [[Span("comparing", Style(.accent, attributes: .bold))]] }
         let panel = screenPanel(
-            details: [count(drift.units, "unit"), age, count(drift.cuts, "comparison")], trailing: trailing,
+            details: [count(drift.units, "unit"), age, count(drift.cuts, "bucket") + " compared"], trailing: trailing,
             frame: frame, glyphs: canvas.glyphs)
         let inside = canvas.panel(rect, panel).inset(1, 0)
         var hits = TableHits()

@@ -80,7 +80,7 @@ extension Model {
             return .text(first + (node.slots.count > 1 ? " +\(node.slots.count - 1)" : ""), Style(.dim))
         }
         if nodes.contains(where: { $0.rateLimit != nil }) {
-            add("limit", 14, 5, left: true) { node, _ in
+            add("limit", 18, 5, left: true) { node, _ in
                 guard let limit = node.rateLimit else { return .text("") }
                 let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
                 return .text("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
@@ -178,8 +178,9 @@ extension Model {
                 canvas.put(
                     0, y,
                     [
-                        Span("replica ", Style(.dim)), Span(replica.address + "  ", Style(.text)),
+                        Span("replica ", Style(.dim)),
                         Span(state, replica.isOnline ? Style(.good) : Style(.bad, attributes: .bold)),
+                        Span("  " + replica.address, Style(.text)),
                     ])
                 y += 1
             }
