@@ -127,7 +127,7 @@ extension Model {
         }
         let server = server(node)
         if let failure = server?.failure ?? (node.isUp ? nil : node.lastError) {
-            add("says", SafeText.fitted(failure, width: 32), .bad)
+            add("says", SafeText.fitted(failure, width: 32), failure.hasPrefix("needs +") ? .dim : .bad)
         }
         if node.fencedBuckets > 0 { add("fenced", "\(node.fencedBuckets) of \(node.buckets)", .warn) }
         if let server, server.failure == nil {
