@@ -37,7 +37,7 @@ extension Model {
             func faint(_ text: String) -> [Span] { [Span(text, Style(.dim))] }
             var facts: [Fact] = [
                 ("in SQL", faint("no SQL")), ("stock", plain(foreign.stockKeys)),
-                ("ledger", foreign.ledgerKeys.map(plain) ?? faint("none: rates by stock")),
+                ("ledger", foreign.ledgerKeys.map(plain) ?? faint("none: by stock")),
                 (
                     "memory",
                     ledger.redisBytes.map { plain(Formats.bytes($0)) } ?? faint(shown.needs(.memory) ?? "-")
@@ -90,12 +90,14 @@ extension Model {
             "drift", details: ["no SQL"], number: 4, hints: [], isFocused: isFocused(.drift))
         let inside = canvas.panel(rect, panel).inset(1, 0)
         canvas.within(inside) { canvas in
-            canvas.put(0, 0, [Span(canvas.glyphs.bullet + " ", Style(.dim)), Span(Self.noSQL, Style(.text))])
-            guard canvas.height > 1 else { return }
-            let lines = canvas.wrapped(
-                "--orders names the books to compare with", width: canvas.width - 2, lines: canvas.height - 1)
-            for (index, line) in lines.enumerated() where index + 1 < canvas.height {
-                canvas.label(2, index + 1, width: canvas.width - 2, line, Style(.dim))
+            canvas.put(0, 0, canvas.glyphs.bullet, Style(.dim))
+            var y = 0
+            for (text, style) in [(Self.noSQL, Style(.text)), ("--orders names the books to compare with", Style(.dim))] {
+                for line in canvas.wrapped(text, width: canvas.width - 2, lines: max(1, canvas.height - y))
+                where y < canvas.height {
+                    canvas.label(2, y, width: canvas.width - 2, line, style)
+                    y += 1
+                }
             }
         }
     }

@@ -73,7 +73,7 @@ extension Model {
 
     /// Where no SQL tells about the sale: what was seen, and what seeing it costs.
     private func foreignTiles(_ foreign: WarRoomSnapshot.Foreign, _ snapshot: WarRoomSnapshot) -> [Tile] {
-        let below = snapshot.skus.reduce(Int64(0)) { $0 + max(0, -($1.stock ?? 0)) }
+        let below = snapshot.drift.oversoldUnits
         return [
             Tile(
                 label: "seen to go", value: Formats.count(Double(snapshot.orders.accepted)), width: 10, expendability: 3

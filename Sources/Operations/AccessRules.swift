@@ -92,7 +92,7 @@ extension AccessRole {
 
     /// One line for `redis-cli`. Quoted, since patterns hold what a shell would read.
     public func line(foreign: ForeignKeys? = nil) -> String {
-        let name = self == .foreignWatcher ? "watcher" : rawValue
+        let name = self == .foreignWatcher ? "onlooker" : rawValue
         let rules = rules(foreign: foreign).map { $0.contains { "~*|%".contains($0) } ? "'\($0)'" : $0 }
         return "ACL SETUSER \(name) on '>PASSWORD' \(rules.joined(separator: " "))"
     }

@@ -39,6 +39,8 @@ extension ForeignSampler {
             skus[position].hour = book.hour(position)
         }
         snapshot.skus = skus
+        // A stock below zero is all that keys tell of it.
+        snapshot.drift.oversoldUnits = skus.reduce(0) { $0 + max(0, -($1.stock ?? 0)) }
         snapshot.orders = WarRoomSnapshot.Orders(
             acceptedPerSecond: book.perSecond, history: book.history, accepted: book.sold)
         let entries = book.entries.reduce(Int64(0)) { $0 + ($1.ledger ?? 0) }

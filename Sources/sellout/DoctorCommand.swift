@@ -98,6 +98,9 @@ extension DoctorCommand: WorkerCommand {
             lines.append("  \(finding.severity.rawValue.uppercased())  \(finding.sentence)")
         }
         lines += ["", "least-privilege users, for redis-cli on every node (put passwords of your own)"]
+        if report.stockKeys == nil {
+            lines.append("  # +config|get tells appendfsync, which a sale at aof wants to know; it tells the server's passwords, too")
+        }
         for (role, line) in report.rules { lines += ["  # \(role.words)", "  \(line)"] }
         return lines.map(PlainText.line).joined(separator: "\n")
     }

@@ -1,7 +1,9 @@
 import Deduction
 import Inventory
+import Lab
 import Operations
 import OrderStore
+import Reconciliation
 import Redis
 import SaleRig
 import Synchronization
