@@ -54,7 +54,7 @@ extension Model {
                 facts.append(("full in", plain(canvas.own(Formats.duration(seconds: full)))))
             }
             guard canvas.width >= 44, foreign.ledgerKeys != nil else {
-                drawFacts(facts, Rect(width: canvas.width, height: canvas.height), on: &canvas)
+                drawFacts(facts, Rect(width: min(60, canvas.width), height: canvas.height), on: &canvas)
                 return
             }
             let parts = canvas.bounds.columns([.share(1), .fixed(canvas.width >= 90 ? 34 : 26)], gap: 2)
@@ -85,6 +85,16 @@ extension Model {
         }
     }
 
+    /// What would stand below a SKU's time line.
+    func drawForeignBooks(on canvas: inout Canvas) {
+        canvas.rule(0, "books")
+        let text = "no SQL: its orders, its drift and what was done to it are not known; --orders names the books"
+        for (y, line) in canvas.wrapped(text, width: canvas.width - 2, lines: canvas.height).enumerated()
+        where y + 1 < canvas.height {
+            canvas.label(0, y + 1, width: canvas.width, line, Style(.dim))
+        }
+    }
+
     func drawForeignDrift(_ rect: Rect, on canvas: inout Canvas) {
         let panel = Panel(
             "drift", details: ["no SQL"], number: 4, hints: [], isFocused: isFocused(.drift))
@@ -92,7 +102,9 @@ extension Model {
         canvas.within(inside) { canvas in
             canvas.put(0, 0, canvas.glyphs.bullet, Style(.dim))
             var y = 0
-            for (text, style) in [(Self.noSQL, Style(.text)), ("--orders names the books to compare with", Style(.dim))] {
+            for (text, style) in [
+                (Self.noSQL, Style(.text)), ("--orders names the books to compare with", Style(.dim)),
+            ] {
                 for line in canvas.wrapped(text, width: canvas.width - 2, lines: max(1, canvas.height - y))
                 where y < canvas.height {
                     canvas.label(2, y, width: canvas.width - 2, line, style)

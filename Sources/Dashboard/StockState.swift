@@ -85,7 +85,13 @@ extension WarRoomSnapshot.SKU {
     }
 
     /// Taken units as a share of the allocation; can exceed 1.
-    public var soldShare: Double { allocated > 0 ? Double(taken) / Double(allocated) : taken > 0 ? 1 : 0 }
+    /// Of somebody else's key: what is missing from the most that was seen there.
+    public var soldShare: Double {
+        if isForeign {
+            return stock.map { allocated > 0 ? Double(allocated - $0) / Double(allocated) : $0 < 0 ? 1 : 0 } ?? 0
+        }
+        return allocated > 0 ? Double(taken) / Double(allocated) : taken > 0 ? 1 : 0
+    }
 
     /// At the present rate; `nil` while nothing sells.
     var secondsToSellOut: Double? {

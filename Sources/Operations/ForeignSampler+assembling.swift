@@ -48,7 +48,8 @@ extension ForeignSampler {
             entries: entries, entriesPerSecond: keys.ledger == nil ? 0 : book.perSecond,
             history: keys.ledger == nil ? [] : book.history, redisBytes: memory.usedBytes)
         snapshot.ledger.memoryLimitBytes = memory.limitBytes
-        snapshot.ledger.memoryFullSeconds = memory.fullSeconds
+        let limits = memory.limits
+        snapshot.ledger.memoryFullSeconds = limits.compactMap { trends.secondsUntilFull($0.key, limit: $0.value) }.min()
         snapshot.series.memory = memory.history
     }
 
@@ -105,7 +106,7 @@ extension ForeignSampler {
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50 / .milliseconds(1)
             shown.lastError = node.lastError
-            shown.memoryLimitBytes = memory.limits[address]
+            shown.memoryLimitBytes = memory.own[address]
             // Calls that are forbidden are errors, too, and told by themselves.
             if denied.isEmpty {
                 trends.add(
@@ -147,7 +148,7 @@ extension ForeignSampler {
                     severity: .bad,
                     text: "OVERSOLD: the stock of \(worst.sku)\(others) is below zero: \(worst.stock ?? 0)"))
         }
-        alerts += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limitsByNode, thresholds: thresholds)
+        alerts += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
         return alerts.sorted { $0.severity > $1.severity }
     }
 }

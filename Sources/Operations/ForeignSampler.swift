@@ -263,7 +263,7 @@ public actor ForeignSampler {
             case .failure(let error): _ = deny(error, .memory)
             }
         }
-        memory.note(at: start.duration(to: clock.now) / .seconds(1))
+        memory.note()
     }
 
     // MARK: What is forbidden

@@ -5,7 +5,7 @@ import Redis
 /// Who we are at a Redis: never from the command line, which every process list shows.
 ///
 /// The user: the address's, else `--redis-user` (or SELLOUT_REDIS_USER). The password: the address's where it comes from the
-/// environment or a file that is private, else `--redis-password-file`, else SELLOUT_REDIS_PASSWORD, else a prompt.
+/// environment or a file that is private, else SELLOUT_REDIS_PASSWORD, else `--redis-password-file`, else a prompt.
 struct Credentials {
     var user: String?
     var passwordFile: String?
@@ -21,11 +21,11 @@ struct Credentials {
     func complete(_ url: RedisURL) throws -> RedisURL {
         let name = url.user ?? user.flatMap { $0.isEmpty ? nil : $0 }
         if url.password != nil { return RedisURL(address: url.address, user: name, password: url.password) }
-        if let passwordFile {
-            return RedisURL(address: url.address, user: name, password: try Self.read(passwordFile))
-        }
         if let password = environment["SELLOUT_REDIS_PASSWORD"], !password.isEmpty {
             return RedisURL(address: url.address, user: name, password: password)
+        }
+        if let passwordFile {
+            return RedisURL(address: url.address, user: name, password: try PasswordFile.read(passwordFile))
         }
         let known = RedisURL(address: url.address, user: name, password: nil)
         // Without a password nobody would log in, and the default user would be used in silence.
@@ -38,27 +38,6 @@ struct Credentials {
         let who = url.user.map { " for \(PlainText.line($0))" } ?? ""
         return
             "\(url.address) wants a password\(who): set SELLOUT_REDIS_PASSWORD, or name a private file with --redis-password-file"
-    }
-
-    /// The first line of a file that nobody else may read.
-    static func read(_ path: String) throws -> String {
-        func bad(_ why: String) -> Problem { Problem(description: "\(PlainText.line(path)): \(why)") }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw bad("cannot be read: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw bad("is not a file") }
-        guard status.st_mode & 0o077 == 0 else { throw bad("others may read the password in it: chmod 600 it") }
-        var bytes = [UInt8](repeating: 0, count: bytesMax + 2)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        guard count >= 0 else { throw bad("cannot be read: \(String(cString: strerror(errno)))") }
-        var line = bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        guard !line.isEmpty else { throw bad("its first line is empty; write the password there") }
-        guard line.count <= bytesMax, let text = String(validating: line, as: UTF8.self) else {
-            throw bad("its first line is no password: not UTF-8, or longer than \(bytesMax) bytes")
-        }
-        return text
     }
 }
 

@@ -99,7 +99,9 @@ extension DoctorCommand: WorkerCommand {
         }
         lines += ["", "least-privilege users, for redis-cli on every node (put passwords of your own)"]
         if report.stockKeys == nil {
-            lines.append("  # +config|get tells appendfsync, which a sale at aof wants to know; it tells the server's passwords, too")
+            lines.append(
+                "  # +config|get tells appendfsync, which a sale at aof wants to know; it tells the server's passwords, too"
+            )
         }
         for (role, line) in report.rules { lines += ["  # \(role.words)", "  \(line)"] }
         return lines.map(PlainText.line).joined(separator: "\n")

@@ -28,14 +28,14 @@ enum SettingTable {
             help: "Redis, single or cluster"
         ),
         Setting(
+            "redisPasswordFile", .text(takes: "a path") { !$0.isEmpty }, option: "redis-password-file",
+            commands: reading.union(["doctor"]), help: "a file of mode 600 whose first line is Redis's password"),
+        Setting(
             "orders", .text(takes: "sqlite:PATH") { (try? OrderStoreURL($0)) != nil }, option: "orders",
             commands: reading.union(["doctor"]), help: "the order store"),
         Setting(
             "redisUser", .text(takes: "a Redis user") { !$0.isEmpty }, option: "redis-user",
             commands: reading.union(["doctor"]), help: "the Redis user, where the address names none"),
-        Setting(
-            "redisPasswordFile", .text(takes: "the path of a file") { !$0.isEmpty }, option: "redis-password-file",
-            commands: reading.union(["doctor"]), help: "a file with the password, which only you may read (0600)"),
         Setting(
             "readOnly", .flag, standard: "false", option: "read-only", commands: ["watch"],
             help: "leaves every key unbound that would change anything"),

@@ -15,7 +15,7 @@ struct RedisSource: ParsableArguments {
     @Option(help: "The Redis user, where the address names none.")
     var redisUser: String?
 
-    @Option(help: "A file that only you may read (0600), with the password in its first line.")
+    @Option(help: "A file of mode 600 whose first line is Redis's password; SELLOUT_REDIS_PASSWORD wins over it.")
     var redisPasswordFile: String?
 
     @OptionGroup var settings: SettingOptions
