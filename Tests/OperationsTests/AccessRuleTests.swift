@@ -47,9 +47,8 @@ struct AccessRuleTests {
             let comparison = await service.compare(ledgers: true)
             #expect(comparison.unread.isEmpty && comparison.driftUnits == 0)
             #expect(await service.monitor.check().isEmpty)
-            for (name, words) in [("SET", ["ss_{t1}sku1", "99"]), ("HSET", ["sx_{t1}sku1", "#", "x"])] {
-                try await expectForbidden(cluster, name, words[0], words[1])
-            }
+            try await expectForbidden(cluster, "SET", "ss_{t1}sku1", "99")
+            try await expectForbidden(cluster, "HSET", "sx_{t1}sku1", "#", "x")
             try await expectForbidden(cluster, "FLUSHALL")
             try await expectForbidden(cluster, "CONFIG", "GET", "requirepass")
             // By way of a script neither.
