@@ -35,6 +35,7 @@ extension Model {
             }
             drawTimeline(sku, sides[1], on: &canvas)
             guard parts[1].height >= 2 else { return }
+            if sku.isForeign { return canvas.within(parts[1]) { drawForeignBooks(on: &$0) } }
             if canvas.width >= 96 {
                 let columns = parts[1].columns([.share(2), .share(1)], gap: 3)
                 hits = canvas.within(columns[0]) { drawEntries(number, on: &$0) }
@@ -69,8 +70,8 @@ extension Model {
         func number(_ value: Int64) -> Span { Span(Formats.grouped(value), Style(.title)) }
         var facts: [(String, Span)] = [
             ("left in Redis", sku.stock.map(number) ?? Span("does not answer", Style(.warn, attributes: .bold))),
-            ("sold and reserved", number(sku.taken)),
-            ("allocated in SQL", number(sku.allocated)),
+            (sku.isForeign ? "seen to go" : "sold and reserved", number(sku.taken)),
+            (sku.isForeign ? "most seen in stock" : "allocated in SQL", number(sku.allocated)),
             ("units a second", Span(perSecond(sku.unitsPerSecond), Style(.title, attributes: .bold))),
         ]
         if let seconds = sku.secondsToSellOut {

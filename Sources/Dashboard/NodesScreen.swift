@@ -8,7 +8,10 @@ extension Model {
     func drawNodesScreen(_ rect: Rect, on canvas: inout Canvas) -> TableHits {
         let snapshot = shown
         let down = snapshot.nodes.count { !$0.isUp }
-        var details = [snapshot.topology, count(snapshot.nodes.count, "master"), count(snapshot.bucketCount, "bucket")]
+        var details = [
+            snapshot.topology, count(snapshot.nodes.count, "master"),
+            count(snapshot.bucketCount, snapshot.foreign == nil ? "bucket" : "slot"),
+        ]
         if snapshot.recoveries > 0 {
             details.append(
                 snapshot.recoveries == 1 ? "1 recovery" : "\(Formats.grouped(snapshot.recoveries)) recoveries")
@@ -72,7 +75,7 @@ extension Model {
         add("wait", 4, 7) { node, _ in number("\(node.inFlight)") }
         add("err", 5, 2) { node, _ in number(Formats.count(Double(node.errors)), node.errors > 0) }
         add("memory", 8, 3) { node, _ in number(node.memoryBytes.map { Formats.bytes($0) } ?? "-") }
-        add("buckets", 7, 4) { node, _ in number(Formats.grouped(node.buckets)) }
+        add(shown.foreign == nil ? "buckets" : "stocked", 7, 4) { node, _ in number(Formats.grouped(node.buckets)) }
         add("slots", isRoomy ? 18 : 11, 8, left: true, stretch: 1) { node, _ in
             let first =
                 node.slots.first.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
@@ -111,6 +114,7 @@ extension Model {
 
     /// How far its fenced buckets have come.
     private func recovery(_ node: WarRoomSnapshot.Node) -> String {
+        if shown.foreign != nil { return "" }
         guard node.fencedBuckets > 0 else { return node.isUp ? "all its buckets are whole" : "" }
         return "\(node.buckets - node.fencedBuckets) of \(count(node.buckets, "bucket")) are whole again"
     }
@@ -128,7 +132,7 @@ extension Model {
         }
         let server = server(node)
         if let failure = server?.failure ?? (node.isUp ? nil : node.lastError) {
-            add("says", SafeText.fitted(failure, width: 32), .bad)
+            add("says", SafeText.fitted(failure, width: 32), failure.hasPrefix("needs +") ? .dim : .bad)
         }
         if node.fencedBuckets > 0 { add("fenced", "\(node.fencedBuckets) of \(node.buckets)", .warn) }
         if let server, server.failure == nil {
@@ -192,6 +196,7 @@ extension Model {
             let bucket = all[position]
             return bucket.node != index ? -1 : bucket.ordersPerSecond + (bucket.fenced ? 1e15 : 0)
         }.map { all[$0] }.filter { $0.node == index }
+        if shown.foreign != nil { return drawSlots(buckets, y, on: &canvas) }
         let columns = [
             TableColumn("tag", width: 8), TableColumn("slot", width: 6, .right),
             TableColumn("/s", width: 6, .right), TableColumn("epoch", width: 8, .right, expendability: 1),
@@ -214,6 +219,23 @@ extension Model {
                 return bucket.fenced
                     ? .text("FENCED " + (bucket.fence ?? ""), Style(.warn, attributes: .bold))
                     : .text(shown.saleState == .open ? "sells" : "ready", Style(.good))
+            }
+        }
+    }
+    /// Where somebody else's keys lie: they have no epochs and no outbox.
+    private func drawSlots(_ slots: [WarRoomSnapshot.Bucket], _ y: Int, on canvas: inout Canvas) {
+        let columns = [
+            TableColumn("slot", width: 6, .right), TableColumn("/s", width: 6, .right),
+            TableColumn("SKUs", width: 6, .right), TableColumn("hottest", width: 12, stretch: 1),
+        ]
+        let table = Table(columns: columns, rowCount: slots.count, showsCursor: false, emptyText: "no stock lies on it")
+        _ = canvas.placedTable(Rect(y: y, width: canvas.width, height: canvas.height - y), table) { row, column in
+            let slot = slots[row]
+            switch column {
+            case 0: return .text("\(slot.slot)", Style(.dim))
+            case 1: return .text(perSecond(slot.ordersPerSecond), Style(slot.ordersPerSecond > 0 ? .title : .faint))
+            case 2: return .text("\(slot.skuCount)", Style(.dim))
+            default: return .text(slot.skus.isEmpty ? slot.tag : slot.skus.joined(separator: " "), Style(.text))
             }
         }
     }

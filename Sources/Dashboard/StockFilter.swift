@@ -270,6 +270,7 @@ extension StockState {
         case .soldOut: "out"
         case .frozen: "frozen"
         case .fenced: "fenced"
+        case .unread: "unread"
         case .oversold: "oversold"
         }
     }

@@ -49,6 +49,16 @@ extension Model {
 
     /// The screen that fills the terminal.
     func drawScreen(_ rect: Rect, on canvas: inout Canvas) {
+        if shown.foreign != nil {
+            switch screen {
+            case .drift: return drawNoSQL(rect, Self.noSQL, on: &canvas)
+            case .orders: return drawNoSQL(rect, "no SQL: there are no orders to show", on: &canvas)
+            case .audit:
+                return drawNoSQL(rect, "no SQL: nothing is done here, and nothing is written down", on: &canvas)
+            case .ledger: return drawForeignLedger(shown.foreign!, rect, on: &canvas)
+            default: break
+            }
+        }
         switch screen {
         case .overview: break
         case .stock: drawStock(rect, on: &canvas)
@@ -156,6 +166,8 @@ extension Model {
 
     private func summary(_ screen: ScreenID) -> (String, Role) {
         let snapshot = shown
+        if snapshot.foreign != nil, screen == .drift || screen == .orders { return ("no SQL", .dim) }
+        if let foreign = snapshot.foreign, screen == .ledger, foreign.ledgerKeys == nil { return ("none", .dim) }
         switch screen {
         case .overview, .sku: return ("", .text)
         case .stock: return (count(snapshot.skus.count, "SKU"), .text)

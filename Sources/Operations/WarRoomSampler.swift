@@ -140,7 +140,11 @@ public actor WarRoomSampler {
         let answers = await service.cluster.onEachMaster(
             RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
         for answer in answers {
+            if case .failure(let error) = answer.result, let rule = error.missingRule {
+                snapshot.denied = [.init(part: .memory, rule: rule)]
+            }
             guard case .success(let reply) = answer.result, let text = reply.string else { continue }
+            snapshot.denied = []
             memory.take(text, of: answer.address.description)
         }
         memory.note()

@@ -147,7 +147,9 @@ extension CommandTests {
             RedisCommand("CONFIG", "SET", "requirepass", "geheim"), deadline: .now + .seconds(5))
         connection.close()
         try await watch("redis://\(url.address)").expectOneLine("wants a password", status: 2)
-        let wrong = try await watch("redis://:falsch@\(url.address)")
+        let wrong = try await Program.run(
+            "watch", "--redis", "redis://\(url.address)", "--orders", "sqlite:kept/books.sqlite", in: scratch,
+            environment: ["SELLOUT_REDIS_PASSWORD": "falsch"])
         wrong.expectOneLine("refused the login", status: 2)
         #expect(!wrong.error.contains("falsch"))
     }
