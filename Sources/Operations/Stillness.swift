@@ -1,3 +1,4 @@
+import Inventory
 import Redis
 import Telemetry
 
@@ -46,9 +47,9 @@ struct Stillness {
         let orders = snapshot.orders
         let found = Mark(
             sums: [
-                stock, taken, frozen, Int64(orders.accepted), Int64(orders.refused), Int64(orders.unknown),
-                Int64(orders.released), Int64(snapshot.ledger.entries), Int64(snapshot.ledger.persisted),
-                Int64(snapshot.recoveries), Int64(snapshot.drift.cuts), Int64(snapshot.ledger.pendingGiveBacks),
+                stock, taken, frozen, orders.accepted, orders.refused ?? -1, orders.unknown ?? -1,
+                orders.released, snapshot.ledger.entries, snapshot.ledger.persisted,
+                Int64(snapshot.recoveries), snapshot.drift.units, snapshot.ledger.pendingGiveBacks,
             ],
             nodes: snapshot.nodes.map(\.isUp), sale: snapshot.saleState.rawValue, buyers: orders.buyersPerSecond,
             lastEvent: snapshot.events.last?.number, isMoving: isMoving)

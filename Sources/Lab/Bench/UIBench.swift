@@ -80,6 +80,7 @@ public struct UIBench: Sendable {
             guard let frame else { throw BenchError("\(program) drew nothing within 10 s") }
             starts.append(screen.startedAt.duration(to: frame).inSeconds * 1_000)
         }
+        let firstFrame = BenchReport.median(starts)
         let screen = try await ScreenUnderTest.start(program, arguments, columns: 120, rows: 40, home: home)
         let idleSeconds = configuration.idleSeconds
         let found = try await Self.onThread { () -> UIReport.Screen? in
@@ -92,7 +93,7 @@ public struct UIBench: Sendable {
             return UIReport.Screen(
                 idleSharePercent: (screen.processorSeconds - before) / seconds * 100,
                 idleBytesPerSecond: Double(written.bytes) / seconds,
-                firstFrameMilliseconds: BenchReport.median(starts), keyMilliseconds: BenchReport.median(keys),
+                firstFrameMilliseconds: firstFrame, keyMilliseconds: BenchReport.median(keys),
                 residentMebibytes: screen.residentMebibytes, growthMebibytes: screen.residentMebibytes - memory)
         }
         await screen.end()
