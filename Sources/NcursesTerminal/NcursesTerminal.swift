@@ -25,6 +25,7 @@ public final class NcursesTerminal {
     /// The terminal itself.
     private let terminalDescriptor: Int32
     private var pump: OutputPump?
+    private var hasMouse = false
     /// How long a terminal that takes nothing is waited for before it is left as it is.
     private static let drainLimit = Duration.seconds(1)
     private var screen: OpaquePointer?
@@ -63,7 +64,7 @@ public final class NcursesTerminal {
                 description: "the terminal does not tell its modes: \(String(cString: strerror(errno)))")
         }
         savedModes = modes
-        guard let input = fdopen(dup(0), "r"), let output = fdopen(dup(1), "w") else {
+        guard let input = fdopen(Self.keysDescriptor(), "r"), let output = fdopen(dup(1), "w") else {
             throw TerminalError(description: "the terminal cannot be opened: \(String(cString: strerror(errno)))")
         }
         files = (input, output)
@@ -136,7 +137,7 @@ public final class NcursesTerminal {
     /// Gives the terminal back for a while, as it was: before the process stops.
     public func leave() {
         guard screen != nil else { return }
-        write("\u{1B}[?2004l")
+        write(ownModes(false))
         let isOut = pumpOutput(false)
         endwin()
         tcsetattr(inputDescriptor, isOut ? TCSADRAIN : TCSANOW, &savedModes)
@@ -147,7 +148,7 @@ public final class NcursesTerminal {
         guard screen != nil else { return }
         reset_prog_mode()
         wrefresh(sellout_stdscr())
-        write("\u{1B}[?2004h")
+        write(ownModes(true))
         pumpOutput(true)
         resize()
         invalidate()
@@ -171,7 +172,7 @@ public final class NcursesTerminal {
         guard let opened = screen else { return }
         let isOut = pumpOutput(false)
         mousemask(0, nil)
-        write("\u{1B}[?2004l")
+        write(ownModes(false))
         endwin()
         delscreen(opened)
         screen = nil
@@ -229,9 +230,24 @@ public final class NcursesTerminal {
             capabilities.depth = .mono
         }
         mouseinterval(0)
-        mousemask(sellout_mouse_mask(), nil)
+        hasMouse = mousemask(sellout_mouse_mask(), nil) != 0
         definePasteKeys()
-        write("\u{1B}[?2004h")
+        write(ownModes(true))
+    }
+
+    /// A description of the terminal of our own, in which reading never blocks. The kernel throws typed keys away when Ctrl-C,
+    /// Ctrl-\ or Ctrl-Z follows them: if that is between its word that there are keys and ncurses's reading them, ncurses would
+    /// wait for the next one, and no signal would reach the program until it came.
+    private static func keysDescriptor() -> Int32 {
+        let own = open("/proc/self/fd/0", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        return own >= 0 ? own : dup(0)
+    }
+
+    /// Modes that ncurses does not know: brackets around pastes; and mouse places in numbers, which reach beyond column 223
+    /// where the terminal's description knows only the old form.
+    private func ownModes(_ isOn: Bool) -> String {
+        let letter = isOn ? "h" : "l"
+        return "\u{1B}[?2004\(letter)" + (hasMouse ? "\u{1B}[?1006\(letter)" : "")
     }
 
     /// Writes bytes past ncurses, which has flushed what it had: only for modes that ncurses does not know.

@@ -112,8 +112,8 @@ struct TerminalGrammar {
         case "A", "B", "C", "D", "E", "F", "G", "d", "X", "P", "@", "L", "M", "S", "T", "b", "Z", "I", "a", "e":
             return numbers.count <= 1
         case "K", "J": return ["", "0", "1", "2"].contains(parameters)
-        // Insert mode; the title put on xterm's stack and taken from it, as its description of the other screen has it.
-        case "h", "l": return parameters == "4"
+        // Insert mode, screen's own word for a plain cursor; the title put on xterm's stack and taken from it, as its description of the other screen has it.
+        case "h", "l": return parameters == "4" || parameters == "34"
         case "t": return parameters == "22;0;0" || parameters == "23;0;0"
         default: return false
         }
