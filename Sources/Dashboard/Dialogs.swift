@@ -11,11 +11,11 @@ enum DialogState: Sendable, Hashable {
     case plan(PlanSummary, scroll: Int)
     case quit
     case help(scroll: Int)
-    case themes(ThemeChoice)
     /// The same act on all that was marked when the key went down.
     case bulk(Bulk)
     /// What became of each part of a bulk act.
     case results(scroll: Int)
+    case themes(ThemeChoice)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {

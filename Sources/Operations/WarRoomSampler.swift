@@ -36,7 +36,7 @@ public actor WarRoomSampler {
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     var memory = MemoryBook()
-    private var trends = TrendBook()
+    private(set) var trends = TrendBook()
     private var memoryReadAt: ContinuousClock.Instant?
     /// Values of the large screens that are kept over time.
     var seriesBook = SeriesBook()
@@ -155,7 +155,7 @@ public actor WarRoomSampler {
             guard case .success(let reply) = answer.result, let text = reply.string else { continue }
             memory.take(text, of: answer.address.description)
         }
-        memory.note(at: start.duration(to: clock.now).milliseconds / 1_000)
+        memory.note()
     }
 
     // MARK: Assembling
@@ -272,7 +272,7 @@ public actor WarRoomSampler {
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50.milliseconds
             shown.lastError = node.lastError
-            shown.memoryLimitBytes = memory.limits[address]
+            shown.memoryLimitBytes = memory.own[address]
             shown.rateLimit = service.engine.rateLimits.perNode.map {
                 .init(ordersPerSecond: $0, turnedAway: service.engine.turnedAway(node: node.address))
             }
@@ -303,7 +303,7 @@ public actor WarRoomSampler {
                 errors: node.errors, callsPerSecond: node.callsPerSecond)
         }
         snapshot.alerts += Alerts.ofLoad(
-            snapshot, trends: trends, memoryLimits: memory.limitsByNode, thresholds: thresholds)
+            snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
         snapshot.alerts.sort { $0.severity > $1.severity }
     }
 

@@ -157,7 +157,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var archivedOrders: Int64
         /// Bytes that all masters may use, by their own limits or their machines'; `nil`: not known.
         public var memoryLimitBytes: Int64?
-        /// Seconds until that is used up, at the growth of the last two minutes; `nil`: it does not grow.
+        /// Seconds until the first server is full, at the growth of the last minute; `nil`: none grows.
         public var memoryFullSeconds: Double?
 
         public init(

@@ -27,6 +27,9 @@ enum SettingTable {
             help: "Redis, single or cluster"
         ),
         Setting(
+            "redisPasswordFile", .text(takes: "a path") { !$0.isEmpty }, option: "redis-password-file",
+            commands: reading, help: "a file of mode 600 whose first line is Redis's password"),
+        Setting(
             "orders", .text(takes: "sqlite:PATH") { (try? OrderStoreURL($0)) != nil }, option: "orders",
             commands: reading, help: "the order store"),
         Setting(

@@ -12,6 +12,9 @@ struct Sources: ParsableArguments {
     )
     var redis: String
 
+    @Option(help: "A file of mode 600 whose first line is Redis's password; SELLOUT_REDIS_PASSWORD wins over it.")
+    var redisPasswordFile: String?
+
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
@@ -37,6 +40,9 @@ struct Sources: ParsableArguments {
             !password.isEmpty
         {
             url = RedisURL(address: url.address, user: url.user, password: password)
+        } else if url.password == nil, let redisPasswordFile {
+            url = RedisURL(
+                address: url.address, user: url.user, password: try PasswordFile.read(redisPasswordFile))
         }
         // Opening for writing would make a store that is not there: a mistyped path must not leave a file behind.
         if case .sqlite(let path) = ordersURL, !FileManager.default.fileExists(atPath: path) {

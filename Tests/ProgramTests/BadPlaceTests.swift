@@ -80,7 +80,7 @@ extension CommandTests {
         arguments: [
             ("", "is not there; themes are: "), ("system: [\n", "theme.yaml:2:"),
             ("system: base16\npalette:\n  base00: \"zzz\"\n", "theme.yaml:3:base00"),
-            ("foo: bar\n", "theme.yaml:base00"),
+            ("foo: bar\n", "theme.yaml:1:base00"),
         ])
     func badTheme(text: String, words: String) async throws {
         let scratch = try Scratch()
