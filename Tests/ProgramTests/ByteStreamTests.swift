@@ -173,10 +173,11 @@ struct ByteStreamTests {
         defer { terminal.process.kill(SIGKILL) }
         try #require(terminal.shows("nobody is buying"))
         let screen = String(decoding: terminal.bytes, as: UTF8.self)
-        let place = try #require(screen.firstMatch(of: #/(redis://[\d.:]+) ─ (sqlite:[^ ]+\.sqlite)/#), "\(screen)")
+        let redis = String(try #require(screen.matches(of: #/redis://[\d.]+:\d+/#).last).output)
+        let books = String(try #require(screen.matches(of: #/sqlite:\/[^\s\x{1B}]+\.sqlite/#).last).output)
         func stands(_ state: String) async throws -> Bool {
             let told = try await Program.run(
-                "snapshot", "--json", "--redis", String(place.1), "--orders", String(place.2), in: scratch)
+                "snapshot", "--json", "--redis", redis, "--orders", books, in: scratch)
             return told.output.contains("\"\(state)\"")
         }
         // From here on nothing is read. Frames drawn anew are more than any terminal takes ahead.
