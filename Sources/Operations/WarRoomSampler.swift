@@ -80,11 +80,23 @@ public actor WarRoomSampler {
         let count = Double(service.catalogue.entries.count)
         let interval = Duration.seconds(max(0.1, count / Self.skusPerSecond))
         var next = clock.now
+        var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
             await sample()
+            stillness.note(snapshot, now: clock.now)
+            if stillness.isStill(now: clock.now) {
+                await waitWhileStill(&stillness)
+                next = clock.now
+                continue
+            }
             next = max(next + interval, clock.now + .milliseconds(20))
             try? await clock.sleep(until: next)
         }
+    }
+
+    /// What the buyers' own record says, where there is one, as far as it moves.
+    var stillMark: [Int64] {
+        witness.map(\.reading).map { [$0.acknowledged, $0.refused, $0.unknown, Int64($0.buyersPerSecond ?? -1)] } ?? []
     }
 
     /// One snapshot, now.
