@@ -68,7 +68,10 @@ extension Model {
             ),
             ("lag p50", plain(time(ledger.lagP50Milliseconds))),
             ("lag p99", plain(time(ledger.lagP99Milliseconds))),
-            ("memory", plain(ledger.redisBytes.map { Formats.bytes($0) } ?? "-")),
+            (
+                "memory",
+                ledger.redisBytes.map { plain(Formats.bytes($0)) } ?? [Span(shown.needs(.memory) ?? "-", Style(.dim))]
+            ),
             ("give-backs", plain(Formats.count(Double(ledger.pendingGiveBacks)) + " waiting")),
         ]
         if ledger.archivedOrders > 0 {

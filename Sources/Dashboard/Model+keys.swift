@@ -98,7 +98,8 @@ extension Model {
         case .previousField: stepField(-1)
         case .node(let node): choose(node: node)
         case .quit:
-            if snapshot.saleState != .open { return [.quit] }
+            // Whether somebody else's sale is open, no key says; it goes on without us.
+            if snapshot.saleState != .open || snapshot.foreign != nil { return [.quit] }
             dialogs.append(.quit)
         case .quitNow: return [.quit]
         case .suspend: return [.suspend]

@@ -18,6 +18,7 @@ extension Model {
         }
         var trailing: [[Span]] = []
         if down > 0 { trailing = [[Span(" \(down) DOWN ", Style(.onFill, on: .bad, .bold))]] }
+        if let need = snapshot.needs(.memory, .nodes) { trailing.append([Span(need, Style(.dim))]) }
         let panel = screenPanel(
             details: details, trailing: trailing,
             frame: down > 0 ? .bad : snapshot.fencedBuckets > 0 ? .warn : nil, glyphs: canvas.glyphs)

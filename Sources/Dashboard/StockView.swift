@@ -84,6 +84,7 @@ extension Model {
         {
             trailing.append([Span("row \(Formats.grouped(list.cursorRow + 1))", Style(.dim))])
         }
+        if let need = snapshot.needs(.stock, .search) { trailing.append([Span(need, Style(.dim))]) }
         let focused = isFocused(.stock)
         let panel = Panel(
             "stock", details: details, trailing: trailing, number: 1, hints: hints(.stock, glyphs), isFocused: focused)

@@ -19,7 +19,11 @@ public actor WarRoomSampler {
     private let redisURL: String
     private let ordersURL: String
     private let thresholds: AlertThresholds
-    private let publish: @Sendable (WarRoomSnapshot) -> Void
+    let publish: @Sendable (WarRoomSnapshot) -> Void
+    /// What the screen has in sight.
+    let sight: RowsInSight?
+    /// Rows that were read by themselves lately.
+    var freshRows: [SKUNumber: FreshRow] = [:]
     let clock = ContinuousClock()
     let keys: [BucketKeys]
     let start = ContinuousClock.now
@@ -54,13 +58,15 @@ public actor WarRoomSampler {
     /// - Parameter publish: hears every snapshot, on any thread; must not block.
     public init(
         service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
-        thresholds: AlertThresholds = AlertThresholds(), publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+        thresholds: AlertThresholds = AlertThresholds(), sight: RowsInSight? = nil,
+        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
     ) {
         self.service = service
         self.witness = witness
         self.redisURL = redisURL
         self.ordersURL = ordersURL
         self.publish = publish
+        self.sight = sight
         self.thresholds = thresholds
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
@@ -77,8 +83,7 @@ public actor WarRoomSampler {
 
     /// Samples until cancelled.
     public func run() async {
-        let count = Double(service.catalogue.entries.count)
-        let interval = Duration.seconds(max(0.1, count / Self.skusPerSecond))
+        let interval = Duration.seconds(Self.sweepSeconds(of: service.catalogue.entries.count))
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
@@ -90,6 +95,7 @@ public actor WarRoomSampler {
                 continue
             }
             next = max(next + interval, clock.now + .milliseconds(20))
+            if interval > .seconds(1) { await keepFresh(until: next) }
             try? await clock.sleep(until: next)
         }
     }

@@ -13,7 +13,7 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// `redis://[user[:password]@]host[:port][/0]`.
-public struct RedisURL: Sendable, Equatable, CustomStringConvertible {
+public struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     public let address: RedisAddress
     public let user: String?
     public let password: String?
@@ -98,6 +98,10 @@ public struct RedisURL: Sendable, Equatable, CustomStringConvertible {
             if password == nil { user.map { "\($0)@" } ?? "" } else { "\(user ?? ""):…@" }
         return "redis://\(credentials)\(address)"
     }
+
+    /// Without its password, too.
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
 
     private static func percentDecoded(_ text: Substring) -> String? {
         var bytes: [UInt8] = []

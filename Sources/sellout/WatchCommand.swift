@@ -75,13 +75,18 @@ extension WatchCommand: ScreenCommand {
             events: events)
         let interpreter = ActInterpreter(mailbox: mailbox)
         interpreter.attach(service: service, floor: nil)
+        let sight = RowsInSight()
+        shown.onSight = { sight.put($0) }
         let sampler = WarRoomSampler(
             service: service, witness: nil, topology: topology, redisURL: redisURL, ordersURL: ordersURL,
-            thresholds: .inUse
+            thresholds: .inUse, sight: sight
         ) { mailbox.put($0) }
+        let sweep = WarRoomSampler.sweepSeconds(of: service.catalogue.entries.count)
         events.add(
             .info,
-            "watching \(service.catalogue.entries.count) SKUs in \(service.catalogue.buckets.count.counted("bucket"))")
+            "watching \(service.catalogue.entries.count) SKUs in \(service.catalogue.buckets.count.counted("bucket"))"
+                + (sweep > 1
+                    ? "; what is in sight or sells is read each second, all within \(Int(sweep.rounded(.up))) s" : ""))
         let work = Task.detached {
             await withDiscardingTaskGroup { group in
                 group.addTask { await sampler.run() }

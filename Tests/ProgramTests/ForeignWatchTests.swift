@@ -54,6 +54,7 @@ struct ForeignWatchTests {
                 try await terminal.press("R")
                 try await terminal.expect("nothing to compare")
                 try await terminal.press("Escape")
+                try await terminal.expectGone("nothing to compare")
                 try await terminal.press("q")
                 try await terminal.expectEnd(status: 0)
             }

@@ -175,6 +175,12 @@ struct RedisURLTests {
     @Test("does not print its password")
     func description() throws {
         #expect(try RedisURL("redis://u:secret@h:1").description == "redis://u:…@h:1")
+        let url = try RedisURL("redis://u:secret@h:1")
+        var dumped = ""
+        dump([url], to: &dumped)
+        for text in ["\(url)", "\([url])", "\(Optional(url) as Any)", String(reflecting: url), dumped] {
+            #expect(!text.contains("secret"), "\(text)")
+        }
         #expect(try RedisURL("redis://[::1]:7000").description == "redis://[::1]:7000")
     }
 }
