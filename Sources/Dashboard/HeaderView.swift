@@ -13,6 +13,7 @@ extension Model {
             [Span(name, Style(.title, attributes: .bold))],
             [stateBadge(snapshot)],
         ]
+        if let badge = openingBadge(snapshot) { panel.title.append([badge]) }
         panel.trailing = [
             [Span(snapshot.topology, Style(.dim))], [Span(snapshot.durability.rawValue, Style(.dim))],
         ]
@@ -113,7 +114,7 @@ extension Model {
                 [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
             return
         }
-        if let alert = snapshot.alerts.first {
+        if let alert = snapshot.alerts.first, alert.severity >= .warning {
             let total = snapshot.alerts.count
             let isTight = SafeText.width(SafeText.fitted(alert.text, width: canvas.width)) + 24 > canvas.width
             let tally = total < 2 ? "" : isTight ? "1 of \(total)" : "first of \(total) alerts"
@@ -124,6 +125,15 @@ extension Model {
             return
         }
         canvas.put(0, 0, nextStep(snapshot, glyphs))
+        if let note = snapshot.alerts.first {
+            // What is no more than news stands beside how things go.
+            let used = nextStep(snapshot, glyphs).reduce(0) { $0 + SafeText.width($1.text) }
+            let room = canvas.width - used - 4
+            if room >= 20 {
+                let text = SafeText.fitted(note.text, width: room, ellipsis: glyphs.ellipsis)
+                canvas.putRight(used + 3, 0, width: canvas.width - used - 3, [Span(canvas.own(text), Style(.dim))])
+            }
+        }
     }
 
     /// With no alert, the line says how things stand and which key comes next.
@@ -149,8 +159,11 @@ extension Model {
             return [calm, text("healthy: orders come in\(rate), no alert")]
         case .halted:
             return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]
-                + (canOpen ? [text("; "), key("F"), text(" opens it again")] : [])
-        case .closed: return [calm, text("closed: drained and compared")]
+                + (canOpen
+                    ? [text("; "), key("F"), text(" opens it again, "), key("E"), text(" ends it for good")] : [])
+        case .closed:
+            return [calm, text("closed for good: no order is taken")]
+                + (canOpen ? [text("; "), key("E"), text(" prints its books")] : [])
         }
     }
 }

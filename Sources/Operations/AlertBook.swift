@@ -77,7 +77,9 @@ struct AlertBook: Sendable {
             entries[key] = nil
             if let words = key.kind.relief(key.subject) {
                 news.append(
-                    News(severity: .good, text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)"))
+                    News(
+                        severity: .good, text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)"
+                    ))
             }
         }
         let alerts = entries.values.filter(\.holds).sorted {

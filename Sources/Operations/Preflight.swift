@@ -45,7 +45,8 @@ public struct NodeFacts: Sendable, Hashable {
         aofWritesWell = values["aof_last_write_status"] ?? "ok" == "ok"
         evictedKeys = number("evicted_keys")
         for (name, value) in values {
-            if name.hasPrefix("slave"), let fields = Self.fields(value), let offset = fields["offset"].flatMap({ Int64($0) })
+            if name.hasPrefix("slave"), let fields = Self.fields(value),
+                let offset = fields["offset"].flatMap({ Int64($0) })
             {
                 let behind = max(0, number("master_repl_offset") - offset)
                 replicaBehindBytes = max(replicaBehindBytes ?? 0, behind)

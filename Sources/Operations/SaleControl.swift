@@ -54,15 +54,16 @@ public struct SaleControl: Sendable {
     ///
     /// - Parameter name: what was typed; `nil`: nothing.
     public func open(after list: PreflightReport, overriddenBy name: String? = nil) async -> Report {
-        switch list.decision {
-        case .go: return await open()
-        case .noGo(mayBeOverridden: true) where name != nil && name == (try? await store.sale())??.name:
-            return await setState(
-                .open, from: [.warmed, .halted], done: "the sale is open over a NO-GO",
-                reason: "over \(list.sentence)", isOverridden: true)
-        default:
-            return await report(what: "open", subject: "sale") { throw ActError(list.sentence) }
+        if list.decision == .go { return await open() }
+        if let name, list.decision == .noGo(mayBeOverridden: true) {
+            let sale = (try? await store.sale())?.name
+            if name == sale {
+                return await setState(
+                    .open, from: [.warmed, .halted], done: "the sale is open over a NO-GO",
+                    reason: "over \(list.sentence)", isOverridden: true)
+            }
         }
+        return await report(what: "open", subject: "sale") { throw ActError(list.sentence) }
     }
 
     /// Closes the sale for good: orders stop as at a halt, and no act opens it again. What has to end then, `SaleService.close` sees through.
@@ -123,7 +124,9 @@ public struct SaleControl: Sendable {
                 guard clock.now < giveUpAt else { throw ActError("\(refusing), but it is not in SQL: \(error)") }
                 if !isTold {
                     events.add(
-                        .warning, "\(refusing); the \(state == .closed ? "closing" : "halt") goes to SQL as soon as it answers: \(error)")
+                        .warning,
+                        "\(refusing); the \(state == .closed ? "closing" : "halt") goes to SQL as soon as it answers: \(error)"
+                    )
                     isTold = true
                 }
                 try await clock.sleep(for: Self.haltPause)

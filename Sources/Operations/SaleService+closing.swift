@@ -62,7 +62,8 @@ extension SaleService {
                 ? .done("\(comparison.cuts.counted("bucket")) agree to the unit")
                 : .bad(
                     comparison.drifts.first?.sentence
-                        ?? "\(comparison.unread.count.counted("bucket")) could not be compared: \(comparison.unread.values.first ?? "")"))
+                        ?? "\(comparison.unread.count.counted("bucket")) could not be compared: \(comparison.unread.values.first ?? "")"
+                ))
         let books = await books(comparison, witness)
         report.books = books
         tell(report)
@@ -85,7 +86,8 @@ extension SaleService {
             let settled = try await settleBacklog()
             if let left = settled.leftSentence { return .bad(left) }
             if unknown > 0 {
-                return .bad("\(unknown.counted("order")) of this process are still unknown: their buckets do not answer")
+                return .bad(
+                    "\(unknown.counted("order")) of this process are still unknown: their buckets do not answer")
             }
             return .done(settled.sentence ?? "nothing was on its way")
         } catch {

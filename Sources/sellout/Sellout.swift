@@ -18,7 +18,7 @@ struct Sellout: ParsableCommand {
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
             TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, ThemesCommand.self, ConfigCommand.self,
-            SnapshotCommand.self, OpenCommand.self, HaltCommand.self, FreezeCommand.self, ThawCommand.self,
+            SnapshotCommand.self, OpenCommand.self, HaltCommand.self, CloseCommand.self, FreezeCommand.self, ThawCommand.self,
             RestockCommand.self, KeysCommand.self, CompletionsCommand.self,
         ])
 }

@@ -1,0 +1,133 @@
+import Inventory
+import Telemetry
+import TerminalUI
+
+/// The dialogs that open a sale: now, by a list, or at a moment.
+extension Model {
+    func openSheet(_ dialog: DialogState.OpenSale, _ canvas: Canvas) -> Sheet {
+        let name = SafeText.fitted(snapshot.saleName, width: 40)
+        let skus = count(snapshot.skus.count, "SKU")
+        var sheet = Sheet(title: dialog.buyers == nil ? "open the sale" : "flash sale", tone: .good)
+        sheet.text = [Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text))]
+        if let buyers = dialog.buyers, let seconds = dialog.seconds {
+            sheet.fields = [buyers, seconds]
+            sheet.focusedField = dialog.focus
+            sheet.text.append(Span("Sends buyers at this rate, for so long:", Style(.text)))
+        } else {
+            sheet.text.append(Span("It lets orders in; it makes no buyers.", Style(.text)))
+        }
+        guard let list = dialog.list else { return sheet }
+        sheet.width = 78
+        switch list.decision {
+        case .deciding: sheet.tone = .accent
+        case .go: sheet.tone = .good
+        case .noGo: sheet.tone = .bad
+        }
+        let around = 9 + sheet.fields.count + (requiredName(.openSale(dialog)) == nil ? 0 : 1)
+        sheet.lines = lines(list, isArmed: dialog.isArmed, width: min(sheet.width, canvas.width - 8), canvas, around)
+        return sheet
+    }
+
+    /// The list, an item a line, then what follows. Where rows are few, what is well is only counted.
+    private func lines(
+        _ list: PreflightReport, isArmed: Bool, width: Int, _ canvas: Canvas, _ around: Int
+    ) -> [[Span]] {
+        let glyphs = canvas.glyphs
+        let items = PreflightReport.Item.allCases
+        let room = max(2, canvas.height - around - 1)
+        var shown = items
+        if room < items.count {
+            let telling = items.filter {
+                if case .bad = list.verdict($0) { true } else { $0 == list.current }
+            }
+            shown = Array(telling.prefix(max(1, room - 1)))
+        }
+        var lines = shown.map { line($0, list, width: width, glyphs) }
+        if shown.count < items.count {
+            let fine = items.count { if case .ok = list.verdict($0) { true } else { false } }
+            lines.append([Span("\(fine) of \(items.count) checks are well", Style(.dim))])
+        }
+        switch list.decision {
+        case .deciding:
+            lines.append([
+                Span(
+                    isArmed ? "opens as soon as all of it is well; Esc takes that back" : "checking; y opens on GO",
+                    Style(.text, attributes: isArmed ? .bold : []))
+            ])
+        case .go:
+            lines.append([
+                Span(" GO ", Style(.onFill, on: .good, .bold)), Span("  y opens the sale", Style(.text)),
+            ])
+        case .noGo(let mayBeOverridden):
+            lines.append([
+                Span(" NO-GO ", Style(.onFill, on: .bad, .bold)),
+                Span(
+                    mayBeOverridden
+                        ? "  typing the sale's name opens it all the same"
+                        : "  nobody may override it: a yes would not be worth its word",
+                    Style(.text)),
+            ])
+        }
+        return lines
+    }
+
+    private func line(
+        _ item: PreflightReport.Item, _ list: PreflightReport, width: Int, _ glyphs: Glyphs
+    ) -> [Span] {
+        let title = item.title.padding(to: 25)
+        let room = max(8, width - 27)
+        func detail(_ text: String) -> String { SafeText.fitted(text, width: room, ellipsis: glyphs.ellipsis) }
+        switch list.verdict(item) {
+        case .waiting:
+            let isCurrent = list.current == item
+            return [
+                Span((isCurrent ? glyphs.cursor : glyphs.bullet) + " ", Style(isCurrent ? .accent : .dim)),
+                Span(title, Style(isCurrent ? .text : .dim)),
+                Span(isCurrent ? "checking" : "waiting", Style(.dim)),
+            ]
+        case .ok(let words):
+            return [
+                Span(glyphs.calm + " ", Style(.good)), Span(title, Style(.text)), Span(detail(words), Style(.dim)),
+            ]
+        case .bad(let why, _):
+            return [
+                Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(title, Style(.title, attributes: .bold)),
+                Span(detail(why), Style(.bad)),
+            ]
+        }
+    }
+
+    func scheduleSheet(_ time: OpeningTime, _ typed: String) -> Sheet {
+        let name = SafeText.fitted(snapshot.saleName, width: 40)
+        let when: String
+        switch time.kind {
+        case .clock: when = "at \(typed)"
+        case .after(let seconds): when = "in \(Formats.clock(seconds: Double(seconds)))"
+        }
+        let buyers =
+            permissions.canOpenWithBuyers
+            ? " and sends \(Formats.grouped(proposedBuyersPerSecond)) buyers a second for \(proposedSeconds) s" : ""
+        return Sheet(
+            title: "open \(when)",
+            text: [
+                Span("Opens \(name) \(when), by itself\(buyers).", Style(.title, attributes: .bold)),
+                Span("The list is gone through just before; only GO opens it.", Style(.text)),
+                Span(
+                    "It lives in this process: quitting takes it back, and so do X and :cancel opening.", Style(.dim)),
+            ], tone: .good)
+    }
+
+    /// The countdown, beside the sale's state.
+    func openingBadge(_ snapshot: WarRoomSnapshot) -> Span? {
+        guard let opening = snapshot.opening else { return nil }
+        let clock = Formats.clock(seconds: opening.secondsLeft.rounded(.up))
+        return Span(" OPENS IN \(clock) ", Style(.onFill, on: opening.secondsLeft < 10 ? .warn : .accent, .bold))
+    }
+}
+
+extension String {
+    /// Filled up with spaces; texts of our own, one cell a character.
+    fileprivate func padding(to width: Int) -> String {
+        count >= width ? self : self + String(repeating: " ", count: width - count)
+    }
+}
