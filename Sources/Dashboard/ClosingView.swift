@@ -44,7 +44,7 @@ extension Model {
         let width = min(84, canvas.width - 8)
         var lines: [[Span]] = []
         for step in ClosingReport.Step.allCases {
-            let title = step.title + String(repeating: " ", count: max(1, 34 - step.title.count))
+            let title = step.title + String(repeating: " ", count: max(1, 31 - step.title.count))
             let progress = report.progress(step)
             let (glyph, role, words, isLoud): (String, Role, String, Bool) =
                 switch progress {
@@ -54,12 +54,12 @@ extension Model {
                 case .bad(let words): (glyphs.down, .bad, words, true)
                 }
             // What went wrong may need more than a line.
-            let parts = canvas.wrapped(words, width: max(10, width - 36), lines: isLoud ? 3 : 1)
+            let parts = canvas.wrapped(words, width: max(10, width - 33), lines: isLoud ? 3 : 1)
             for (index, part) in parts.enumerated() {
                 lines.append([
                     Span(index == 0 ? glyph + " " : "  ", Style(.role(role), attributes: isLoud ? .bold : [])),
                     Span(
-                        index == 0 ? title : String(repeating: " ", count: 34),
+                        index == 0 ? title : String(repeating: " ", count: 31),
                         progress == .waiting ? Style(.dim) : Style(.text)),
                     Span(part, isLoud ? Style(.bad) : Style(.dim)),
                 ])
@@ -112,7 +112,7 @@ extension Model {
                 "stock", books.stock.map { Formats.grouped($0) } ?? "?",
                 books.stock == nil
                     ? "a bucket does not answer"
-                    : "cancelled \(Formats.grouped(books.cancelledOrders)), expired \(Formats.grouped(books.expiredOrders)) orders"
+                    : "orders: \(Formats.grouped(books.cancelledOrders)) cancelled, \(Formats.grouped(books.expiredOrders)) expired"
             ),
         ]
         if let missing = books.missingUnits, missing != 0 {

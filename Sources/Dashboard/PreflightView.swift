@@ -12,7 +12,7 @@ extension Model {
         if let buyers = dialog.buyers, let seconds = dialog.seconds {
             sheet.fields = [buyers, seconds]
             sheet.focusedField = dialog.focus
-            sheet.text.append(Span("Sends buyers at this rate, for so long:", Style(.text)))
+            sheet.text.append(Span("Sends buyers at the rate below, for so long.", Style(.text)))
         } else {
             sheet.text.append(Span("It lets orders in; it makes no buyers.", Style(.text)))
         }
@@ -47,6 +47,7 @@ extension Model {
             let fine = items.count { if case .ok = list.verdict($0) { true } else { false } }
             lines.append([Span("\(fine) of \(items.count) checks are well", Style(.dim))])
         }
+        if lines.count + 1 < room { lines.append([]) }
         switch list.decision {
         case .deciding:
             lines.append([

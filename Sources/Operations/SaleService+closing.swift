@@ -89,7 +89,8 @@ extension SaleService {
                 return .bad(
                     "\(unknown.counted("order")) of this process are still unknown: their buckets do not answer")
             }
-            return .done(settled.sentence ?? "nothing was on its way")
+            let parts = settled.done.parts(settled.load)
+            return .done(parts.isEmpty ? "nothing was on its way" : "settled \(parts.asList)")
         } catch {
             return .bad("\(error)")
         }

@@ -6,7 +6,7 @@ public struct ClosingReport: Sendable, Hashable {
         public var title: String {
             switch self {
             case .stop: "orders stopped everywhere"
-            case .drain: "outboxes and give-backs drained"
+            case .drain: "outboxes, give-backs drained"
             case .reservations: "reservations ended"
             case .compare: "Redis and SQL compared"
             }
