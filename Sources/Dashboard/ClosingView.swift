@@ -30,7 +30,7 @@ extension Model {
                         ? "\(count(open, "reservation")) are open: they END NOW, unpaid; their units go back."
                         : "\(count(open, "reservation")) are open: each waits for its payment or its deadline.",
                     Style(expires ? .warn : .text, attributes: .bold)))
-            sheet.text.append(Span(expires ? "e lets them wait" : "e ends them now", Style(.dim)))
+            sheet.text.append(Span(expires ? "Tab lets them wait" : "Tab ends them now", Style(.dim)))
         } else {
             sheet.text.append(Span("No reservation is open.", Style(.dim)))
         }

@@ -260,7 +260,8 @@ extension Model {
         canvas.field(8, y, width: 20, typedName, isFocused: isNameFocused)
         let isRight = typedName.text == name
         canvas.label(
-            30, y, width: width - 28, isRight ? "Enter does it" : "PROD: type \(name)",
+            30, y, width: width - 28,
+            isRight ? "Enter does it" : "\(permissions.isProduction ? "PROD" : "to override"): type \(name)",
             isRight ? Style(.good, attributes: .bold) : Style(.bad, attributes: .bold))
     }
 

@@ -80,12 +80,12 @@ enum DialogState: Sendable, Hashable {
         switch self {
         case .openSale(let dialog):
             switch dialog.list?.decision {
-            case .noGo(mayBeOverridden: true)?: return [.typed, .form]
+            case .noGo(mayBeOverridden: true)?: return [.typed]
             case .noGo(mayBeOverridden: false)?: return [.refusal, .dialog]
             case .go?, .deciding?, nil: return dialog.buyers == nil ? question : [.question, .form, .dialog]
             }
         case .schedule: return question
-        case .closeSale: return isTyped ? [.typed, .form, .policy] : [.question, .policy, .dialog]
+        case .closeSale: return isTyped ? [.typed, .policy] : [.question, .policy, .dialog]
         case .restock, .bulk, .freeze: return question
         case .quit: return [.question, .dialog]
         case .crash: return [.question, .nodes, .dialog]

@@ -143,6 +143,10 @@ extension Model {
         func key(_ name: String) -> Span { Span(name, Style(.hot, attributes: .bold)) }
         let buyers = snapshot.orders.buyersPerSecond
         let canOpen = !permissions.isReadOnly
+        if snapshot.opening != nil, snapshot.saleState != .open {
+            return [calm, text("opens by itself in \(countdown), on GO, while this process lives: "), key("X")]
+                + [text(" takes it back")]
+        }
         switch snapshot.saleState {
         case .warmed where canOpen && permissions.canOpenWithBuyers:
             return [calm, text("warmed, nobody is buying: press "), key("F"), text(" to open the sale")]

@@ -255,7 +255,7 @@ enum Keys {
                 [.char("r")], in: [.refusal], label: "check again",
                 help: "a NO-GO before an opening: goes through the list once more", group: "In dialogs", .checkAgain),
             Binding(
-                [.char("e")], in: [.policy], label: "reservations",
+                [.tab], in: [.policy], label: "reservations",
                 help: "closing: lets open reservations wait for their deadlines, or ends them now",
                 group: "In dialogs", .policy),
             Binding(

@@ -35,18 +35,23 @@ extension Model {
         let glyphs = canvas.glyphs
         let items = PreflightReport.Item.allCases
         let room = max(2, canvas.height - around - 1)
-        var shown = items
-        if room < items.count {
-            let telling = items.filter {
-                if case .bad = list.verdict($0) { true } else { $0 == list.current }
+        var all = items.flatMap { self.lines($0, list, width: width, canvas) }
+        if all.count > room - 1 {
+            // What is wrong, whole, and what is being looked at; the rest is counted.
+            let telling = items.filter { if case .bad = list.verdict($0) { true } else { $0 == list.current } }
+            let others = items.filter { !telling.contains($0) }
+            all = telling.flatMap { self.lines($0, list, width: width, canvas) }
+            let free = room - 2 - all.count
+            if free >= others.count {
+                all += others.flatMap { self.lines($0, list, width: width, canvas) }
+            } else {
+                all = Array(all.prefix(max(1, room - 2)))
+                let fine = items.count { if case .ok = list.verdict($0) { true } else { false } }
+                all += others.prefix(max(0, free)).flatMap { self.lines($0, list, width: width, canvas) }
+                all.append([Span("\(fine) of \(items.count) checks are well", Style(.dim))])
             }
-            shown = Array(telling.prefix(max(1, room - 1)))
         }
-        var lines = shown.map { line($0, list, width: width, glyphs) }
-        if shown.count < items.count {
-            let fine = items.count { if case .ok = list.verdict($0) { true } else { false } }
-            lines.append([Span("\(fine) of \(items.count) checks are well", Style(.dim))])
-        }
+        var lines = all
         if lines.count + 1 < room { lines.append([]) }
         switch list.decision {
         case .deciding:
@@ -72,29 +77,39 @@ extension Model {
         return lines
     }
 
-    private func line(
-        _ item: PreflightReport.Item, _ list: PreflightReport, width: Int, _ glyphs: Glyphs
-    ) -> [Span] {
+    /// One item; a reason against it may need more than a line.
+    private func lines(
+        _ item: PreflightReport.Item, _ list: PreflightReport, width: Int, _ canvas: Canvas
+    ) -> [[Span]] {
+        let glyphs = canvas.glyphs
         let title = item.title.padding(to: 25)
         let room = max(8, width - 27)
-        func detail(_ text: String) -> String { SafeText.fitted(text, width: room, ellipsis: glyphs.ellipsis) }
         switch list.verdict(item) {
         case .waiting:
             let isCurrent = list.current == item
             return [
-                Span((isCurrent ? glyphs.cursor : glyphs.bullet) + " ", Style(isCurrent ? .accent : .dim)),
-                Span(title, Style(isCurrent ? .text : .dim)),
-                Span(isCurrent ? "checking" : "waiting", Style(.dim)),
+                [
+                    Span((isCurrent ? glyphs.cursor : glyphs.bullet) + " ", Style(isCurrent ? .accent : .dim)),
+                    Span(title, Style(isCurrent ? .text : .dim)),
+                    Span(isCurrent ? "checking" : "waiting", Style(.dim)),
+                ]
             ]
         case .ok(let words):
             return [
-                Span(glyphs.calm + " ", Style(.good)), Span(title, Style(.text)), Span(detail(words), Style(.dim)),
+                [
+                    Span(glyphs.calm + " ", Style(.good)), Span(title, Style(.text)),
+                    Span(SafeText.fitted(words, width: room, ellipsis: glyphs.ellipsis), Style(.dim)),
+                ]
             ]
         case .bad(let why, _):
-            return [
-                Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(title, Style(.title, attributes: .bold)),
-                Span(detail(why), Style(.bad)),
-            ]
+            return canvas.wrapped(why, width: room, lines: 3).enumerated().map { index, part in
+                [
+                    Span(index == 0 ? glyphs.down + " " : "  ", Style(.bad, attributes: .bold)),
+                    Span(
+                        index == 0 ? title : String(repeating: " ", count: 25), Style(.title, attributes: .bold)),
+                    Span(part, Style(.bad)),
+                ]
+            }
         }
     }
 

@@ -120,12 +120,15 @@ extension SaleService {
                     return .bad("\(open.counted("reservation")) came while they were being ended: close once more")
                 }
                 guard let last = try await store.lastDeadline() else {
-                    return .bad("\(open.counted("reservation")) open without a deadline: --expire ends them")
+                    return .bad(
+                        "\(open.counted("reservation")) open without a deadline: close once more and end them (--expire)"
+                    )
                 }
                 let left = Double(last - Int64(clock.unixMilliseconds)) / 1_000
                 if left < -Self.deadlineGrace.milliseconds / 1_000 {
                     return .bad(
-                        "\(open.counted("reservation")) did not end at their deadline: --expire ends them")
+                        "\(open.counted("reservation")) did not end at their deadline: close once more and end them (--expire)"
+                    )
                 }
                 tell(
                     "\(open.counted("reservation")) open, the last ends in \(Duration.seconds(max(0, left)).formatted)")

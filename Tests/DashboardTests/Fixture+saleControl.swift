@@ -33,7 +33,7 @@ extension Fixture {
             .reservations,
             isClean
                 ? .done("2 reservations ended now")
-                : .bad("12 reservations open without a deadline: --expire ends them"))
+                : .bad("12 reservations open without a deadline: close once more and end them (--expire)"))
         report.set(.compare, .done("64 buckets agree to the unit"))
         var books = SaleBooks()
         (books.allocated, books.sold, books.reserved, books.stock) = (

@@ -27,6 +27,9 @@ import Testing
             case .opensSoon:
                 snapshot = Fixture.warmed()
                 snapshot.opening = ScheduledOpening(atMilliseconds: 1_700_000_060_000, secondsLeft: 59.2)
+            case .close:
+                snapshot = Fixture.open()
+                snapshot.counts.reserved = 312
             case .alertList:
                 snapshot = Fixture.crashedDurable()
                 snapshot.alerts = Fixture.alerts
@@ -85,7 +88,9 @@ import Testing
             case .schedule:
                 driver.type(":open at 12:00")
                 driver.press(.enter)
-            case .close: driver.type("Ee")
+            case .close:
+                driver.type("E")
+                driver.press(.tab)
             case .books, .booksBad:
                 driver.type("Ey")
                 driver.send(.closing(Fixture.closed(isClean: self == .books)))

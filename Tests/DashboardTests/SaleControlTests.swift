@@ -92,12 +92,14 @@ struct SaleControlTests {
 
     @Test("closing names its effect, asks what becomes of reservations, and only y does it")
     func closing() {
-        var driver = Driver(permissions: Permissions())
+        var snapshot = Fixture.open()
+        snapshot.counts.reserved = 312
+        var driver = Driver(snapshot, permissions: Permissions())
         driver.type("E")
         #expect(driver.text.contains("for good: no order is taken any more"))
         #expect(driver.text.contains("waits for its payment or its deadline"))
         driver.press(.enter, .char(" "))
-        driver.type("e")
+        driver.press(.tab)
         #expect(driver.text.contains("END NOW"))
         #expect(driver.taken().filter { $0 != .bell } == [])
         driver.type("y")

@@ -28,7 +28,7 @@ extension ScreenTests {
             try await terminal.press("E")
             try await terminal.expect("It cannot be opened again")
             try await terminal.press("Enter")
-            try await terminal.press("e")
+            try await terminal.press("Tab")
             try await terminal.expect("a policy") { $0.contains("END NOW") || $0.contains("No reservation is open") }
             try await terminal.press("y")
             try await terminal.expect("BOOKS CLOSED", within: .seconds(30))
