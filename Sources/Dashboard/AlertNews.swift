@@ -13,7 +13,7 @@ public struct AlertNews: Sendable {
     public mutating func take(_ alerts: [WarRoomSnapshot.Alert], seconds: Double) -> Bool {
         var isNew = false
         for alert in alerts where alert.severity >= .warning {
-            let key = LinearTeller.key(alert.text)
+            let key = alert.identity ?? LinearTeller.key(alert.text)
             if seen[key] == nil { isNew = true }
             seen[key] = seconds
         }

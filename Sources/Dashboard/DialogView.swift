@@ -3,7 +3,7 @@ import Telemetry
 import TerminalUI
 
 /// A dialog as it is drawn.
-private struct Sheet {
+struct Sheet {
     var title: String
     /// Paragraphs; wrapped.
     var text: [Span] = []
@@ -25,7 +25,7 @@ extension Model {
                 helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
         case .themes(let choice): drawThemes(choice, dialogHints(dialog, canvas.glyphs), on: &canvas)
         case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
-        case .openSale(let open): draw(openSheet(open), dialog, on: &canvas)
+        case .openSale(let open): draw(openSheet(open, canvas), dialog, on: &canvas)
         case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)
         case .bulk(let bulk): draw(bulkSheet(bulk, on: canvas), dialog, on: &canvas)
         case .results(let scroll): drawResults(scroll, dialog, on: &canvas)
@@ -38,6 +38,19 @@ extension Model {
                 ], fields: [restock.units], tone: .good)
             draw(sheet, dialog, on: &canvas)
         case .crash(let node): draw(crashSheet(node, canvas.glyphs), dialog, on: &canvas)
+        case .schedule(let time, let typed): draw(scheduleSheet(time, typed), dialog, on: &canvas)
+        case .closeSale(let expires): draw(closeSheet(expires), dialog, on: &canvas)
+        case .closing(let scroll): drawClosing(scroll, dialog, on: &canvas)
+        case .alerts(let scroll): drawAlerts(scroll, dialog, on: &canvas)
+        case .quit where snapshot.saleState != .open:
+            draw(
+                Sheet(
+                    title: "quit",
+                    text: [
+                        Span(
+                            "This process opens the sale in \(countdown). Quitting takes that back: nothing opens by itself.",
+                            Style(.text))
+                    ], tone: .warn), dialog, on: &canvas)
         case .quit:
             let text =
                 permissions.canOpenWithBuyers
@@ -48,7 +61,7 @@ extension Model {
     }
 
     /// The dialog's keys, from the key table.
-    private func dialogHints(_ dialog: DialogState, _ glyphs: Glyphs) -> [Hint] {
+    func dialogHints(_ dialog: DialogState, _ glyphs: Glyphs) -> [Hint] {
         let table = Keys.table(permissions)
         var hints: [Hint] = []
         for context in dialog.contexts(permissions) {
@@ -65,25 +78,6 @@ extension Model {
         let name = SafeText.fitted(subject.name, width: 60)
         let left = subject.left.map { ": \(Formats.grouped($0)) left" } ?? ": does not answer"
         return "SKU \(SafeText.fitted(subject.sku, width: 40))  \(name)\(left)"
-    }
-
-    private func openSheet(_ dialog: DialogState.OpenSale) -> Sheet {
-        let name = SafeText.fitted(snapshot.saleName, width: 40)
-        let skus = count(snapshot.skus.count, "SKU")
-        if let buyers = dialog.buyers, let seconds = dialog.seconds {
-            return Sheet(
-                title: "flash sale",
-                text: [
-                    Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text)),
-                    Span("Sends buyers at this rate, for so long:", Style(.text)),
-                ], fields: [buyers, seconds], focusedField: dialog.focus, tone: .good)
-        }
-        return Sheet(
-            title: "open the sale",
-            text: [
-                Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text)),
-                Span("It lets orders in; it makes no buyers.", Style(.text)),
-            ], tone: .good)
     }
 
     /// Exactly what will happen, SKU by SKU.
@@ -221,7 +215,7 @@ extension Model {
 
     // MARK: Drawing
 
-    private func draw(_ sheet: Sheet, _ dialog: DialogState, on canvas: inout Canvas) {
+    func draw(_ sheet: Sheet, _ dialog: DialogState, on canvas: inout Canvas) {
         let width = min(sheet.width, canvas.width - 8)
         var lines: [[Span]] = []
         for paragraph in sheet.text {
@@ -266,7 +260,8 @@ extension Model {
         canvas.field(8, y, width: 20, typedName, isFocused: isNameFocused)
         let isRight = typedName.text == name
         canvas.label(
-            30, y, width: width - 28, isRight ? "Enter does it" : "PROD: type \(name)",
+            30, y, width: width - 28,
+            isRight ? "Enter does it" : "\(permissions.isProduction ? "PROD" : "to override"): type \(name)",
             isRight ? Style(.good, attributes: .bold) : Style(.bad, attributes: .bold))
     }
 

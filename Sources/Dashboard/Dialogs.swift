@@ -16,6 +16,14 @@ enum DialogState: Sendable, Hashable {
     /// What became of each part of a bulk act.
     case results(scroll: Int)
     case themes(ThemeChoice)
+    /// Opening at a moment to come.
+    case schedule(OpeningTime, typed: String)
+    /// Closing for good; `expires`: open reservations end now.
+    case closeSale(expires: Bool)
+    /// How far the closing has come, then the books.
+    case closing(scroll: Int)
+    /// Every alert that holds.
+    case alerts(scroll: Int)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {
@@ -39,6 +47,10 @@ enum DialogState: Sendable, Hashable {
         var buyers: NumberField?
         var seconds: NumberField?
         var focus = 0
+        /// The list that is gone through; `nil` where the sale is open already and only buyers are sent.
+        var list: PreflightReport?
+        /// `y` was pressed before the list said GO: it opens then.
+        var isArmed = false
     }
 
     struct Restock: Sendable, Hashable {
@@ -66,14 +78,21 @@ enum DialogState: Sendable, Hashable {
         let isTyped = permissions.isProduction
         let question: [KeyContext] = isTyped ? [.typed, .form] : [.question, .dialog]
         switch self {
-        case .openSale(let dialog): return dialog.buyers == nil ? question : [.question, .form, .dialog]
+        case .openSale(let dialog):
+            switch dialog.list?.decision {
+            case .noGo(mayBeOverridden: true)?: return [.typed]
+            case .noGo(mayBeOverridden: false)?: return [.refusal, .dialog]
+            case .go?, .deciding?, nil: return dialog.buyers == nil ? question : [.question, .form, .dialog]
+            }
+        case .schedule: return question
+        case .closeSale: return isTyped ? [.typed, .policy] : [.question, .policy, .dialog]
         case .restock, .bulk, .freeze: return question
         case .quit: return [.question, .dialog]
         case .crash: return [.question, .nodes, .dialog]
         case .plan(let plan, _):
             return plan.repairs > 0 && !permissions.isReadOnly
                 ? isTyped ? [.typed] : [.question, .reader, .dialog] : [.reader, .dialog]
-        case .help, .results: return [.reader, .dialog]
+        case .help, .results, .closing, .alerts: return [.reader, .dialog]
         case .themes: return [.choice, .reader, .dialog]
         }
     }

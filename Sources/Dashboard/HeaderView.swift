@@ -13,6 +13,7 @@ extension Model {
             [Span(name, Style(.title, attributes: .bold))],
             [stateBadge(snapshot)],
         ]
+        if let badge = openingBadge(snapshot) { panel.title.append([badge]) }
         panel.trailing = [
             [Span(snapshot.topology, Style(.dim))],
             [Span(snapshot.foreign == nil ? snapshot.durability.rawValue : "no SQL", Style(.dim))],
@@ -116,7 +117,7 @@ extension Model {
                 [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
             return
         }
-        if let alert = snapshot.alerts.first {
+        if let alert = snapshot.alerts.first, alert.severity >= .warning {
             let total = snapshot.alerts.count
             let isTight = SafeText.width(SafeText.fitted(alert.text, width: canvas.width)) + 24 > canvas.width
             let tally = total < 2 ? "" : isTight ? "1 of \(total)" : "first of \(total) alerts"
@@ -127,6 +128,15 @@ extension Model {
             return
         }
         canvas.put(0, 0, nextStep(snapshot, glyphs))
+        if let note = snapshot.alerts.first {
+            // What is no more than news stands beside how things go.
+            let used = nextStep(snapshot, glyphs).reduce(0) { $0 + SafeText.width($1.text) }
+            let room = canvas.width - used - 4
+            if room >= 20 {
+                let text = SafeText.fitted(note.text, width: room, ellipsis: glyphs.ellipsis)
+                canvas.putRight(used + 3, 0, width: canvas.width - used - 3, [Span(canvas.own(text), Style(.dim))])
+            }
+        }
     }
 
     /// With no alert, the line says how things stand and which key comes next.
@@ -137,6 +147,10 @@ extension Model {
         func key(_ name: String) -> Span { Span(name, Style(.hot, attributes: .bold)) }
         let buyers = snapshot.orders.buyersPerSecond
         let canOpen = !permissions.isReadOnly
+        if snapshot.opening != nil, snapshot.saleState != .open {
+            return [calm, text("opens by itself in \(countdown), on GO, while this process lives: "), key("X")]
+                + [text(" takes it back")]
+        }
         switch snapshot.saleState {
         case .warmed where canOpen && permissions.canOpenWithBuyers:
             return [calm, text("warmed, nobody is buying: press "), key("F"), text(" to open the sale")]
@@ -153,8 +167,11 @@ extension Model {
             return [calm, text("healthy: orders come in\(rate), no alert")]
         case .halted:
             return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]
-                + (canOpen ? [text("; "), key("F"), text(" opens it again")] : [])
-        case .closed: return [calm, text("closed: drained and compared")]
+                + (canOpen
+                    ? [text("; "), key("F"), text(" opens it again, "), key("E"), text(" ends it for good")] : [])
+        case .closed:
+            return [calm, text("closed for good: no order is taken")]
+                + (canOpen ? [text("; "), key("E"), text(" prints its books")] : [])
         }
     }
 }

@@ -25,6 +25,10 @@ enum KeyContext: Hashable, Sendable {
     case nodes
     /// A dialog whose lines scroll: the plan, the help.
     case reader
+    /// The list before an opening says NO-GO, and nobody may override it.
+    case refusal
+    /// The dialog that closes a sale: what becomes of its reservations.
+    case policy
     /// A dialog that wants a name typed, because the place is marked production.
     case typed
     /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
@@ -47,7 +51,12 @@ extension PanelID {
 enum Intent: Hashable, Sendable {
     enum Motion: Hashable, Sendable { case up, down, pageUp, pageDown, first, last, left, right }
 
-    case openSale, halt, freeze, restock, crash, compare, applyPlan, undo
+    case openSale, halt, freeze, restock, crash, compare, applyPlan, undo, closeSale, cancelOpening
+    /// Goes through the list before an opening once more.
+    case checkAgain
+    /// What becomes of reservations at closing.
+    case policy
+    case alerts
     case move(Motion)
     /// A panel of the overview, a screen elsewhere.
     case digit(Int)
@@ -70,7 +79,7 @@ enum Intent: Hashable, Sendable {
     /// Whether it changes the place that the screen shows.
     var isAct: Bool {
         switch self {
-        case .openSale, .halt, .freeze, .restock, .crash, .applyPlan, .undo: true
+        case .openSale, .halt, .freeze, .restock, .crash, .applyPlan, .undo, .closeSale, .cancelOpening: true
         default: false
         }
     }
@@ -96,8 +105,14 @@ enum Keys {
         Binding(
             [.char("F")], in: [.screen], label: "Flash sale",
             help:
-                "opens the sale; asks first. In a demo the dialog sets buyers a second and seconds; in watch it makes no buyers",
+                "opens the sale: goes through a list on screen, then asks. In a demo the dialog sets buyers a second and seconds; in watch it makes no buyers. `:open at 12:00` does it by itself",
             group: "The sale", .openSale),
+        Binding(
+            [.char("E")], in: [.screen],
+            help: "ends the sale: closes it for good, drains, compares, prints the books; asks first",
+            group: "The sale", .closeSale),
+        Binding(
+            [.char("A")], in: [.screen], help: "every alert that holds, and since when", group: "The sale", .alerts),
         Binding(
             [.char("X")], in: [.screen, .dialog], label: "halt",
             help: "halts the sale everywhere, at once and without asking, also while SQL is locked; F opens it again",
@@ -236,6 +251,13 @@ enum Keys {
             Binding(
                 [.char("y")], in: [.question], label: "yes", help: "does what the dialog says; nothing else confirms",
                 group: "In dialogs", .confirm),
+            Binding(
+                [.char("r")], in: [.refusal], label: "check again",
+                help: "a NO-GO before an opening: goes through the list once more", group: "In dialogs", .checkAgain),
+            Binding(
+                [.tab], in: [.policy], label: "reservations",
+                help: "closing: lets open reservations wait for their deadlines, or ends them now",
+                group: "In dialogs", .policy),
             Binding(
                 [.enter], in: [.typed], label: "does it once the name is typed",
                 help: "at a place marked production: does what the dialog says, once the name it asks for is typed",

@@ -106,7 +106,7 @@ public struct LinearTeller: Sendable {
 
     private mutating func tellAlerts(_ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add) {
         for alert in snapshot.alerts {
-            let key = Self.key(alert.text)
+            let key = alert.identity ?? Self.key(alert.text)
             var known = alerts[key] ?? Alert(text: "", since: seconds, seenAt: seconds, isTold: false)
             known.text = alert.text
             known.seenAt = seconds

@@ -75,6 +75,10 @@ public enum Message: Sendable {
     /// The answer to `Effect.look`.
     case seen(Look, Sight)
     case planReady(PlanSummary)
+    /// How far the list before an opening has come.
+    case preflight(PreflightReport)
+    /// How far the closing of the sale has come.
+    case closing(ClosingReport)
     /// The theme's file changed and was read.
     case themeChanged(Theme)
     /// What `Effect.previewTheme` found under this name.
@@ -96,6 +100,15 @@ public enum Effect: Sendable, Hashable {
     /// `nil`, `nil`: let orders in, make no buyers.
     case openSale(buyersPerSecond: Double?, seconds: Double?)
     case haltSale
+    /// Go through the list before an opening; answered by `Message.preflight`, item by item.
+    case preflight
+    /// Open over a NO-GO that may be overridden: `name` was typed for it.
+    case overrideAndOpen(name: String, buyersPerSecond: Double?, seconds: Double?)
+    /// Open by itself at a moment, if the list then says GO.
+    case scheduleOpening(OpeningTime, buyersPerSecond: Double?, seconds: Double?)
+    case cancelOpening
+    /// Close for good, see it through, print the books; answered by `Message.closing`. `expires`: open reservations end now.
+    case closeSale(expires: Bool)
     case setFrozen(SKUNumber, Bool)
     /// Units 1 … 1,000,000.
     case restock(SKUNumber, units: Int64)

@@ -16,7 +16,7 @@ extension Model {
             tell("halting the sale everywhere…", .warning)
             return [.haltSale]
         case .openSale:
-            askToOpen()
+            return askToOpen()
         case .freeze:
             if let marked = markedSubjects { return askToFreeze(marked) }
             guard let sku = subject else { return nothingUnderCursor() }
@@ -44,6 +44,13 @@ extension Model {
             } else {
                 dialogs.append(.bulk(DialogState.Bulk(subjects: undo.subjects, deed: .freeze(undo.freezes))))
             }
+        case .closeSale: askToClose()
+        case .cancelOpening:
+            guard snapshot.opening != nil else {
+                tell("nothing is to open by itself")
+                return []
+            }
+            return [.cancelOpening]
         case .crash:
             guard !snapshot.nodes.isEmpty else {
                 tell("no node is up yet", .warning)
@@ -85,7 +92,7 @@ extension Model {
         return []
     }
 
-    private mutating func askToOpen() {
+    mutating func askToOpen() -> [Effect] {
         switch (snapshot.phase, snapshot.saleState) {
         case (.starting, _):
             tell("still starting: the sale can be opened in a moment", .warning)
@@ -102,8 +109,15 @@ extension Model {
                     "buyers", proposedBuyersPerSecond, in: 1...Limits.buyersMax, unit: "a second")
                 dialog.seconds = NumberField("for", proposedSeconds, in: 1...Limits.secondsMax, unit: "seconds")
             }
+            if snapshot.saleState == .open {
+                dialogs.append(.openSale(dialog))
+                return []
+            }
+            dialog.list = PreflightReport()
             dialogs.append(.openSale(dialog))
+            return [.preflight]
         }
+        return []
     }
 
     /// Does what the topmost dialog says, if it can be done; a dialog with a wrong field stays.
@@ -119,11 +133,24 @@ extension Model {
             if let buyers = dialog.buyers, let seconds = dialog.seconds {
                 guard let rate = buyers.value, let length = seconds.value else { return [.bell] }
                 (proposedBuyersPerSecond, proposedSeconds) = (rate, length)
-                effects = [.openSale(buyersPerSecond: Double(rate), seconds: Double(length))]
-            } else {
-                effects = [.openSale(buyersPerSecond: nil, seconds: nil)]
             }
+            guard let effect = opening(dialog) else { return [] }
+            if effect == .bell { return [.bell] }
+            effects = [effect]
             tell("opening the sale…")
+        case .schedule(let time, let typed):
+            let buyers = permissions.canOpenWithBuyers
+            effects = [
+                .scheduleOpening(
+                    time, buyersPerSecond: buyers ? Double(proposedBuyersPerSecond) : nil,
+                    seconds: buyers ? Double(proposedSeconds) : nil)
+            ]
+            tell("the sale is to open at \(typed)…")
+        case .closeSale(let expires):
+            closing = ClosingReport(saleName: snapshot.saleName)
+            dialogs.removeLast()
+            dialogs.append(.closing(scroll: 0))
+            return [.closeSale(expires: expires)]
         case .freeze(let subject, let freezes):
             effects = [.setFrozen(subject.number, freezes)]
             undo = Undo(subjects: [subject], freezes: !freezes)
@@ -147,7 +174,7 @@ extension Model {
             tell("applying \(count(plan.repairs, "repair"))…")
         case .quit:
             effects = [.quit]
-        case .help, .results:
+        case .help, .results, .closing, .alerts:
             return []
         case .themes(let choice):
             effects = confirm(choice)

@@ -74,13 +74,16 @@ extension Model {
 
     /// What must be typed before a dialog does what it says; `nil` where `y` is enough.
     func requiredName(_ dialog: DialogState) -> String? {
+        if case .openSale(let open) = dialog, open.list?.decision == .noGo(mayBeOverridden: true) {
+            return Self.typable(snapshot.saleName)
+        }
         guard permissions.isProduction else { return nil }
         switch dialog {
         case .freeze(let subject, _): return Self.typable(subject.sku)
         case .restock(let dialog): return Self.typable(dialog.subject.sku)
-        case .bulk, .plan: return Self.typable(snapshot.saleName)
+        case .bulk, .plan, .schedule, .closeSale: return Self.typable(snapshot.saleName)
         case .openSale(let dialog): return dialog.buyers == nil ? Self.typable(snapshot.saleName) : nil
-        case .crash, .quit, .help, .results, .themes: return nil
+        case .crash, .quit, .help, .results, .themes, .closing, .alerts: return nil
         }
     }
 

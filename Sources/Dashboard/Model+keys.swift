@@ -34,7 +34,7 @@ extension Model {
             // Whatever is not yes leaves the plan unapplied.
             dialogs.removeLast()
             tell("left as it was: nothing was changed")
-        case .help, .results:
+        case .help, .results, .closing, .alerts:
             dialogs.removeLast()
         default:
             editField { _ = $0.edit(key) }
@@ -54,7 +54,11 @@ extension Model {
 
     mutating func perform(_ intent: Intent) -> [Effect] {
         switch intent {
-        case .openSale, .halt, .freeze, .restock, .crash, .compare, .applyPlan, .undo: return act(intent)
+        case .openSale, .halt, .freeze, .restock, .crash, .compare, .applyPlan, .undo, .closeSale, .cancelOpening:
+            return act(intent)
+        case .checkAgain: return checkAgain()
+        case .policy: togglePolicy()
+        case .alerts: dialogs.append(.alerts(scroll: 0))
         case .confirm: return confirm()
         case .move(let motion):
             if case .themes = dialogs.last { return moveTheme(motion) }
@@ -99,7 +103,7 @@ extension Model {
         case .node(let node): choose(node: node)
         case .quit:
             // Whether somebody else's sale is open, no key says; it goes on without us.
-            if snapshot.saleState != .open || snapshot.foreign != nil { return [.quit] }
+            if snapshot.saleState != .open || snapshot.foreign != nil, snapshot.opening == nil { return [.quit] }
             dialogs.append(.quit)
         case .quitNow: return [.quit]
         case .suspend: return [.suspend]
@@ -338,6 +342,9 @@ extension Model {
             dialogs[dialogs.count - 1] = .plan(plan, scroll: moved(line, limit: max(0, plan.lines.count - 1)))
         case .results(let line):
             dialogs[dialogs.count - 1] = .results(scroll: moved(line, limit: max(0, (bulk?.results.count ?? 0) - 1)))
+        case .alerts(let line):
+            dialogs[dialogs.count - 1] = .alerts(scroll: moved(line, limit: max(0, shown.alerts.count - 1)))
+        case .closing(let line): dialogs[dialogs.count - 1] = .closing(scroll: moved(line, limit: 20))
         case .crash(let node):
             choose(node: motion == .up ? node - 1 : node + 1)
         default: break

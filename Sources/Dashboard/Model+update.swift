@@ -46,6 +46,8 @@ extension Model {
                 waitingPlan = plan
                 tell("the comparison is ready: R shows it", plan.repairs > 0 ? .warning : .good)
             }
+        case .preflight(let list): return take(list)
+        case .closing(let report): return take(report)
         case .themeChanged(let theme):
             take(theme)
         case .themePreview(let name, let result):

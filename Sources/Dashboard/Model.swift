@@ -80,6 +80,8 @@ public struct Model: Sendable {
     var bulk: BulkAct?
     var notice: Notice?
     var isComparing = false
+    /// How far the closing of this sale has come, as far as this screen asked for it.
+    var closing: ClosingReport?
     /// A plan that came while another dialog was open; shown when asked for, so that no key typed for another hits it.
     var waitingPlan: PlanSummary?
     /// The plan of the last comparison that this screen asked for, and when it came.

@@ -20,6 +20,7 @@ struct PaletteOffer: Sendable, Hashable {
         case sku(SKUNumber)
         case crash(Int)
         case theme(String)
+        case openAt(OpeningTime, String)
         case unmark
         /// Goes on typing with this.
         case complete
@@ -119,6 +120,13 @@ extension Model {
             offers.append(PaletteOffer(text: text, note: note, deed: .intent(intent)))
         }
         add("open", "lets orders in; asks first", .openSale)
+        if !permissions.isReadOnly {
+            offers.append(
+                PaletteOffer(text: "open at ", note: "HH:MM[:SS] or +5m: opens by itself", deed: .complete))
+            if snapshot.opening != nil { add("cancel opening", "nothing opens by itself", .cancelOpening) }
+        }
+        add("close", "ends the sale for good, prints the books; asks first", .closeSale)
+        add("alerts", "every alert that holds, and since when", .alerts)
         add("halt", "halts the sale everywhere, at once", .halt)
         add("compare", "compares Redis with SQL; reads only", .compare)
         add("undo", "takes the last freeze or thaw back; asks first", .undo)
@@ -171,6 +179,14 @@ extension Model {
             return shown.nodes.indices.filter { rest.isEmpty || "\($0 + 1)".hasPrefix(rest) }.map {
                 PaletteOffer(text: "crash \($0 + 1)", note: shown.nodes[$0].address, deed: .crash($0))
             }
+        case "open" where isBound:
+            let typed = rest.hasPrefix("at") ? String(rest.dropFirst(2).drop { $0 == " " }) : rest
+            guard let time = OpeningTime(typed) else {
+                return [PaletteOffer(text: "open at ", note: "HH:MM[:SS] or +5m, +90s, +1h", deed: .complete)]
+            }
+            return [
+                PaletteOffer(text: "open at \(typed)", note: "opens by itself; asks first", deed: .openAt(time, typed))
+            ]
         case "filter":
             return [PaletteOffer(text: "filter \(rest)", note: "shows only what matches", deed: .filter(rest))]
         case "sort":
@@ -243,6 +259,7 @@ extension Model {
             return look()
         case .crash(let node): dialogs.append(.crash(node: node))
         case .theme(let name): return [.chooseTheme(name)]
+        case .openAt(let time, let typed): askToSchedule(time, typed)
         case .unmark: list.unmark()
         case .complete: break
         }

@@ -20,6 +20,13 @@ public struct Scripts: Sendable {
     public let rebuild: LoadedScript
     public let open: LoadedScript
 
+    /// All of them.
+    public var all: [LoadedScript] {
+        [
+            deduct, release, forbid, restock, state, repair, archive, cut, expiring, standing, close, rebuild, open,
+        ]
+    }
+
     /// Loads all scripts.
     public static func load(on cluster: any RedisPort) async throws(RedisError) -> Scripts {
         let orders = text(PackageResources.orders_lua)

@@ -53,6 +53,7 @@ public actor ForeignSampler {
     private var ledgerIsUnreadable = false
     var memory = MemoryBook()
     var trends = TrendBook()
+    private var alertBook = AlertBook()
     var evictionPolicies: [String: String] = [:]
     private var memoryReadAt: ContinuousClock.Instant?
     private var lastAnswerAt = ContinuousClock.now
@@ -301,7 +302,11 @@ public actor ForeignSampler {
         if ledgerIsUnreadable { snapshot.foreign?.ledgerKeys = nil }
         snapshot.denied = denied.sorted()
         teller.tellStock(snapshot)
-        snapshot.alerts = alerts()
+        let (alerts, news) = alertBook.take(
+            conditions(), seconds: start.duration(to: clock.now) / .seconds(1), unixMilliseconds: WallClock.milliseconds
+        )
+        snapshot.alerts = alerts
+        for one in news { events.add(one.severity, one.text) }
         snapshot.events = events.events
     }
 }

@@ -16,6 +16,10 @@ public struct NodeFacts: Sendable, Hashable {
     public var appendFsync: String?
     /// Replicas that are attached and acknowledged lately.
     public var replicasInTouch = 0
+    /// How far the replica that is furthest behind is behind, in bytes of the replication stream; `nil`: there is none.
+    public var replicaBehindBytes: Int64?
+    /// Keys that it has evicted since it started.
+    public var evictedKeys: Int64 = 0
     /// Keys in its database that have a time to live, ours or not.
     public var expiringKeys: Int64 = 0
 
@@ -24,7 +28,7 @@ public struct NodeFacts: Sendable, Hashable {
 
     public init(address: String) { self.address = address }
 
-    /// Reads `INFO memory persistence replication keyspace`.
+    /// Reads `INFO memory persistence stats replication keyspace`.
     public init(address: String, info: String) {
         self.init(address: address)
         var values: [Substring: Substring] = [:]
@@ -39,7 +43,14 @@ public struct NodeFacts: Sendable, Hashable {
         isLoading = number("loading") == 1
         hasAOF = number("aof_enabled") == 1
         aofWritesWell = values["aof_last_write_status"] ?? "ok" == "ok"
+        evictedKeys = number("evicted_keys")
         for (name, value) in values {
+            if name.hasPrefix("slave"), let fields = Self.fields(value),
+                let offset = fields["offset"].flatMap({ Int64($0) })
+            {
+                let behind = max(0, number("master_repl_offset") - offset)
+                replicaBehindBytes = max(replicaBehindBytes ?? 0, behind)
+            }
             if name.hasPrefix("slave"), let fields = Self.fields(value), fields["state"] == "online",
                 let lag = fields["lag"].flatMap({ Int($0) }), lag <= Self.replicaSilenceSecondsMax
             {
@@ -92,6 +103,8 @@ public struct Preflight: Sendable {
         public let haltsSale: Bool
         /// Whether a sale must not be opened while it lasts.
         public let refusesOpening: Bool
+        /// Whether a person may open all the same, because nothing that the sale promises would be broken.
+        public let mayBeOverridden: Bool
     }
 
     public let durability: Durability
@@ -124,7 +137,8 @@ public struct Preflight: Sendable {
             findings.append(
                 Finding(
                     kind: kind, node: node, sentence: "\(node) \(sentence)", haltsSale: halts,
-                    refusesOpening: kind != .silent || asksServers))
+                    refusesOpening: kind != .silent || asksServers,
+                    mayBeOverridden: mayBeOverridden(kind)))
         }
         for node in nodes {
             // A server that reads its append-only file says that it keeps none.
@@ -154,6 +168,16 @@ public struct Preflight: Sendable {
         if let stranger { add(.otherSale, stranger.address, false, "serves another sale: \(stranger.sentence)") }
         for (address, reason) in silent { add(.silent, address, false, "does not answer: \(reason)") }
         return findings
+    }
+
+    /// At `durable` what goes from Redis is rebuilt from SQL, and a silent server only does not sell. What the sale halts for by itself,
+    /// or what its yes would rest on, is never overridden.
+    private func mayBeOverridden(_ kind: Kind) -> Bool {
+        switch kind {
+        case .evicts, .expiring: durability == .durable
+        case .silent: durability != .aof && durability.replicas == 0
+        case .noAOF, .neverSynced, .syncUnknown, .aofFails, .tooFewReplicas, .memoryLow, .otherSale: false
+        }
     }
 
     private func aof(_ node: NodeFacts, _ add: (Kind, String, Bool, String) -> Void) {

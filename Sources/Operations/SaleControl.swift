@@ -1,7 +1,7 @@
 public import Deduction
 public import Inventory
 public import OrderStore
-import Telemetry
+public import Telemetry
 
 /// The acts that screen and command line share. Each is decided in SQL first, then told to Redis, then audited with what was
 /// before and after; its report is one plain sentence. A halt alone is told to Redis first: it only refuses.
@@ -49,6 +49,28 @@ public struct SaleControl: Sendable {
     /// Lets orders in, if the servers can keep what the sale promises.
     public func open() async -> Report { await setState(.open, from: [.warmed, .halted], done: "the sale is open") }
 
+    /// Lets orders in after a list was gone through: on GO, or where a NO-GO may be overridden and somebody typed the sale's name to do
+    /// so. What must never be overridden is looked at once more.
+    ///
+    /// - Parameter name: what was typed; `nil`: nothing.
+    public func open(after list: PreflightReport, overriddenBy name: String? = nil) async -> Report {
+        if list.decision == .go { return await open() }
+        if let name, list.decision == .noGo(mayBeOverridden: true) {
+            let sale = (try? await store.sale())?.name
+            if name == sale {
+                return await setState(
+                    .open, from: [.warmed, .halted], done: "the sale is open over a NO-GO",
+                    reason: "over \(list.sentence)", isOverridden: true)
+            }
+        }
+        return await report(what: "open", subject: "sale") { throw ActError(list.sentence) }
+    }
+
+    /// Closes the sale for good: orders stop as at a halt, and no act opens it again. What has to end then, `SaleService.close` sees through.
+    public func close() async -> Report {
+        await setState(.closed, from: [.warmed, .open, .halted], done: "the sale is closed for good")
+    }
+
     /// Stops orders in every bucket that answers, at once, and in the others as soon as they do or before they open again. A store
     /// that is locked holds up the report, not the halt.
     public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
@@ -58,22 +80,23 @@ public struct SaleControl: Sendable {
         await setState(.halted, from: [.open], done: "the sale halts itself: \(reason)", reason: reason)
     }
 
-    private func setState(_ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil) async -> Report
-    {
-        await report(what: state == .open ? "open" : "halt", subject: "sale") {
+    private func setState(
+        _ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil, isOverridden: Bool = false
+    ) async -> Report {
+        await report(what: state == .open ? "open" : state == .closed ? "close" : "halt", subject: "sale") {
             guard let before = try await store.sale() else {
                 throw ActError("there is no sale in these books; create one first")
             }
             if state == .open, before.state != .open, let check {
-                let found = await check().filter(\.refusesOpening)
+                let found = await check().filter { $0.refusesOpening && !(isOverridden && $0.mayBeOverridden) }
                 if let first = found.first {
                     let more = found.count > 1 ? " (and \((found.count - 1).counted("other finding")))" : ""
                     throw ActError("\(first.sentence)\(more)")
                 }
             }
             let now =
-                try await state == .halted && from.contains(before.state)
-                ? haltAhead(from: from) : store.setSaleState(from: from, to: state)
+                try await state != .open && from.contains(before.state)
+                ? haltAhead(from: from, to: state) : store.setSaleState(from: from, to: state)
             guard now.state == state else {
                 throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
             }
@@ -90,17 +113,20 @@ public struct SaleControl: Sendable {
     }
 
     /// Halts in Redis, then in SQL, for as long as that takes.
-    private func haltAhead(from: Set<SaleState>) async throws -> Sale {
+    private func haltAhead(from: Set<SaleState>, to state: SaleState) async throws -> Sale {
         let giveUpAt = clock.now + Self.haltPatience
         let outcomes = await acts.haltAhead(patience: Self.patience)
         let halted = outcomes.values.count { $0 == .applied }
         var isTold = false
         while true {
-            do { return try await store.setSaleState(from: from, to: .halted) } catch {
+            do { return try await store.setSaleState(from: from, to: state) } catch {
                 let refusing = "\(halted.counted("bucket")) of \(outcomes.count) take no orders"
                 guard clock.now < giveUpAt else { throw ActError("\(refusing), but it is not in SQL: \(error)") }
                 if !isTold {
-                    events.add(.warning, "\(refusing); the halt goes to SQL as soon as it answers: \(error)")
+                    events.add(
+                        .warning,
+                        "\(refusing); the \(state == .closed ? "closing" : "halt") goes to SQL as soon as it answers: \(error)"
+                    )
                     isTold = true
                 }
                 try await clock.sleep(for: Self.haltPause)
@@ -131,6 +157,9 @@ public struct SaleControl: Sendable {
             guard (1...Self.restockUnitsMax).contains(units) else {
                 throw ActError("a restock of \(units.counted("unit")) is outside 1 … \(Self.restockUnitsMax)")
             }
+            if try await store.sale()?.state == .closed {
+                throw ActError("the sale is closed: nothing is put on sale any more")
+            }
             let before = try await store.skuCounters().first { $0.sku == sku }?.allocated ?? 0
             let restock = try await store.restock(sku, units: units)
             let outcome = await acts.apply(restock, patience: Self.patience)
@@ -145,6 +174,9 @@ public struct SaleControl: Sendable {
     public func record(what: String, subject: String, before: String, after: String) async {
         try? await store.audit(entry(what, subject, before, after))
     }
+
+    /// The row by which a preflight tries whether SQL commits.
+    var noteOfPreflight: AuditEntry { entry("preflight", "sale", "", "a commit of SQL was tried") }
 
     private func sentence(_ done: String, _ outcome: BucketActs.Outcome) -> String {
         switch outcome {

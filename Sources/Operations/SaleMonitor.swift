@@ -24,6 +24,8 @@ public final class SaleMonitor: Sendable {
         var keysReadAt: SaleClock.Instant?
         var leaseIsOverdue = false
         var looks = 0
+        /// Keys that each server had evicted when it was first looked at, and now.
+        var evicted: [String: (first: Int64, now: Int64)] = [:]
         /// Why the sale must be halted, until SQL has heard of it.
         var haltReason: String?
     }
@@ -59,6 +61,11 @@ public final class SaleMonitor: Sendable {
 
     /// What the last look found.
     public var findings: [Preflight.Finding] { state.withLock { $0.findings } }
+
+    /// Keys that servers evicted since they were first looked at; a server that started again counts from there.
+    public var evicted: [String: Int64] {
+        state.withLock { $0.evicted.mapValues { $0.now - $0.first }.filter { $0.value > 0 } }
+    }
 
     /// Looks that `run` has taken and told of.
     public var looks: Int { state.withLock { $0.looks } }
@@ -99,8 +106,27 @@ public final class SaleMonitor: Sendable {
 
     // MARK: Looking
 
+    /// What the servers say, all of it, and what follows for the sale.
+    public func sight() async -> Sight {
+        let (nodes, silent) = await facts()
+        return Sight(nodes: nodes, silent: silent, findings: await look(atKeys: true, nodes, silent))
+    }
+
+    /// One look at every server.
+    public struct Sight: Sendable {
+        public var nodes: [NodeFacts]
+        public var silent: [(address: String, reason: String)]
+        public var findings: [Preflight.Finding]
+    }
+
     private func look(atKeys: Bool) async -> [Preflight.Finding] {
         let (nodes, silent) = await facts()
+        return await look(atKeys: atKeys, nodes, silent)
+    }
+
+    private func look(
+        atKeys: Bool, _ nodes: [NodeFacts], _ silent: [(address: String, reason: String)]
+    ) async -> [Preflight.Finding] {
         let now = clock.now
         let growth = state.withLock { state in
             var growth: [String: Int64] = [:]
@@ -111,6 +137,8 @@ public final class SaleMonitor: Sendable {
                     growth[node.address] = max(0, Int64(Double(node.usedMemory - before.bytes) / max(span, 1) * 2))
                 }
                 state.memory[node.address] = (node.usedMemory, now)
+                let first = state.evicted[node.address]?.first ?? node.evictedKeys
+                state.evicted[node.address] = (min(first, node.evictedKeys), node.evictedKeys)
             }
             return growth
         }
@@ -148,7 +176,7 @@ public final class SaleMonitor: Sendable {
             }
         }
         for (address, result) in await cluster.onEachMaster(
-            RedisCommand("INFO", "memory", "persistence", "replication", "keyspace"), deadline: deadline)
+            RedisCommand("INFO", "memory", "persistence", "stats", "replication", "keyspace"), deadline: deadline)
         {
             switch result {
             case .success(let reply):

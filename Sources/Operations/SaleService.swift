@@ -49,6 +49,8 @@ public final class SaleService: Sendable {
     public let recoverer: Recoverer
     public let control: SaleControl
     public let monitor: SaleMonitor
+    /// When this process is to open the sale.
+    public let schedule: OpeningSchedule
     public let events: EventLog
     let giveBacks: GiveBackWorker
     private let options: Options
@@ -114,6 +116,7 @@ public final class SaleService: Sendable {
             catalogue: catalogue, cluster: cluster, scripts: scripts, store: store, engine: engine,
             durability: sale.durability, events: events, configuration: options.monitor, clock: clock)
         self.monitor = monitor
+        schedule = OpeningSchedule(clock: clock)
         control = SaleControl(catalogue: catalogue, store: store, acts: acts, events: events, who: who, clock: clock) {
             await monitor.check()
         }

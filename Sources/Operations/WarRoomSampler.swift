@@ -41,6 +41,7 @@ public actor WarRoomSampler {
     private var slowReadAt: ContinuousClock.Instant?
     var memory = MemoryBook()
     private(set) var trends = TrendBook()
+    private var alertBook = AlertBook()
     private var memoryReadAt: ContinuousClock.Instant?
     /// Values of the large screens that are kept over time.
     var seriesBook = SeriesBook()
@@ -197,12 +198,12 @@ public actor WarRoomSampler {
         for (position, cut) in cuts.enumerated() {
             let bucket = catalogue.buckets[position]
             if status.fenced[bucket.number] != nil
-                || lanes[bucket.number]?.fence.map({ $0 != .halted }) == true && witness != nil
+                || lanes[bucket.number]?.fence.map({ $0 != .halted && $0 != .closed }) == true && witness != nil
             {
                 fencedPositions.insert(position)
             }
             guard let cut else { continue }
-            if let damage = cut.damage, damage != .halted { fencedPositions.insert(position) }
+            if cut.damage != nil { fencedPositions.insert(position) }
             bucketN[position] = cut.id?.n
             let entries = cut.skus.reduce(Int64(0)) { $0 + $1.ledgerEntries }
             ledgerEntries += entries
@@ -298,23 +299,28 @@ public actor WarRoomSampler {
         snapshot.phase =
             now - lastAnswerAt > .seconds(2)
             ? .stale(lastAnswerAt.duration(to: now).milliseconds / 1_000) : .live
-        snapshot.alerts = Alerts.of(
-            snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
-            leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
-        assembleLoadAlerts(now)
+        snapshot.opening = service.schedule.present
+        assembleAlerts(now)
         teller.tell(snapshot, isDemo: witness != nil)
         snapshot.events = service.events.events
     }
 
-    private func assembleLoadAlerts(_ now: ContinuousClock.Instant) {
+    private func assembleAlerts(_ now: ContinuousClock.Instant) {
+        let seconds = start.duration(to: now).milliseconds / 1_000
         for node in snapshot.nodes {
             trends.add(
-                node.address, at: start.duration(to: now).milliseconds / 1_000, bytes: node.memoryBytes,
-                errors: node.errors, callsPerSecond: node.callsPerSecond)
+                node.address, at: seconds, bytes: node.memoryBytes, errors: node.errors,
+                callsPerSecond: node.callsPerSecond)
         }
-        snapshot.alerts += Alerts.ofLoad(
-            snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
-        snapshot.alerts.sort { $0.severity > $1.severity }
+        let conditions =
+            Alerts.of(
+                snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
+                evicted: service.monitor.evicted, leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
+            + Alerts.ofLoad(
+                snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
+        let (alerts, news) = alertBook.take(conditions, seconds: seconds, unixMilliseconds: WallClock.milliseconds)
+        snapshot.alerts = alerts
+        for one in news { service.events.add(one.severity, one.text) }
     }
 
     private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {

@@ -16,6 +16,14 @@ public protocol OrderLifeStore: Sendable {
     /// whoever did; `nil`: none.
     func lastReservationOrSweep() async throws -> Int64?
 
+    /// Ends reservations whatever their deadline, each with a pending give-back: those among about `limit` orders after `position`, in
+    /// flow order, in one transaction. Only of a sale that is closed: an open one promised its buyers the time.
+    ///
+    /// - Throws: `.refused`, and nothing changed, while the sale is not closed.
+    func endReservations(after position: FlowID?, limit: Int) async throws -> EndedReservations
+    /// The last moment, Unix milliseconds, until which something may be reserved; `nil`: nothing has a deadline.
+    func lastDeadline() async throws -> Int64?
+
     // MARK: Late payments
 
     /// Looks at payments that wait for their order, at most `limit` after `position`. One whose order has ended goes the late
@@ -65,6 +73,17 @@ public protocol OrderLifeStore: Sendable {
     /// - Throws: `.refused` if there is none of that number, it was settled before, or `givenBack` is asked for one whose units
     ///   nobody knows.
     func settleDeadLetter(_ number: Int64, as ending: DeadLetterEnding, who: String) async throws -> DeadLetter
+}
+
+/// What one step of ending reservations did.
+public struct EndedReservations: Sendable, Hashable {
+    public let ended: Int
+    /// Where the next step begins; `nil`: there is none.
+    public let next: FlowID?
+    public init(ended: Int, next: FlowID?) {
+        self.ended = ended
+        self.next = next
+    }
 }
 
 /// What one step of expiry did.

@@ -102,6 +102,10 @@ struct SimulatedStore: OrderStoreDecorator {
     func balance(bucket: BucketNumber) async throws -> BookBalance? {
         try await call(.reads) { try await base.balance(bucket: bucket) }
     }
+    func endReservations(after position: FlowID?, limit: Int) async throws -> EndedReservations {
+        try await call(.writes) { try await base.endReservations(after: position, limit: limit) }
+    }
+    func lastDeadline() async throws -> Int64? { try await call(.reads) { try await base.lastDeadline() } }
     func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         try await call(.writes) { try await base.expire(now: now, limit: limit) }
     }

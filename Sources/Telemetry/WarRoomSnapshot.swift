@@ -269,15 +269,6 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         }
     }
 
-    public struct Alert: Sendable, Hashable {
-        public var severity: Event.Severity
-        public var text: String
-        public init(severity: Event.Severity, text: String) {
-            self.severity = severity
-            self.text = text
-        }
-    }
-
     /// How far the start has come; the first frame is drawn before anything serves.
     public enum Phase: Sendable, Hashable {
         /// What is being done, in a few words.
@@ -321,6 +312,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
     public var events: [Event]
     /// Worst first.
     public var alerts: [Alert]
+    /// When this process is to open the sale; `nil`: nothing is to open by itself.
+    public var opening: ScheduledOpening?
 
     public init(
         phase: Phase, saleName: String, saleState: SaleState, openSeconds: Double? = nil, durability: Durability,

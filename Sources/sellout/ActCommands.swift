@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Inventory
 import Operations
+import Telemetry
 
 // The screen's acts for scripts: the same code, the same audit, one sentence each.
 
@@ -139,14 +140,102 @@ struct OpenCommand: ParsableCommand, WorkerCommand {
         commandName: "open",
         abstract: "Open the sale, if the servers can keep what it promises.",
         discussion: """
-            Exit codes: 0 open, 1 refused with its reason, 2 could not look.
+            It goes through a list first, and prints it: GO, or NO-GO with the reasons. A NO-GO that breaks no promise may be
+            overridden with the sale's name. With --at it waits here and opens by itself; ended before, nothing opens.
+
+            Exit codes: 0 open, 1 refused with its reasons, 2 could not look.
 
             sellout open --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout open --at 12:00 --profile live
+            sellout open --at +5m --profile live
             """)
 
     @OptionGroup var options: ActOptions
 
-    func work() async throws -> Int32 { try await options.act("open") { control, _ in await control.open() } }
+    @Option(help: "Open at a moment: HH:MM, HH:MM:SS, +90s, +5m or +1h. It lives in this process.")
+    var at: String?
+
+    @Option(help: "The sale's name: open over a NO-GO that breaks no promise.")
+    var override: String?
+
+    func validate() throws {
+        if let at, OpeningTime(at) == nil {
+            throw ValidationError("--at \(at): use HH:MM, HH:MM:SS, +90s, +5m or +1h, at most a day ahead")
+        }
+        if at != nil, override != nil {
+            throw ValidationError("--at and --override: choose one; nobody is there to judge")
+        }
+    }
+
+    func work() async throws -> Int32 {
+        let (at, override, isSilent) = (at, override, options.json)
+        return try await options.actOnSale("open") { service in
+            let printer = ListPrinter(isSilent: isSilent)
+            if let time = at.flatMap(OpeningTime.init) {
+                let moment = time.moment(now: WallClock.milliseconds, offset: TimeZone.current.secondsFromGMT())
+                return await Self.open(service, at: moment, printer)
+            }
+            let list = await service.preflight { printer.hear($0) }
+            return await service.control.open(after: list, overriddenBy: override)
+        }
+    }
+
+    private static func open(
+        _ service: SaleService, at moment: OpeningSchedule.Moment, _ printer: ListPrinter
+    ) async -> SaleControl.Report {
+        await withTaskGroup(of: SaleControl.Report?.self) { group in
+            group.addTask {
+                let report = await service.open(at: moment) { printer.hear($0) }
+                return report
+                    ?? SaleControl.Report(sentence: "ended before the moment: nothing was opened", succeeded: false)
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    if let left = service.schedule.present?.secondsLeft { printer.countDown(left) }
+                    try? await Task.sleep(for: .milliseconds(200))
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            for await report in group { if let report { return report } }
+            return SaleControl.Report(sentence: "ended before the moment: nothing was opened", succeeded: false)
+        }
+    }
+}
+
+struct CloseCommand: ParsableCommand, WorkerCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "close",
+        abstract: "Close the sale for good: stop orders, drain, reconcile, print the books.",
+        discussion: """
+            A closed sale cannot be opened again. Open reservations are waited for, to be paid or to reach their deadlines; --expire
+            ends them at once. Ended before it is done, the sale is closed all the same: close goes on where it was.
+
+            Exit codes: 0 every unit is accounted for, 1 something is left for a person, 2 could not look.
+
+            sellout close --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite --confirm summer-drop
+            """)
+
+    @OptionGroup var options: ActOptions
+
+    @Flag(help: "End open reservations now, instead of waiting for them.")
+    var expire = false
+
+    func work() async throws -> Int32 {
+        let (expire, json) = (expire, options.json)
+        return try await options.actOnSale("close", alwaysAsks: true) { service in
+            let printer = ListPrinter(isSilent: json)
+            let report = await service.close(reservations: expire ? .expire : .wait) { printer.hear($0) }
+            guard let books = report.books else {
+                let why = ClosingReport.Step.allCases.compactMap {
+                    if case .bad(let why) = report.progress($0) { why } else { nil }
+                }.first
+                return .init(sentence: "not closed to the end: \(why ?? "SQL does not answer")", succeeded: false)
+            }
+            if !json { for line in ListPrinter.lines(books) { print(line) } }
+            return .init(sentence: "the books of \(service.sale.name): \(books.sentence)", succeeded: report.isClean)
+        }
+    }
 }
 
 struct HaltCommand: ParsableCommand, WorkerCommand {
@@ -159,6 +248,35 @@ struct HaltCommand: ParsableCommand, WorkerCommand {
 
     func work() async throws -> Int32 {
         try await options.act("halt", asks: false) { control, _ in await control.halt() }
+    }
+}
+
+extension ActOptions {
+    /// Acts on the sale as a whole, through its service.
+    /// - Parameter alwaysAsks: the sale's name is wanted at any place, for it cannot be undone.
+    func actOnSale(
+        _ name: String, alwaysAsks: Bool = false, _ body: @Sendable (SaleService) async -> SaleControl.Report
+    ) async throws -> Int32 {
+        try await sources.with(readOnly: false) { service in
+            if production || alwaysAsks {
+                guard confirm == service.sale.name else {
+                    let why = alwaysAsks ? "\(name) cannot be undone" : "\(service.sale.name) is marked production"
+                    throw Refusal(
+                        description: "\(why): give --confirm '\(service.sale.name)' to \(name); nothing was changed")
+                }
+            }
+            let done = await body(service)
+            if json {
+                let report = Report(
+                    acts: [.init(act: name, subject: "sale", succeeded: done.succeeded, sentence: done.sentence)])
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+                print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            } else {
+                print(PlainText.line(done.sentence))
+            }
+            return done.succeeded ? 0 : 1
+        }
     }
 }
 

@@ -19,7 +19,7 @@ struct Sellout: ParsableCommand {
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
             TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, ThemesCommand.self, ConfigCommand.self,
-            SnapshotCommand.self, OpenCommand.self, HaltCommand.self, FreezeCommand.self, ThawCommand.self,
-            RestockCommand.self, DoctorCommand.self, KeysCommand.self, CompletionsCommand.self,
+            SnapshotCommand.self, OpenCommand.self, HaltCommand.self, CloseCommand.self, FreezeCommand.self,
+            ThawCommand.self, RestockCommand.self, DoctorCommand.self, KeysCommand.self, CompletionsCommand.self,
         ])
 }

@@ -14,7 +14,7 @@ enum SettingTable {
     // MARK: Where to look
 
     private static let reading: Set<String> = [
-        "watch", "reconcile", "snapshot", "freeze", "thaw", "restock", "open", "halt", "dead-letters", "refunds",
+        "watch", "reconcile", "snapshot", "freeze", "thaw", "restock", "open", "halt", "close", "dead-letters", "refunds",
     ]
 
     private static let places: [Setting] = [
@@ -41,7 +41,7 @@ enum SettingTable {
             help: "leaves every key unbound that would change anything"),
         Setting(
             "production", .flag, standard: "false", option: "production",
-            commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt"],
+            commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt", "close"],
             help: "marks the place: red frame, the word PROD"),
     ]
 

@@ -19,6 +19,8 @@ import Testing
 
         case themes
 
+        case checking, noGo, noGoForGood, schedule, opensSoon, close, books, booksBad, alertList
+
         func driver(
             columns: Int, rows: Int, glyphs: Glyphs = .unicode, depth: TerminalCapabilities.ColourDepth? = nil
         ) -> Driver {
@@ -26,7 +28,16 @@ import Testing
             var snapshot: WarRoomSnapshot
             switch self {
             case .starting: snapshot = Fixture.starting()
-            case .warmed, .flash: snapshot = Fixture.warmed()
+            case .warmed, .flash, .checking, .noGo, .noGoForGood, .schedule: snapshot = Fixture.warmed()
+            case .opensSoon:
+                snapshot = Fixture.warmed()
+                snapshot.opening = ScheduledOpening(atMilliseconds: 1_700_000_060_000, secondsLeft: 59.2)
+            case .close:
+                snapshot = Fixture.open()
+                snapshot.counts.reserved = 312
+            case .alertList:
+                snapshot = Fixture.crashedDurable()
+                snapshot.alerts = Fixture.alerts
             case .watchFlash:
                 snapshot = Fixture.warmed()
                 permissions = Permissions()
@@ -56,7 +67,39 @@ import Testing
             case .detail:
                 driver.press(.down, .enter)
             case .help: driver.type("?")
-            case .flash, .watchFlash: driver.type("F")
+            case .flash, .watchFlash:
+                driver.type("F")
+                driver.send(.preflight(Fixture.list()))
+            case .checking:
+                driver.type("F")
+                driver.send(.preflight(Fixture.list(upTo: 4)))
+                driver.type("y")
+            case .noGo:
+                driver.type("F")
+                driver.send(
+                    .preflight(
+                        Fixture.list(bad: [
+                            .memory: ("127.0.0.1:7001 has 40 MiB free, and the ledgers may need 120 MiB", true)
+                        ])))
+                driver.type("flash")
+            case .noGoForGood:
+                driver.type("F")
+                driver.send(
+                    .preflight(
+                        Fixture.list(bad: [
+                            .durability: ("127.0.0.1:7001 keeps no append-only file: set appendonly yes", false),
+                            .clock: ("the clock of 127.0.0.1:7002 is 9.0 s ahead of this machine's", true),
+                        ])))
+            case .schedule:
+                driver.type(":open at 12:00")
+                driver.press(.enter)
+            case .close:
+                driver.type("E")
+                driver.press(.tab)
+            case .books, .booksBad:
+                driver.type("Ey")
+                driver.send(.closing(Fixture.closed(isClean: self == .books)))
+            case .alertList: driver.type("A")
             case .freeze: driver.type("z")
             case .restock: driver.type("+-5")
             case .crash: driver.type("C2")

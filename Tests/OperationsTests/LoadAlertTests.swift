@@ -25,7 +25,8 @@ import Testing
         _ snapshot: WarRoomSnapshot, _ trends: TrendBook = TrendBook(), limits: [String: Int64] = [:],
         thresholds: AlertThresholds = AlertThresholds()
     ) -> [String] {
-        Alerts.ofLoad(snapshot, trends: trends, memoryLimits: limits, thresholds: thresholds).map(\.text)
+        Alerts.ofLoad(snapshot, trends: trends, memoryLimits: limits, thresholds: thresholds).filter(\.isOver)
+            .map(\.text)
     }
 
     @Test func aSlotAndANodeThatTakeMostAreTold() {

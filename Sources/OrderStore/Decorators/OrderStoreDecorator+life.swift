@@ -1,6 +1,10 @@
 public import Inventory
 
 extension OrderStoreDecorator {
+    public func endReservations(after position: FlowID?, limit: Int) async throws -> EndedReservations {
+        try await base.endReservations(after: position, limit: limit)
+    }
+    public func lastDeadline() async throws -> Int64? { try await base.lastDeadline() }
     public func expire(now: Int64, limit: Int) async throws -> ExpirySweep {
         try await base.expire(now: now, limit: limit)
     }

@@ -54,6 +54,38 @@ extension SQLiteOrderStore {
         return ExpirySweep(expired: expired, isDone: due.count < rowsMax)
     }
 
+    public func endReservations(after position: FlowID?, limit: Int) async throws -> EndedReservations {
+        let found = try await read { database -> [Order] in
+            let state = try String.fetchOne(database.cachedStatement(sql: "SELECT state FROM sales"))
+            guard state == SaleState.closed.rawValue else {
+                throw OrderStoreError(.refused, "the sale is not closed: its reservations end at their deadlines")
+            }
+            let rows = try Row.fetchAll(
+                database.cachedStatement(
+                    sql: "SELECT flow, bucket FROM orders WHERE state = 2 AND flow > ? ORDER BY flow LIMIT ?"),
+                arguments: [Data(position?.bytes ?? []), max(1, limit)])
+            return try rows.compactMap { row in
+                let flow: Data = row[0]
+                return try FlowID(bytes: Array(flow)).map {
+                    try Self.order(database, $0, BucketNumber(rawValue: row[1]))
+                }
+            }
+        }
+        guard !found.isEmpty else { return EndedReservations(ended: 0, next: nil) }
+        let ended = try await write { _, writer in
+            try writer.openBooks()
+            // Paid meanwhile: the payment came first.
+            let ended = try found.count { try writer.expire($0) }
+            try writer.closeBooks()
+            return ended
+        }
+        return EndedReservations(ended: ended, next: found.count < limit ? nil : found.last?.flow)
+    }
+
+    public func lastDeadline() async throws -> Int64? {
+        try await read { try Int64.fetchOne($0.cachedStatement(sql: "SELECT max(deadline) FROM deadlines")) }
+    }
+
     private func noteSweep(_ now: Int64) async throws {
         let noted = try await read { try Int64.fetchOne($0.cachedStatement(sql: "SELECT sweptAt FROM sales")) }
         if let noted, noted > now - ExpirySweep.notePeriodMilliseconds { return }

@@ -16,6 +16,10 @@ final class ActInterpreter: Sendable {
         var service: SaleService?
         var plans: [Int: RepairPlan] = [:]
         var nextPlan = 1
+        /// The last list before an opening, and when it was gone through.
+        var list: (report: PreflightReport, at: ContinuousClock.Instant)?
+        /// The closing that is under way; another one takes its place.
+        var closing: Task<Void, Never>?
     }
 
     private let mailbox: ScreenMailbox
@@ -50,9 +54,30 @@ final class ActInterpreter: Sendable {
     private func carryOut(_ effect: Effect, _ service: SaleService, _ floor: DemoFloor?) async {
         switch effect {
         case .openSale(let buyers, let seconds): await open(buyers, seconds, service, floor)
+        case .preflight:
+            let list = await service.preflight { [mailbox] in mailbox.put(.preflight($0)) }
+            state.withLock { $0.list = (list, .now) }
+        case .overrideAndOpen(let name, let buyers, let seconds):
+            await open(buyers, seconds, service, floor, overriddenBy: name)
+        case .scheduleOpening(let time, let buyers, let seconds):
+            await schedule(time, buyers, seconds, service, floor)
+        case .cancelOpening:
+            if !service.schedule.cancel() {
+                done(SaleControl.Report(sentence: "nothing was to open by itself", succeeded: true))
+            }
+        case .closeSale(let expires): close(expires, service, floor)
         case .haltSale:
+            // The brake takes an opening to come back, too.
+            let wasToOpen = service.schedule.cancel()
             floor?.shoppers.leave()
-            done(await service.control.halt())
+            let isOpen = (try? await service.store.sale())??.state == .open
+            if wasToOpen && !isOpen {
+                done(
+                    SaleControl.Report(sentence: "the opening was taken back: nothing opens by itself", succeeded: true)
+                )
+            } else {
+                done(await service.control.halt())
+            }
         case .setFrozen(let sku, let frozen): done(await service.control.setFrozen(sku, frozen))
         case .restock(let sku, let units):
             done(await restock(sku, units, service, floor))
@@ -97,13 +122,59 @@ final class ActInterpreter: Sendable {
         return report
     }
 
-    private func open(_ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?) async {
+    /// A list that was gone through longer ago says nothing about now.
+    private static let listAgeMax = Duration.seconds(60)
+
+    private var freshList: PreflightReport? {
+        let now = ContinuousClock.now
+        guard let list = state.withLock({ $0.list }), now - list.at <= Self.listAgeMax else { return nil }
+        return list.report
+    }
+
+    private func open(
+        _ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?,
+        overriddenBy name: String? = nil
+    ) async {
         let isOpen = (try? await service.store.sale())??.state == .open
         if !isOpen {
-            let report = await service.control.open()
+            let known = freshList
+            let list: PreflightReport
+            if let known { list = known } else { list = await service.preflight() }
+            state.withLock { $0.list = nil }
+            let report = await service.control.open(after: list, overriddenBy: name)
             done(report)
             guard report.succeeded else { return }
         }
+        await sendBuyers(buyers, seconds, service, floor)
+    }
+
+    private func schedule(
+        _ time: OpeningTime, _ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?
+    ) async {
+        let moment = time.moment(
+            now: WallClock.milliseconds, offset: TimeZone.current.secondsFromGMT())
+        guard let report = await service.open(at: moment) else {
+            done(SaleControl.Report(sentence: "the opening was taken back: nothing opens by itself", succeeded: true))
+            return
+        }
+        done(report)
+        if report.succeeded { await sendBuyers(buyers, seconds, service, floor) }
+    }
+
+    private func close(_ expires: Bool, _ service: SaleService, _ floor: DemoFloor?) {
+        let task = Task.detached { [mailbox] in
+            floor?.shoppers.leave()
+            _ = await service.close(reservations: expires ? .expire : .wait, witness: floor) {
+                mailbox.put(.closing($0))
+            }
+        }
+        state.withLock { state in
+            state.closing?.cancel()
+            state.closing = task
+        }
+    }
+
+    private func sendBuyers(_ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?) async {
         guard let floor, let buyers else { return }
         service.events.add(
             .info, "\(Int(buyers)) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
