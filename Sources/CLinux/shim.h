@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -29,15 +30,41 @@ static inline int sellout_set_thread_name(const char *name) {
 // A descriptor that turns readable when the process ends; -1 and errno when there is no such process.
 static inline int sellout_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
+// Of stdlib.h, which as a whole does not go together with Swift's Glibc module.
+extern int posix_openpt(int flags);
+extern int grantpt(int descriptor);
+extern int unlockpt(int descriptor);
+extern int ptsname_r(int descriptor, char *buffer, unsigned long size);
+
+// The two ends of a pseudo-terminal, close-on-exec; -1 and errno where the system has none left.
+static inline int sellout_open_terminal(int *program_end, int *own_end) {
+    int own = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (own < 0) return -1;
+    char name[64];
+    int program = -1;
+    if (grantpt(own) == 0 && unlockpt(own) == 0 && ptsname_r(own, name, sizeof name) == 0) {
+        program = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    }
+    if (program < 0) {
+        int code = errno;
+        close(own);
+        errno = code;
+        return -1;
+    }
+    *program_end = program;
+    *own_end = own;
+    return 0;
+}
+
 // Starts a program in a session of its own, with default signals, no descriptor but 0 (nothing to read), 1 and 2 (`output`).
-// With `die_with_thread`, the kernel kills it when the calling THREAD ends, however that ends.
+// With `on_terminal`, `output` is a terminal: it is 0 as well, and the session's own. With `die_with_thread`, the kernel kills it when the calling THREAD ends, however that ends.
 //
 // fork and exec stand here because posix_spawn cannot set the death signal, and because between the two, in a process with
 // threads, only async-signal-safe calls are allowed: nothing of Swift may run there.
 //
 // Returns its process id, or the negative errno of what failed, exec included.
 static inline int sellout_spawn(const char *path, char *const argv[], char *const environment[], const char *directory,
-                                int output, int die_with_thread) {
+                                int output, int on_terminal, int die_with_thread) {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) return -errno;
     pid_t parent = getpid();
@@ -69,7 +96,8 @@ static inline int sellout_spawn(const char *path, char *const argv[], char *cons
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
-    int input = open("/dev/null", O_RDONLY);
+    int input = on_terminal ? output : open("/dev/null", O_RDONLY);
+    if (on_terminal && ioctl(output, TIOCSCTTY, 0) != 0) input = -1;
     if (input >= 0 && dup2(input, 0) == 0 && dup2(output, 1) == 1 && dup2(output, 2) == 2 && chdir(directory) == 0) {
         // Close all others at exec; until then the report's end stays open.
         if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {

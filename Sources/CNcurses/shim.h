@@ -34,14 +34,15 @@ extern int wcwidth(wchar_t character);
 static inline int sellout_width(unsigned int scalar) { return wcwidth((wchar_t)scalar); }
 
 // Mouse masks are macros that shift. What a button did: 1 press, 2 release, 3 double click, 4 wheel up, 5 wheel down, 0 other.
+// A press and a release that are read together come as one click: as they do while the program was busy.
 static inline mmask_t sellout_mouse_mask(void) {
-    return BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED;
+    return BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED;
 }
 static inline int sellout_mouse_action(mmask_t state) {
     if (state & BUTTON4_PRESSED) return 4;
     if (state & BUTTON5_PRESSED) return 5;
     if (state & BUTTON1_DOUBLE_CLICKED) return 3;
-    if (state & BUTTON1_PRESSED) return 1;
+    if (state & (BUTTON1_PRESSED | BUTTON1_CLICKED)) return 1;
     if (state & BUTTON1_RELEASED) return 2;
     return 0;
 }

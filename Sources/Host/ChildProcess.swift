@@ -16,6 +16,8 @@ public final class ChildProcess: Sendable {
         public var directory: String
         /// Descriptor that its standard output and error go to. Its standard input is empty.
         public var output: Int32
+        /// Whether `output` is a terminal that shall be its own: then its standard input as well, and what Ctrl-C reaches.
+        public var ownsTerminal = false
         /// Whether it survives this process. Otherwise the kernel kills it when this process ends, however that ends.
         public var outlivesParent: Bool
 
@@ -183,6 +185,6 @@ private final class Spawner: Sendable {
         defer { for pointer in arguments + environment { free(pointer) } }
         return sellout_spawn(
             launch.executable, &arguments, &environment, launch.directory, launch.output,
-            launch.outlivesParent ? 0 : 1)
+            launch.ownsTerminal ? 1 : 0, launch.outlivesParent ? 0 : 1)
     }
 }

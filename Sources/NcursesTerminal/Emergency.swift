@@ -14,9 +14,17 @@ private nonisolated(unsafe) var previousActions: UnsafeMutablePointer<sigaction>
 private nonisolated(unsafe) var keepsPrevious = false
 private nonisolated(unsafe) var isExitHookSet = false
 
-private let fatalSignals: (Int32, Int32, Int32, Int32, Int32, Int32) = (
-    SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE
-)
+/// What ends a process unless somebody handles it, and is not read as an event: faults of the program itself, then what others
+/// send. A C array, so that a handler may look through it.
+private nonisolated(unsafe) let fatalSignals: UnsafeBufferPointer<Int32> = {
+    let all = [
+        SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGSYS, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+        SIGXFSZ, SIGPOLL, SIGPWR, SIGSTKFLT,
+    ]
+    let copy = UnsafeMutableBufferPointer<Int32>.allocate(capacity: all.count)
+    _ = copy.initialize(from: all)
+    return UnsafeBufferPointer(copy)
+}()
 
 /// Mouse off, paste off, plain letters, cursor shown, keypad off, the ordinary screen.
 private let resetSequence =
@@ -48,21 +56,12 @@ private func fatal(_ signal: Int32) {
 private func atExit() { restoreTerminalNow() }
 
 private func slot(_ signal: Int32) -> Int {
-    switch signal {
-    case fatalSignals.0: 0
-    case fatalSignals.1: 1
-    case fatalSignals.2: 2
-    case fatalSignals.3: 3
-    case fatalSignals.4: 4
-    case fatalSignals.5: 5
-    default: -1
-    }
+    for index in 0..<fatalSignals.count where fatalSignals[index] == signal { return index }
+    return -1
 }
 
 /// Installs and removes the handlers.
 enum Emergency {
-    private static let signals = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE]
-
     static var isArmed: Bool { armed != 0 }
 
     static func arm(descriptor: Int32, modes: termios) {
@@ -70,13 +69,13 @@ enum Emergency {
         terminalModes = modes
         setFarewell(resetSequence)
         keepsPrevious = getenv("SWIFT_BACKTRACE") != nil
-        if previousActions == nil { previousActions = .allocate(capacity: signals.count) }
+        if previousActions == nil { previousActions = .allocate(capacity: fatalSignals.count) }
         if !isExitHookSet {
             atexit(atExit)
             isExitHookSet = true
         }
         armed = 1
-        for signal in signals {
+        for signal in fatalSignals {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = fatal
             action.sa_flags = Int32(bitPattern: UInt32(SA_NODEFER))
@@ -93,7 +92,7 @@ enum Emergency {
     static func disarm() {
         guard armed != 0 else { return }
         armed = 0
-        for signal in signals {
+        for signal in fatalSignals {
             if let previousActions { sigaction(signal, previousActions + slot(signal), nil) }
         }
     }

@@ -11,7 +11,11 @@ struct CursesStyle {
 extension NcursesTerminal {
     /// Shows a canvas. Only rows that differ from what is shown are handed to ncurses, which then sends only the cells that
     /// differ. A canvas of another size than the terminal shows its top left part.
-    public func present(_ canvas: Canvas, theme: Theme) {
+    ///
+    /// - Returns: whether it was sent; not while the terminal still takes the frame before. Then come back with a newer one.
+    @discardableResult
+    public func present(_ canvas: Canvas, theme: Theme) -> Bool {
+        guard isReadyToDraw() else { return false }
         if theme != shownTheme {
             styles.removeAll(keepingCapacity: true)
             shown = nil
@@ -35,6 +39,7 @@ extension NcursesTerminal {
         }
         shown = canvas
         wrefresh(window)
+        return true
     }
 
     /// The first and last column that differ, widened so that no wide cluster is cut, old or new; nil when none does.

@@ -20,7 +20,14 @@ public final class NcursesTerminal {
     /// The descriptor to poll for keys.
     public let inputDescriptor: Int32
 
+    /// What ncurses writes to: the terminal, or the pump's entrance while the screen is open.
     private let outputDescriptor: Int32
+    /// The terminal itself.
+    private let terminalDescriptor: Int32
+    private var pump: OutputPump?
+    private var hasMouse = false
+    /// How long a terminal that takes nothing is waited for before it is left as it is.
+    private static let drainLimit = Duration.seconds(1)
     private var screen: OpaquePointer?
     private var files: (input: UnsafeMutablePointer<FILE>, output: UnsafeMutablePointer<FILE>)
     private var savedModes: termios
@@ -57,12 +64,13 @@ public final class NcursesTerminal {
                 description: "the terminal does not tell its modes: \(String(cString: strerror(errno)))")
         }
         savedModes = modes
-        guard let input = fdopen(dup(0), "r"), let output = fdopen(dup(1), "w") else {
+        guard let input = fdopen(Self.keysDescriptor(), "r"), let output = fdopen(dup(1), "w") else {
             throw TerminalError(description: "the terminal cannot be opened: \(String(cString: strerror(errno)))")
         }
         files = (input, output)
         inputDescriptor = fileno(input)
         outputDescriptor = fileno(output)
+        terminalDescriptor = fcntl(1, F_DUPFD_CLOEXEC, 3)
         capabilities = wanted
         row = .allocate(capacity: 0)
 
@@ -71,7 +79,7 @@ public final class NcursesTerminal {
             setlocale(LC_CTYPE, "C.UTF-8")
         }
         if sellout_bytes_per_character_max() < 4 { capabilities.glyphs = .ascii }
-        Emergency.arm(descriptor: outputDescriptor, modes: modes)
+        Emergency.arm(descriptor: terminalDescriptor, modes: modes)
         keepStopSignal()
         set_escdelay(25)
         use_env(false)
@@ -84,6 +92,9 @@ public final class NcursesTerminal {
         }
         screen = opened
         setUpScreen()
+        // Without a thread for it, ncurses goes on writing by itself.
+        pump = try? OutputPump(to: terminalDescriptor)
+        pumpOutput(true)
         redirectError(to: errorLog)
         resize()
     }
@@ -96,7 +107,7 @@ public final class NcursesTerminal {
     /// The terminal's size in cells, from the kernel; 80 × 24 when it does not say.
     public func size() -> (columns: Int, rows: Int) {
         var window = winsize()
-        guard ioctl(outputDescriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
+        guard ioctl(terminalDescriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
             return (80, 24)
         }
         return (Int(window.ws_col), Int(window.ws_row))
@@ -126,9 +137,10 @@ public final class NcursesTerminal {
     /// Gives the terminal back for a while, as it was: before the process stops.
     public func leave() {
         guard screen != nil else { return }
-        write("\u{1B}[?2004l")
+        write(ownModes(false))
+        let isOut = pumpOutput(false)
         endwin()
-        tcsetattr(inputDescriptor, TCSADRAIN, &savedModes)
+        tcsetattr(inputDescriptor, isOut ? TCSADRAIN : TCSANOW, &savedModes)
     }
 
     /// Takes the terminal again after ``leave()``.
@@ -136,24 +148,43 @@ public final class NcursesTerminal {
         guard screen != nil else { return }
         reset_prog_mode()
         wrefresh(sellout_stdscr())
-        write("\u{1B}[?2004h")
+        write(ownModes(true))
+        pumpOutput(true)
         resize()
         invalidate()
+    }
+
+    /// Whether what was drawn last has left, so that a next frame may begin; waits a moment for it.
+    func isReadyToDraw() -> Bool { pump?.isDrained(within: .milliseconds(10)) ?? true }
+
+    /// Leads what ncurses writes through the pump, or straight to the terminal, whose modes ncurses then can set.
+    /// - Returns: whether that is so now: not where the terminal takes nothing, which would then stop this thread.
+    @discardableResult
+    private func pumpOutput(_ isPumped: Bool) -> Bool {
+        guard let pump else { return true }
+        fflush(files.output)
+        if !isPumped, !pump.isDrained(within: Self.drainLimit) { return false }
+        return dup2(isPumped ? pump.entrance : terminalDescriptor, outputDescriptor) >= 0
     }
 
     /// Restores the terminal as it was before. Harmless when called again.
     public func close() {
         guard let opened = screen else { return }
+        let isOut = pumpOutput(false)
         mousemask(0, nil)
-        write("\u{1B}[?2004l")
+        write(ownModes(false))
         endwin()
         delscreen(opened)
         screen = nil
-        tcsetattr(inputDescriptor, TCSADRAIN, &savedModes)
+        tcsetattr(inputDescriptor, isOut ? TCSADRAIN : TCSANOW, &savedModes)
         Emergency.disarm()
         restoreError()
         fclose(files.input)
+        // The pump ends when nobody holds its entrance any more; what it could not deliver by then is dropped.
         fclose(files.output)
+        pump?.close()
+        pump = nil
+        Glibc.close(terminalDescriptor)
     }
 
     // MARK: Opening
@@ -199,9 +230,24 @@ public final class NcursesTerminal {
             capabilities.depth = .mono
         }
         mouseinterval(0)
-        mousemask(sellout_mouse_mask(), nil)
+        hasMouse = mousemask(sellout_mouse_mask(), nil) != 0
         definePasteKeys()
-        write("\u{1B}[?2004h")
+        write(ownModes(true))
+    }
+
+    /// A description of the terminal of our own, in which reading never blocks. The kernel throws typed keys away when Ctrl-C,
+    /// Ctrl-\ or Ctrl-Z follows them: if that is between its word that there are keys and ncurses's reading them, ncurses would
+    /// wait for the next one, and no signal would reach the program until it came.
+    private static func keysDescriptor() -> Int32 {
+        let own = open("/proc/self/fd/0", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        return own >= 0 ? own : dup(0)
+    }
+
+    /// Modes that ncurses does not know: brackets around pastes; and mouse places in numbers, which reach beyond column 223
+    /// where the terminal's description knows only the old form.
+    private func ownModes(_ isOn: Bool) -> String {
+        let letter = isOn ? "h" : "l"
+        return "\u{1B}[?2004\(letter)" + (hasMouse ? "\u{1B}[?1006\(letter)" : "")
     }
 
     /// Writes bytes past ncurses, which has flushed what it had: only for modes that ncurses does not know.

@@ -28,5 +28,8 @@ public final class EventLog: Sendable {
         onEvent?(event)
     }
 
+    /// The number of the newest; `nil`: nothing happened yet.
+    var last: Int? { state.withLock { $0.events.last?.number } }
+
     public var events: [WarRoomSnapshot.Event] { state.withLock { $0.events } }
 }

@@ -10,6 +10,8 @@ struct RateBook {
     static let hourMax = 360
     static let hourStepSeconds = 10.0
     static let windowSeconds = 1.0
+    /// A step of a second, taken once a second by whoever looks a little early as well.
+    static let stepSecondsMin = 0.95
     /// SKUs with a history of a minute; of an hour. Beyond, those that sold longest ago go first.
     static let ringsMax = 20_000
     static let hoursMax = 4_096
@@ -59,7 +61,7 @@ struct RateBook {
             (secondStart, tenStart) = (sample, sample)
             return
         }
-        guard seconds - start.at >= 1 else { return }
+        guard seconds - start.at >= Self.stepSecondsMin else { return }
         // Once a second, so that rows sorted by rate stay sorted by the rate they show.
         if let first = samples.first, seconds > first.at {
             let span = seconds - first.at

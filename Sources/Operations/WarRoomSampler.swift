@@ -85,12 +85,24 @@ public actor WarRoomSampler {
     public func run() async {
         let interval = Duration.seconds(Self.sweepSeconds(of: service.catalogue.entries.count))
         var next = clock.now
+        var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
             await sample()
+            stillness.note(snapshot, now: clock.now)
+            if stillness.isStill(now: clock.now) {
+                await waitWhileStill(&stillness)
+                next = clock.now
+                continue
+            }
             next = max(next + interval, clock.now + .milliseconds(20))
             if interval > .seconds(1) { await keepFresh(until: next) }
             try? await clock.sleep(until: next)
         }
+    }
+
+    /// What the buyers' own record says, where there is one, as far as it moves.
+    var stillMark: [Int64] {
+        witness.map(\.reading).map { [$0.acknowledged, $0.refused, $0.unknown, Int64($0.buyersPerSecond ?? -1)] } ?? []
     }
 
     /// One snapshot, now.

@@ -15,6 +15,8 @@ struct BenchCommand: WorkerCommand {
             sellout bench --rows papers-script,combined-1024,combined-4096 --rounds 5
             sellout bench --seconds 20 --rounds 1
             sellout bench --memory
+            sellout bench --ui
+            sellout bench --ui --minutes 10 --json
 
             Exit codes: 0 measured, 2 could not run, or a row did not do what it claims; 64 usage.
             """)
@@ -40,6 +42,12 @@ struct BenchCommand: WorkerCommand {
     )
     var memory = false
 
+    @Flag(help: "Instead: what the screen costs, beside htop where that is installed; about a minute.")
+    var ui = false
+
+    @Option(help: "With --ui: watch an idle sale for so many minutes, 1 to 600, instead of 15 s.")
+    var minutes: Int?
+
     @Option(help: "With --memory: SKUs, 1000 to 1000000.")
     var skus = MemoryBench.skusRange.upperBound
 
@@ -58,6 +66,11 @@ struct BenchCommand: WorkerCommand {
                 "--skus \(skus): use \(MemoryBench.skusRange.lowerBound) to \(MemoryBench.skusRange.upperBound)")
         }
         if memory, self.rows != nil { throw ValidationError("--memory measures no rows: leave out --rows") }
+        if ui, memory || rows != nil { throw ValidationError("--ui measures the screen alone: leave out --memory and --rows") }
+        if let minutes {
+            guard ui else { throw ValidationError("--minutes needs --ui") }
+            guard (1...600).contains(minutes) else { throw ValidationError("--minutes \(minutes): use 1 to 600") }
+        }
         _ = try chosenRows()
     }
 
@@ -74,6 +87,14 @@ struct BenchCommand: WorkerCommand {
     func work() async throws -> Int32 {
         let tell: @Sendable (String) -> Void = { text in
             FileHandle.standardError.write(Data("\(PlainText.line(text))\n".utf8))
+        }
+        if ui {
+            var configuration = UIBench.Configuration()
+            if let minutes { configuration.idleSeconds = Double(minutes * 60) }
+            configuration.onProgress = tell
+            let report = try await UIBench(configuration).run()
+            try show(report, report.markdown)
+            return 0
         }
         if memory {
             var configuration = MemoryBench.Configuration()

@@ -11,10 +11,11 @@ struct Driver {
 
     init(
         _ snapshot: WarRoomSnapshot = Fixture.open(), columns: Int = 120, rows: Int = 40,
-        permissions: Permissions = Permissions(canOpenWithBuyers: true, canCrash: true), glyphs: Glyphs = .unicode
+        permissions: Permissions = Permissions(canOpenWithBuyers: true, canCrash: true), glyphs: Glyphs = .unicode,
+        depth: TerminalCapabilities.ColourDepth? = nil
     ) {
         let capabilities = TerminalCapabilities(
-            depth: glyphs.isUnicode ? .direct : .mono, glyphs: glyphs, term: glyphs.isUnicode ? "xterm" : "vt100")
+            depth: depth ?? (glyphs.isUnicode ? .direct : .mono), glyphs: glyphs, term: glyphs.isUnicode ? "xterm" : "vt100")
         model = Model(
             snapshot: snapshot, columns: columns, rows: rows, permissions: permissions, theme: ThemeLibrary.standard,
             capabilities: capabilities, proposedBuyersPerSecond: 5_000, proposedSeconds: 60)

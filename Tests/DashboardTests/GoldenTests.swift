@@ -19,7 +19,9 @@ import Testing
 
         case themes
 
-        func driver(columns: Int, rows: Int, glyphs: Glyphs = .unicode) -> Driver {
+        func driver(
+            columns: Int, rows: Int, glyphs: Glyphs = .unicode, depth: TerminalCapabilities.ColourDepth? = nil
+        ) -> Driver {
             var permissions = Permissions(canOpenWithBuyers: true, canCrash: true)
             var snapshot: WarRoomSnapshot
             switch self {
@@ -45,7 +47,7 @@ import Testing
             default: snapshot = Fixture.open()
             }
             var driver = Driver(
-                snapshot, columns: columns, rows: rows, permissions: permissions, glyphs: glyphs)
+                snapshot, columns: columns, rows: rows, permissions: permissions, glyphs: glyphs, depth: depth)
             switch self {
             case .held:
                 driver.type("p")
@@ -131,6 +133,52 @@ import Testing
         }
     }
 
+    /// What terminals can do, from the richest to the poorest.
+    enum Profile: String, CaseIterable {
+        case direct, palette256, sixteen, none, ascii
+
+        var depth: TerminalCapabilities.ColourDepth {
+            switch self {
+            case .direct: .direct
+            case .palette256: .palette256
+            case .sixteen: .sixteen
+            case .none, .ascii: .mono
+            }
+        }
+    }
+
+    @Test("the same screen on five kinds of terminal, in four sizes: text, styles, and what becomes of each style")
+    func profiles() throws {
+        for profile in Profile.allCases {
+            for (columns, rows) in [(40, 10), (80, 24), (120, 40), (200, 60)] {
+                let driver = Scene.durable.driver(
+                    columns: columns, rows: rows, glyphs: profile == .ascii ? .ascii : .unicode, depth: profile.depth)
+                let canvas = driver.screen
+                var styles: [Style] = []
+                for cell in canvas.cells where !styles.contains(cell.style) { styles.append(cell.style) }
+                let theme = driver.model.theme
+                let sent = styles.map { style in
+                    let attributes = theme.terminalAttributes(style, depth: profile.depth)
+                    let (front, back) = (
+                        theme.terminalColour(style.foreground, isBackground: false, depth: profile.depth),
+                        theme.terminalColour(style.background, isBackground: true, depth: profile.depth)
+                    )
+                    return "\(style): \(Self.text(front)) on \(Self.text(back)), attributes \(attributes.rawValue)"
+                }
+                let text = canvas.styledText + "\n\n" + sent.joined(separator: "\n") + "\n"
+                try expectGolden(text, "profile-\(profile.rawValue)-\(columns)x\(rows)")
+            }
+        }
+    }
+
+    private static func text(_ colour: TerminalColour) -> String {
+        switch colour {
+        case .standard: "the terminal's own"
+        case .indexed(let number): "\(number)"
+        case .direct(let rgb): "#" + String(rgb.hex, radix: 16)
+        }
+    }
+
     @Test func tooSmall() throws {
         var driver = Driver(columns: 50, rows: 12)
         #expect(driver.text.contains("sellout needs 60×16; this terminal is 50×12"))
@@ -143,9 +191,12 @@ import Testing
 
     /// Compares with the file, or writes it when asked to.
     private func expectGolden(_ canvas: Canvas, _ name: String, _ location: SourceLocation = #_sourceLocation) throws {
+        try expectGolden(canvas.styledText + "\n", name, location)
+    }
+
+    private func expectGolden(_ drawn: String, _ name: String, _ location: SourceLocation = #_sourceLocation) throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
         let file = folder.appendingPathComponent(name + ".txt")
-        let drawn = canvas.styledText + "\n"
         if ProcessInfo.processInfo.environment["SELLOUT_RECORD_GOLDEN"] == "1" {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try Data(drawn.utf8).write(to: file)

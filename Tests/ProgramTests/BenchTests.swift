@@ -51,6 +51,7 @@ import Testing
         arguments: [
             ["--seconds", "0.5"], ["--seconds", "121"], ["--rounds", "0"], ["--rows", "combined-65"], ["--rows", ""],
             ["--fast"], ["--memory", "--skus", "999"], ["--memory", "--rows", "memory"],
+            ["--minutes", "5"], ["--ui", "--minutes", "0"], ["--ui", "--memory"], ["--ui", "--rows", "sold-out"],
         ])
     func badArguments(arguments: [String]) async throws {
         let scratch = try Scratch()

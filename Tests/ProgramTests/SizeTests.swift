@@ -29,7 +29,7 @@ extension ScreenTests {
         "poor terminals get a plain screen instead of a refusal",
         arguments: [
             "TERM=dumb", "NO_COLOR=1", "LANG=C", "LC_ALL=C", "COLORTERM=", "TERM=vt100", "TERM=nosuchterminal",
-            "LANG=nonsense",
+            "LANG=nonsense", "TERM=screen", "TERM=screen-256color", "TERM=linux", "TERM=xterm", "NO_COLOR=",
         ])
     func poorTerminals(setting: String) async throws {
         try await Terminal.open(80, 24) { terminal in

@@ -14,6 +14,22 @@ import Testing
         #expect(SafeText.width(text) == width)
     }
 
+    @Test("whatever scalars come, what reaches a cell is visible, directs nothing, and is as wide as it says")
+    func everyScalarIsHarmless() {
+        var faults: [String] = []
+        for value in UInt32(0)...0x10FFFF {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            for shown in SafeText.visible(String(scalar)).unicodeScalars {
+                switch shown.properties.generalCategory {
+                case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate:
+                    faults.append("U+\(String(value, radix: 16)) as U+\(String(shown.value, radix: 16))")
+                default: break
+                }
+            }
+        }
+        #expect(faults.isEmpty, "\(faults.count): \(faults.prefix(20))")
+    }
+
     @Test func capsCombiningMarks() {
         let zalgo = "a" + String(repeating: "\u{301}", count: 500) + "b"
         #expect(SafeText.visible(zalgo).unicodeScalars.count == 5)

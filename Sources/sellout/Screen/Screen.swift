@@ -74,9 +74,8 @@ final class Screen {
         while true {
             let now = ContinuousClock.now
             if isDirty, now - lastFrame >= frameInterval {
-                draw(interpret)
+                isDirty = !draw(interpret)
                 lastFrame = now
-                isDirty = false
             }
             // Without news the clocks on the screen still move once a second.
             let deadline = isDirty ? lastFrame + frameInterval : lastFrame + .seconds(1)
@@ -98,9 +97,8 @@ final class Screen {
                 }
             }
             if isUrgent {
-                draw(interpret)
+                isDirty = !draw(interpret)
                 lastFrame = .now
-                isDirty = false
             }
         }
     }
@@ -169,11 +167,13 @@ final class Screen {
         }
     }
 
-    private func draw(_ interpret: (Effect) -> Void) {
+    /// - Returns: whether it is on its way to the terminal; not while that takes nothing.
+    private func draw(_ interpret: (Effect) -> Void) -> Bool {
         lookAtTheme()
         // A tick asks for what the open screen wants to know; it never ends the program.
         _ = handle(.tick(seconds: start.duration(to: .now) / .seconds(1)), interpret)
-        terminal.present(view(model), theme: model.theme)
+        let written = terminal.present(view(model), theme: model.theme)
         onSight?(model.rowsInSight)
+        return written
     }
 }

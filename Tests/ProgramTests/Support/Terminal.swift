@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Host
+import Synchronization
 import Testing
 
 /// A terminal with a shell in it, and a person who types: scenarios read like what such a person does and sees.
@@ -8,6 +9,9 @@ import Testing
 /// tmux is the terminal, on a socket of its own. Nothing waits for a fixed time: what is expected is looked for until a deadline.
 final class Terminal: Sendable {
     let scratch: Scratch
+    /// What a script's `open` runs, and which scene it plays.
+    let command = Mutex("")
+    let scene = Mutex("")
     private let server: ChildProcess
     private let socket: String
     /// Of the shell: tmux gives a new one what its *client* has.
@@ -173,10 +177,10 @@ final class Terminal: Sendable {
     // MARK: tmux
 
     @discardableResult
-    private func tmux(_ arguments: String...) async throws -> String { try await tmux(arguments) }
+    func tmux(_ arguments: String...) async throws -> String { try await tmux(arguments) }
 
     @discardableResult
-    private func tmux(_ arguments: [String]) async throws -> String {
+    func tmux(_ arguments: [String]) async throws -> String {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         // Larger than any screen (F_SETPIPE_SZ), so that the answer fits before anybody reads.
