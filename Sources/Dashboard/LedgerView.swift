@@ -70,7 +70,10 @@ extension Model {
             ("lag p99", plain(time(ledger.lagP99Milliseconds))),
             (
                 "memory",
-                ledger.redisBytes.map { plain(Formats.bytes($0)) } ?? [Span(shown.needs(.memory) ?? "-", Style(.dim))]
+                ledger.redisBytes.map { plain(Formats.bytes($0)) } ?? shown.needs(.memory).map {
+                    [Span($0, Style(.dim))]
+                }
+                    ?? plain("-")
             ),
             ("give-backs", plain(Formats.count(Double(ledger.pendingGiveBacks)) + " waiting")),
         ]

@@ -27,7 +27,15 @@ struct RedisSource: ParsableArguments {
 
     /// Connects, asks for the password where one is wanted and somebody is there to ask, or says in one line why not.
     func connect(options: RedisOptions = RedisOptions()) async throws -> RedisCluster {
-        let url = try Credentials(user: redisUser, passwordFile: redisPasswordFile).complete(try RedisURL(redis))
+        try await connect(to: try complete(), options: options)
+    }
+
+    /// The address and who we are there, as far as it is known before anybody answers.
+    private func complete() throws -> RedisURL {
+        try Credentials(user: redisUser, passwordFile: redisPasswordFile).complete(try RedisURL(redis))
+    }
+
+    private func connect(to url: RedisURL, options: RedisOptions) async throws -> RedisCluster {
         do { return try await RedisCluster.connect(to: url, options: options) } catch {
             guard error.kind == .noAuth, url.password == nil else { throw error }
             guard PasswordPrompt.isPossible else { throw Credentials.Problem(description: Credentials.wanted(by: url)) }
@@ -46,9 +54,11 @@ struct RedisSource: ParsableArguments {
             throw OrderStoreError(
                 .refused, "there is no order store at \(PlainText.line(path)); name a file that a sale has written")
         }
+        // A password that others may read is told of before anything is opened.
+        let url = try complete()
         let store = try ordersURL.open(readOnly: readOnly)
         do {
-            let cluster = try await connect()
+            let cluster = try await connect(to: url, options: RedisOptions())
             do {
                 let service = try await SaleService(cluster: cluster, store: store, events: events)
                 return (service, "redis://\(cluster.url.address)", ordersURL.description)
