@@ -35,8 +35,9 @@ extension Model {
             }
             drawTimeline(sku, sides[1], on: &canvas)
             guard parts[1].height >= 2 else { return }
+            if sku.isForeign { return canvas.within(parts[1]) { drawForeignBooks(on: &$0) } }
             if canvas.width >= 96 {
-                let columns = parts[1].columns([.share(3), .share(2)], gap: 3)
+                let columns = parts[1].columns([.share(2), .share(1)], gap: 3)
                 hits = canvas.within(columns[0]) { drawEntries(number, on: &$0) }
                 canvas.within(columns[1]) { drawActs(sku, on: &$0) }
             } else if parts[1].height >= 11 {
@@ -69,8 +70,8 @@ extension Model {
         func number(_ value: Int64) -> Span { Span(Formats.grouped(value), Style(.title)) }
         var facts: [(String, Span)] = [
             ("left in Redis", sku.stock.map(number) ?? Span("does not answer", Style(.warn, attributes: .bold))),
-            ("sold and reserved", number(sku.taken)),
-            ("allocated in SQL", number(sku.allocated)),
+            (sku.isForeign ? "seen to go" : "sold and reserved", number(sku.taken)),
+            (sku.isForeign ? "most seen in stock" : "allocated in SQL", number(sku.allocated)),
             ("units a second", Span(perSecond(sku.unitsPerSecond), Style(.title, attributes: .bold))),
         ]
         if let seconds = sku.secondsToSellOut {
@@ -168,12 +169,12 @@ extension Model {
             canvas.label(0, 2, width: canvas.width, waiting(for: .sku(number)), Style(.dim), .centre)
             return TableHits()
         }
-        var columns = [
-            TableColumn("made", width: 8), TableColumn("order", width: 13, stretch: 1),
+        let isWhole = canvas.width >= 84
+        let columns = [
+            TableColumn("made", width: 8), TableColumn("order", width: isWhole ? 36 : 14),
             TableColumn("units", width: 6, .right), TableColumn("state", width: 13),
-            TableColumn("Redis", width: 7, expendability: 1),
+            TableColumn("Redis", width: 7, stretch: 1, expendability: 1),
         ]
-        if canvas.width >= 70 { columns[1].width = 24 }
         let table = Table(
             columns: columns, rowCount: sight.entries.count, position: position(screen), showsCursor: false,
             emptyText: sight.note ?? "nobody has ordered it yet")
@@ -181,7 +182,7 @@ extension Model {
             let entry = sight.entries[row]
             switch column {
             case 0: return .text(timeOfDay(entry.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
-            case 1: return .text(entry.flow, Style(.text))
+            case 1: return .text(shortFlow(entry.flow, isWhole: isWhole), Style(.text))
             case 2: return .text(units(entry.units, width: 6), Style(.title))
             case 3: return .text(entry.kind.words, entry.kind.style)
             default:

@@ -11,7 +11,6 @@ enum DialogState: Sendable, Hashable {
     case plan(PlanSummary, scroll: Int)
     case quit
     case help(scroll: Int)
-    case themes(ThemeChoice)
     /// The same act on all that was marked when the key went down.
     case bulk(Bulk)
     /// What became of each part of a bulk act.
@@ -24,6 +23,7 @@ enum DialogState: Sendable, Hashable {
     case closing(scroll: Int)
     /// Every alert that holds.
     case alerts(scroll: Int)
+    case themes(ThemeChoice)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {

@@ -95,6 +95,9 @@ extension Canvas {
     mutating func rule(_ y: Int, _ title: String, note: String = "") {
         let line = String(repeating: glyphs.horizontal, count: width)
         put(0, y, line, Style(.border))
+        // Without room for both the remark goes.
+        let isTight = SafeText.width(title) + SafeText.width(note) + 8 > width
+        let note = isTight && SafeText.width(title) > width / 4 ? "" : note
         let room = width - (note.isEmpty ? 2 : SafeText.width(note) + 6)
         let shown = SafeText.fitted(title, width: max(0, room), ellipsis: glyphs.ellipsis)
         put(1, y, " " + shown + " ", Style(.dim, attributes: .bold))

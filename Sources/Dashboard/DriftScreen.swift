@@ -15,7 +15,7 @@ extension Model {
         var trailing: [[Span]] = []
         if isComparing { trailing = [[Span("comparing", Style(.accent, attributes: .bold))]] }
         let panel = screenPanel(
-            details: [count(drift.units, "unit"), age, count(drift.cuts, "comparison")], trailing: trailing,
+            details: [count(drift.units, "unit"), age, count(drift.cuts, "bucket") + " compared"], trailing: trailing,
             frame: frame, glyphs: canvas.glyphs)
         let inside = canvas.panel(rect, panel).inset(1, 0)
         var hits = TableHits()
@@ -72,6 +72,22 @@ extension Model {
             canvas.within(Rect(x: column * (width + 3), y: y + line, width: width, height: 1)) { canvas in
                 drawKind(kind, drift.byKind[kind] ?? 0, peak: peaks[kind] ?? 0, points, on: &canvas)
             }
+        }
+        let used = y + order.count
+        if canvas.height - used >= 5 { drawUnits(points, from: used + 1, on: &canvas) }
+    }
+
+    /// All that counts as drift, over the comparisons that are kept.
+    private func drawUnits(_ points: [WarRoomSnapshot.DriftPoint], from y: Int, on canvas: inout Canvas) {
+        let values = points.map { Double($0.units) }
+        let peak = values.max() ?? 0
+        canvas.rule(y, "units of drift, comparison by comparison", note: peak > 0 ? "peak " + Formats.count(peak) : "")
+        let area = Rect(y: y + 1, width: canvas.width, height: min(10, canvas.height - y - 1))
+        let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
+        if peak > 0 {
+            canvas.graph(area, stretched(values, to: slots), .between(.warn, .bad))
+        } else {
+            canvas.sparkline(0, area.bottom - 1, width: area.width, Array(repeating: 0, count: slots))
         }
     }
 

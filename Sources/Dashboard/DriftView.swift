@@ -30,6 +30,7 @@ extension DriftKind {
 extension Model {
     /// Whether the books agree, and by whose record.
     func drawDrift(_ rect: Rect, on canvas: inout Canvas) {
+        if shown.foreign != nil { return drawForeignDrift(rect, on: &canvas) }
         let drift = shown.drift
         let age =
             drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"

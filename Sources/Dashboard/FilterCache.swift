@@ -79,5 +79,5 @@ struct FilterCache: Sendable {
 
 extension StockState {
     /// One of each, by rank.
-    static let all: [StockState] = [.ok, .hot, .low, .soldOut, .frozen, .fenced, .oversold(0)]
+    static let all: [StockState] = [.unread, .ok, .hot, .low, .soldOut, .frozen, .fenced, .oversold(0)]
 }

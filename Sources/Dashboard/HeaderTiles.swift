@@ -18,6 +18,7 @@ private struct Tile {
 
 extension Model {
     private func tiles(_ snapshot: WarRoomSnapshot, on canvas: Canvas) -> [Tile] {
+        if let foreign = snapshot.foreign { return foreignTiles(foreign, snapshot) }
         let (orders, ledger, drift) = (snapshot.orders, snapshot.ledger, snapshot.drift)
         let calm = Style(.good, attributes: .bold)
         var tiles = [
@@ -68,6 +69,32 @@ extension Model {
                     expendability: 6))
         }
         return tiles
+    }
+
+    /// Where no SQL tells about the sale: what was seen, and what seeing it costs.
+    private func foreignTiles(_ foreign: WarRoomSnapshot.Foreign, _ snapshot: WarRoomSnapshot) -> [Tile] {
+        let below = snapshot.drift.oversoldUnits
+        return [
+            Tile(
+                label: "seen to go", value: Formats.count(Double(snapshot.orders.accepted)), width: 10, expendability: 3
+            ),
+            Tile(
+                label: "SKUs", value: Formats.count(Double(snapshot.skus.count)), style: Style(.text), width: 7,
+                expendability: 2),
+            Tile(
+                label: "below zero", value: Formats.count(Double(below)), more: " units",
+                style: Style(.good, attributes: .bold), alarm: below > 0 ? .bad : nil, width: 10, expendability: 0),
+            Tile(
+                label: "read within", value: "\(foreign.sweepSeconds) s", style: Style(.text), width: 11,
+                expendability: 1),
+            Tile(
+                label: "reads/s", value: Formats.count(Double(foreign.readsPerSecond)), style: Style(.text), width: 7,
+                expendability: 4),
+            Tile(
+                label: "scan/s",
+                value: foreign.scanKeysPerSecond > 0 ? Formats.count(Double(foreign.scanKeysPerSecond)) : "-",
+                style: Style(.text), width: 6, expendability: 5),
+        ]
     }
 
     /// Labels over figures, history before them.

@@ -15,7 +15,8 @@ extension Model {
         ]
         if let badge = openingBadge(snapshot) { panel.title.append([badge]) }
         panel.trailing = [
-            [Span(snapshot.topology, Style(.dim))], [Span(snapshot.durability.rawValue, Style(.dim))],
+            [Span(snapshot.topology, Style(.dim))],
+            [Span(snapshot.foreign == nil ? snapshot.durability.rawValue : "no SQL", Style(.dim))],
         ]
         if permissions.isProduction { panel.title.insert([Span(" PROD ", Style(.onFill, on: .bad, .bold))], at: 1) }
         if permissions.isReadOnly { panel.trailing.append([Span(" READ-ONLY ", Style(.onFill, on: .frozen, .bold))]) }
@@ -45,6 +46,8 @@ extension Model {
 
     private func stateBadge(_ snapshot: WarRoomSnapshot) -> Span {
         if case .starting = snapshot.phase { return Span(" STARTING ", Style(.onFill, on: .accent, .bold)) }
+        // Whether somebody else's sale is open, no key says.
+        if snapshot.foreign != nil { return Span(" WATCHED ", Style(.onFill, on: .accent, .bold)) }
         let clock = snapshot.openSeconds.map { " " + Formats.clock(seconds: $0) } ?? ""
         let role: Role =
             switch snapshot.saleState {
@@ -138,6 +141,7 @@ extension Model {
 
     /// With no alert, the line says how things stand and which key comes next.
     private func nextStep(_ snapshot: WarRoomSnapshot, _ glyphs: Glyphs) -> [Span] {
+        if let foreign = snapshot.foreign { return standing(foreign, snapshot, glyphs) }
         let calm = Span(glyphs.calm + " ", Style(.good))
         func text(_ words: String) -> Span { Span(words, Style(.text)) }
         func key(_ name: String) -> Span { Span(name, Style(.hot, attributes: .bold)) }

@@ -250,7 +250,9 @@ extension Model {
         canvas.rule(y, "tags by rate")
         y += 1
         let here = bucketUnderCursor?.tag
-        let tags = shown.buckets.sorted { $0.ordersPerSecond > $1.ordersPerSecond }.prefix(max(0, canvas.height - y))
+        let buckets = shown.buckets
+        let tags = RowSort.largest(buckets.count, limit: max(1, canvas.height - y)) { buckets[$0].ordersPerSecond }
+            .map { buckets[$0] }
         for tag in tags where y < canvas.height {
             let isHere = tag.tag == here
             if isHere { canvas.fill(Rect(x: 0, y: y, width: canvas.width, height: 1), .selection) }

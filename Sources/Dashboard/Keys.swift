@@ -25,14 +25,14 @@ enum KeyContext: Hashable, Sendable {
     case nodes
     /// A dialog whose lines scroll: the plan, the help.
     case reader
-    /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
-    case choice
     /// The list before an opening says NO-GO, and nobody may override it.
     case refusal
     /// The dialog that closes a sale: what becomes of its reservations.
     case policy
     /// A dialog that wants a name typed, because the place is marked production.
     case typed
+    /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
+    case choice
 }
 
 extension PanelID {
@@ -216,7 +216,7 @@ enum Keys {
         Binding(
             [.char(Character("\(index + 1)"))], in: [.screen],
             help: "\(screen.title): \(screen.purpose)"
-                + (index < PanelID.allCases.count ? "; on the overview its panel, again makes it large" : ""),
+                + (index == 0 ? "; of 1 to 5 the overview has panels: the digit first goes to the panel" : ""),
             group: "Screens", .digit(index + 1))
     }
 
@@ -259,11 +259,11 @@ enum Keys {
                 help: "closing: lets open reservations wait for their deadlines, or ends them now",
                 group: "In dialogs", .policy),
             Binding(
-                [.enter], in: [.choice], label: "keep", help: "keeps the theme under the cursor",
-                group: "In dialogs", .confirm),
-            Binding(
                 [.enter], in: [.typed], label: "does it once the name is typed",
                 help: "at a place marked production: does what the dialog says, once the name it asks for is typed",
+                group: "In dialogs", .confirm),
+            Binding(
+                [.enter], in: [.choice], label: "keep", help: "keeps the theme under the cursor",
                 group: "In dialogs", .confirm),
             Binding(
                 [.tab, .enter, .down], in: [.form], label: "next field", help: "the next field", group: "In dialogs",
@@ -302,14 +302,22 @@ extension PanelID {
 
 /// The key table for people who read before they press: a Markdown table, all that a demo binds.
 public enum KeyList {
-    /// One row for each key or group of keys, under its heading.
+    /// Groups that get a row for each key; the others are one row each.
+    private static let told = ["The sale", "Stock"]
+
+    /// A row for each key by which people act, and one for each group of the others.
     public static var markdown: String {
         var lines = ["| key | does |", "|---|---|"]
+        func keys(_ line: HelpSection.Line) -> String {
+            line.keys.split(separator: " ").map { "`\($0 == "|" ? "\\|" : $0)`" }.joined(separator: " ")
+        }
         for section in Keys.all.help() {
-            lines.append("| **\(section.title)** | |")
-            for line in section.lines where !line.help.isEmpty {
-                let keys = line.keys.split(separator: " ").map { "`\($0 == "|" ? "\\|" : $0)`" }.joined(separator: " ")
-                lines.append("| \(keys) | \(line.help.replacing("|", with: "\\|")) |")
+            let bindings = section.lines.filter { !$0.help.isEmpty }
+            if told.contains(section.title) {
+                for line in bindings { lines.append("| \(keys(line)) | \(line.help.replacing("|", with: "\\|")) |") }
+            } else {
+                let all = bindings.map { "\(keys($0)) \($0.help.replacing("|", with: "\\|"))" }.joined(separator: " · ")
+                lines.append("| \(section.title) | \(all) |")
             }
         }
         return lines.joined(separator: "\n") + "\n"

@@ -11,22 +11,10 @@ extension Model {
             ? largestLedgers[row] : nil
     }
 
-    /// Positions of the SKUs with the largest ledgers, largest first: one pass, no sort of all.
+    /// Positions of the SKUs with the largest ledgers, largest first.
     static func largest(_ skus: [WarRoomSnapshot.SKU]) -> [Int] {
-        var best: [(size: Int64, index: Int)] = []
-        var least: Int64 = 0
-        for (index, sku) in skus.enumerated() {
-            let size = sku.ledgerEntries ?? 0
-            guard size > least || best.count < largestMax && size > 0 else { continue }
-            best.append((size, index))
-            if best.count >= largestMax * 2 {
-                best.sort { ($1.size, $0.index) < ($0.size, $1.index) }
-                best.removeLast(best.count - largestMax)
-                least = best.last?.size ?? 0
-            }
-        }
-        best.sort { ($1.size, $0.index) < ($0.size, $1.index) }
-        return best.prefix(largestMax).map(\.index)
+        RowSort.largest(skus.count, limit: largestMax) { Double(skus[$0].ledgerEntries ?? 0) }
+            .filter { (skus[$0].ledgerEntries ?? 0) > 0 }
     }
 
     /// Growth, backlog, lag, memory and its forecast, the largest ledgers, dead letters.

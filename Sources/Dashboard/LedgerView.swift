@@ -4,6 +4,7 @@ import TerminalUI
 extension Model {
     /// How fast Redis's ledgers grow and how far SQL follows.
     func drawLedger(_ rect: Rect, on canvas: inout Canvas) {
+        if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }
         let ledger = shown.ledger
         let rate = "+" + Formats.rate(ledger.entriesPerSecond)
         var panel = Panel(
@@ -25,7 +26,7 @@ extension Model {
         }
     }
 
-    private typealias Fact = (label: String, value: [Span])
+    typealias Fact = (label: String, value: [Span])
 
     /// Most telling first: a short panel shows only the first of them.
     private func facts(
@@ -76,7 +77,7 @@ extension Model {
         return facts
     }
 
-    private func drawFacts(_ facts: [Fact], _ rect: Rect, on canvas: inout Canvas) {
+    func drawFacts(_ facts: [Fact], _ rect: Rect, on canvas: inout Canvas) {
         canvas.within(rect) { canvas in
             for (line, fact) in facts.prefix(canvas.height).enumerated() {
                 let size = fact.value.reduce(0) { $0 + SafeText.width($1.text) }
@@ -91,7 +92,7 @@ extension Model {
         }
     }
 
-    private func drawGrowth(_ ledger: WarRoomSnapshot.Ledger, _ rect: Rect, on canvas: inout Canvas) {
+    func drawGrowth(_ ledger: WarRoomSnapshot.Ledger, _ rect: Rect, on canvas: inout Canvas) {
         let values = ledger.history.map(Double.init)
         let slots = rect.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
         let recent = Array(values.suffix(slots))

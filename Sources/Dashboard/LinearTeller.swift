@@ -58,6 +58,18 @@ public struct LinearTeller: Sendable {
             starting = what
             return lines
         }
+        if let foreign = snapshot.foreign {
+            if saleState == nil { add(.info, "Redis is \(snapshot.redisURL); no SQL: sales are not compared") }
+            saleState = snapshot.saleState
+            tellStaleness(snapshot, add)
+            for news in snapshot.events where news.number > event {
+                event = news.number
+                add(news.severity, news.text)
+            }
+            tellAlerts(snapshot, seconds, add)
+            tellSeen(foreign, snapshot, seconds, add)
+            return lines
+        }
         if saleState == nil {
             add(
                 .info,
@@ -159,6 +171,21 @@ public struct LinearTeller: Sendable {
         guard text != figures else { return }
         (figures, figuresAt) = (text, seconds)
         add(drift.oversoldUnits > 0 || (drift.lostOrders ?? 0) > 0 ? .bad : .info, text)
+    }
+
+    /// What was seen of somebody else's keys.
+    private mutating func tellSeen(
+        _ foreign: WarRoomSnapshot.Foreign, _ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add
+    ) {
+        guard seconds - figuresAt >= Self.figuresSeconds, foreign.isScanned || figuresAt == -.infinity else { return }
+        let rate = Formats.grouped(Int(max(0, min(1e12, snapshot.orders.acceptedPerSecond.rounded()))))
+        let what = foreign.ledgerKeys == nil ? "units" : "ledger entries"
+        let text =
+            "\(foreign.scan); \(rate) \(what) a second, \(Formats.grouped(snapshot.orders.accepted)) since the first look; "
+            + "each SKU is read within \(foreign.sweepSeconds) s"
+        guard text != figures else { return }
+        (figures, figuresAt) = (text, seconds)
+        add(.info, text)
     }
 
     /// A SKU's own words may hold a line end; what stands for one sentence must stay one.

@@ -87,7 +87,6 @@ extension Model {
             rearrange()
         case .hold: hold()
         case .help: dialogs.append(.help(scroll: 0))
-        case .themes: return askForTheme()
         case .mark: list.toggleMark(shown.skus)
         case .markAll:
             if list.markAll(shown.skus) {
@@ -98,6 +97,7 @@ extension Model {
         case .slot(let step): jump(step)
         case .orderKind: return nextOrderKind()
         case .findOrder: findField = TextField(limit: 64)
+        case .themes: return askForTheme()
         case .nextField: stepField(1)
         case .previousField: stepField(-1)
         case .node(let node): choose(node: node)
@@ -259,6 +259,7 @@ extension Model {
             return [.bell]
         }
         isEditingFilter = false
+        applyFilter()
         return []
     }
 

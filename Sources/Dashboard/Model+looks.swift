@@ -123,6 +123,35 @@ extension Model {
         return look()
     }
 
+    // MARK: The cursor and what comes and goes under it
+
+    /// What stands under the cursor of a list that changes by itself; `nil` on its first row, where the cursor follows the top.
+    var anchor: String? {
+        let row = position(screen).cursor
+        guard row > 0 else { return nil }
+        switch screen {
+        case .orders: return orderUnderCursor?.flow
+        case .audit: return auditRows.indices.contains(row) ? auditRows[row].anchor : nil
+        case .drift: return findingUnderCursor
+        case .ledger: return rowOfLedgers(row).map { shown.skus[$0].sku }
+        default: return nil
+        }
+    }
+
+    /// Puts the cursor back on what it stood on, where that is still listed.
+    mutating func hold(_ anchor: String?) {
+        guard let anchor else { return }
+        let row: Int? =
+            switch screen {
+            case .orders: listedOrders.firstIndex { $0.flow == anchor }
+            case .audit: auditRows.firstIndex { $0.anchor == anchor }
+            case .drift: shown.drift.findings.firstIndex(of: anchor)
+            case .ledger: largestLedgers.indices.first { rowOfLedgers($0).map { shown.skus[$0].sku } == anchor }
+            default: nil
+            }
+        if let row { positions[screen.slot, default: ListPosition()].cursor = row }
+    }
+
     // MARK: Rows
 
     /// Rows of a screen's list.
@@ -152,4 +181,9 @@ extension Model {
 
     /// About how many rows of the open screen's list are in sight: for paging.
     var screenRowsVisible: Int { max(1, rows - 12) }
+}
+
+extension AuditSight {
+    /// Tells one row from another.
+    var anchor: String { "\(atMilliseconds) \(who) \(what) \(subject)" }
 }

@@ -33,7 +33,9 @@ extension Model {
             return take(report, ofBulk: id)
         case .seen(let look, let sight):
             looks[look]?.isAwaited = false
+            let anchor = anchor
             sights[look] = sight
+            hold(anchor)
             settle()
         case .planReady(let plan):
             isComparing = false
@@ -53,7 +55,7 @@ extension Model {
         case .themeChosen(let name, let theme):
             (self.theme, themeName, themeBefore) = (theme, name, nil)
             if !themeNames.contains(name) { themeNames = (themeNames + [name]).sorted() }
-            tell("theme \(SafeText.fitted(name, width: 40)): “theme: …” in the config file keeps it for good", .good)
+            tell("theme: \(SafeText.fitted(name, width: 24)) in your config file keeps it for good", .good)
         case .notice(let text, let severity):
             tell(text, severity)
         }
@@ -61,7 +63,9 @@ extension Model {
     }
 
     private mutating func take(_ newest: WarRoomSnapshot) {
+        let anchor = screen == .drift ? self.anchor : nil
         snapshot = newest
+        hold(anchor)
         guard held == nil else { return }
         list.take(newest, now: now)
         refresh()
@@ -70,7 +74,11 @@ extension Model {
 
     /// What the open screen derives from the snapshot at some cost.
     mutating func refresh() {
-        if screen == .ledger { largestLedgers = Self.largest(shown.skus) }
+        if screen == .ledger {
+            let anchor = anchor
+            largestLedgers = Self.largest(shown.skus)
+            hold(anchor)
+        }
         if screen == .heat { goToHottest() }
     }
 
@@ -128,12 +136,19 @@ extension Model {
         return result
     }
 
-    /// Applies the filter as far as it can be read; else the last good one stays.
+    /// Applies the filter as far as it can be read; else the last good one stays. So it does while a column's name is being typed
+    /// and no row holds that word.
     mutating func applyFilter() {
         do {
-            list.setFilter(try StockFilter(parsing: filterField.text))
+            let wanted = try StockFilter(parsing: filterField.text)
             filterProblem = nil
+            let before = list.filter
+            list.setFilter(wanted)
             rearrange()
+            if isEditingFilter, list.order.isEmpty, wanted.beginsColumn {
+                list.setFilter(before)
+                rearrange()
+            }
         } catch {
             filterProblem = error
         }

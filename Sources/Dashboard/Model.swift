@@ -17,7 +17,7 @@ public struct Model: Sendable {
     public var proposedBuyersPerSecond: Int
     public var proposedSeconds: Int
     public internal(set) var theme: Theme
-    /// What the chooser and the palette offer, and which of them is kept now.
+    /// What the chooser offers, and which of them is kept now.
     public var themeNames: [String] = []
     public var themeName = ThemeLibrary.defaultName
     /// The theme that is kept while the chooser shows another.

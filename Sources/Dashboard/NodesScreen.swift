@@ -1,3 +1,4 @@
+import Inventory
 import Telemetry
 import TerminalUI
 
@@ -7,7 +8,10 @@ extension Model {
     func drawNodesScreen(_ rect: Rect, on canvas: inout Canvas) -> TableHits {
         let snapshot = shown
         let down = snapshot.nodes.count { !$0.isUp }
-        var details = [snapshot.topology, count(snapshot.nodes.count, "master"), count(snapshot.bucketCount, "bucket")]
+        var details = [
+            snapshot.topology, count(snapshot.nodes.count, "master"),
+            count(snapshot.bucketCount, snapshot.foreign == nil ? "bucket" : "slot"),
+        ]
         if snapshot.recoveries > 0 {
             details.append(
                 snapshot.recoveries == 1 ? "1 recovery" : "\(Formats.grouped(snapshot.recoveries)) recoveries")
@@ -54,7 +58,7 @@ extension Model {
             return glyphs.isUnicode ? text : text.replacing("µ", with: "u")
         }
         add("node", 4, 0) { _, index in .text("\(index + 1)", Style(.title, attributes: .bold)) }
-        add("address", 15, 1, left: true, stretch: 1) { node, _ in .text(node.address, Style(.text)) }
+        add("address", 21, 1, left: true) { node, _ in .text(node.address, Style(.text)) }
         add("state", 13, 0, left: true) { node, _ in
             if !node.isUp {
                 return .text(
@@ -71,15 +75,15 @@ extension Model {
         add("wait", 4, 7) { node, _ in number("\(node.inFlight)") }
         add("err", 5, 2) { node, _ in number(Formats.count(Double(node.errors)), node.errors > 0) }
         add("memory", 8, 3) { node, _ in number(node.memoryBytes.map { Formats.bytes($0) } ?? "-") }
-        add("buckets", 7, 4) { node, _ in number(Formats.grouped(node.buckets)) }
-        add("slots", isRoomy ? 18 : 11, 8, left: true) { node, _ in
+        add(shown.foreign == nil ? "buckets" : "stocked", 7, 4) { node, _ in number(Formats.grouped(node.buckets)) }
+        add("slots", isRoomy ? 18 : 11, 8, left: true, stretch: 1) { node, _ in
             let first =
                 node.slots.first.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
                 ?? "none"
             return .text(first + (node.slots.count > 1 ? " +\(node.slots.count - 1)" : ""), Style(.dim))
         }
         if nodes.contains(where: { $0.rateLimit != nil }) {
-            add("limit", 14, 5, left: true) { node, _ in
+            add("limit", 18, 5, left: true) { node, _ in
                 guard let limit = node.rateLimit else { return .text("") }
                 let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
                 return .text("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
@@ -110,8 +114,9 @@ extension Model {
 
     /// How far its fenced buckets have come.
     private func recovery(_ node: WarRoomSnapshot.Node) -> String {
-        guard node.fencedBuckets > 0 else { return node.isUp ? "all buckets sell" : "" }
-        return "\(node.buckets - node.fencedBuckets) of \(count(node.buckets, "bucket")) sell again"
+        if shown.foreign != nil { return "" }
+        guard node.fencedBuckets > 0 else { return node.isUp ? "all its buckets are whole" : "" }
+        return "\(node.buckets - node.fencedBuckets) of \(count(node.buckets, "bucket")) are whole again"
     }
 
     private func server(_ node: WarRoomSnapshot.Node) -> ServerSight? {
@@ -127,7 +132,7 @@ extension Model {
         }
         let server = server(node)
         if let failure = server?.failure ?? (node.isUp ? nil : node.lastError) {
-            add("says", SafeText.fitted(failure, width: 32), .bad)
+            add("says", SafeText.fitted(failure, width: 32), failure.hasPrefix("needs +") ? .dim : .bad)
         }
         if node.fencedBuckets > 0 { add("fenced", "\(node.fencedBuckets) of \(node.buckets)", .warn) }
         if let server, server.failure == nil {
@@ -177,23 +182,27 @@ extension Model {
                 canvas.put(
                     0, y,
                     [
-                        Span("replica ", Style(.dim)), Span(replica.address + "  ", Style(.text)),
+                        Span("replica ", Style(.dim)),
                         Span(state, replica.isOnline ? Style(.good) : Style(.bad, attributes: .bold)),
+                        Span("  " + replica.address, Style(.text)),
                     ])
                 y += 1
             }
         }
         guard y + 2 < canvas.height else { return }
-        let buckets = shown.buckets.filter { $0.node == index }
-            .sorted {
-                ($0.fenced ? 0 : 1, -$0.ordersPerSecond, $0.slot) < ($1.fenced ? 0 : 1, -$1.ordersPerSecond, $1.slot)
-            }
+        // Fenced ones first, then by rate; as many as are in sight.
+        let all = shown.buckets
+        let buckets = RowSort.largest(all.count, limit: canvas.height) { position in
+            let bucket = all[position]
+            return bucket.node != index ? -1 : bucket.ordersPerSecond + (bucket.fenced ? 1e15 : 0)
+        }.map { all[$0] }.filter { $0.node == index }
+        if shown.foreign != nil { return drawSlots(buckets, y, on: &canvas) }
         let columns = [
-            TableColumn("tag", width: 8, stretch: 1), TableColumn("slot", width: 6, .right),
+            TableColumn("tag", width: 8), TableColumn("slot", width: 6, .right),
             TableColumn("/s", width: 6, .right), TableColumn("epoch", width: 8, .right, expendability: 1),
             TableColumn("outbox", width: 7, .right, expendability: 2),
             TableColumn("SKUs", width: 5, .right, expendability: 3),
-            TableColumn("state", width: 14),
+            TableColumn("state", width: 14, stretch: 1),
         ]
         let table = Table(
             columns: columns, rowCount: buckets.count, showsCursor: false, emptyText: "no bucket lies on it")
@@ -209,7 +218,24 @@ extension Model {
             default:
                 return bucket.fenced
                     ? .text("FENCED " + (bucket.fence ?? ""), Style(.warn, attributes: .bold))
-                    : .text("sells", Style(.good))
+                    : .text(shown.saleState == .open ? "sells" : "ready", Style(.good))
+            }
+        }
+    }
+    /// Where somebody else's keys lie: they have no epochs and no outbox.
+    private func drawSlots(_ slots: [WarRoomSnapshot.Bucket], _ y: Int, on canvas: inout Canvas) {
+        let columns = [
+            TableColumn("slot", width: 6, .right), TableColumn("/s", width: 6, .right),
+            TableColumn("SKUs", width: 6, .right), TableColumn("hottest", width: 12, stretch: 1),
+        ]
+        let table = Table(columns: columns, rowCount: slots.count, showsCursor: false, emptyText: "no stock lies on it")
+        _ = canvas.placedTable(Rect(y: y, width: canvas.width, height: canvas.height - y), table) { row, column in
+            let slot = slots[row]
+            switch column {
+            case 0: return .text("\(slot.slot)", Style(.dim))
+            case 1: return .text(perSecond(slot.ordersPerSecond), Style(slot.ordersPerSecond > 0 ? .title : .faint))
+            case 2: return .text("\(slot.skuCount)", Style(.dim))
+            default: return .text(slot.skus.isEmpty ? slot.tag : slot.skus.joined(separator: " "), Style(.text))
             }
         }
     }

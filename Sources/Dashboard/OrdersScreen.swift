@@ -78,7 +78,7 @@ extension Model {
 
     private func drawOrderTable(_ orders: [OrderSight], _ rect: Rect, on canvas: inout Canvas) -> TableHits {
         let columns = [
-            TableColumn("made", width: 8), TableColumn("order", width: rect.width >= 110 ? 36 : 13, expendability: 0),
+            TableColumn("made", width: 8), TableColumn("order", width: rect.width >= 110 ? 36 : 14),
             TableColumn("state", width: 13), TableColumn("units", width: 5, .right, expendability: 1),
             TableColumn("lines", width: 16, stretch: 1), TableColumn("bucket and entry", width: 16, expendability: 3),
             TableColumn("reserved until", width: 14, expendability: 2),
@@ -91,7 +91,7 @@ extension Model {
             let order = orders[row]
             switch column {
             case 0: return .text(timeOfDay(order.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
-            case 1: return .text(order.flow, Style(.text))
+            case 1: return .text(shortFlow(order.flow, isWhole: rect.width >= 110), Style(.text))
             case 2: return .text(order.kind.words, order.kind.style)
             case 3: return .text(units(order.units, width: 5), Style(.title))
             case 4: return .text(lines(order), Style(.text))
@@ -101,6 +101,11 @@ extension Model {
                 return .text(deadline.map { timeOfDay($0, offset: utcOffsetSeconds) } ?? "", Style(.dim))
             }
         }
+    }
+
+    /// The whole id where there is room; else its end, which tells more than its beginning: that is the time.
+    func shortFlow(_ flow: String, isWhole: Bool) -> String {
+        isWhole ? flow : (capabilities.glyphs.isUnicode ? "…" : "~") + flow.suffix(12)
     }
 
     private func waitingText(_ look: Look, _ otherwise: String) -> String {

@@ -148,6 +148,7 @@ extension Model {
         if !list.marks.isEmpty {
             offers.append(PaletteOffer(text: "unmark", note: "takes all marks away", deed: .unmark))
         }
+        add("themes", "chooses a theme, trying each on", .themes)
         add("hold", "holds what is shown", .hold)
         add("help", "the keys", .help)
         add("redraw", "draws everything anew", .redraw)

@@ -6,7 +6,7 @@ extension Model {
         guard let palette else { return }
         let offers = offers
         let width = min(canvas.width - 4, 84)
-        let height = max(4, min(canvas.height - 2, offers.count + 4))
+        let height = max(5, min(canvas.height - 2, offers.count + 4))
         let rect = Rect(x: (canvas.width - width) / 2, y: min(2, canvas.height - height), width: width, height: height)
         let panel = Panel("command", hints: hints(.palette, canvas.glyphs), isFocused: true)
         canvas.overlay(rect, panel) { canvas in

@@ -41,6 +41,27 @@ enum RowSort {
         }
     }
 
+    /// Positions of the largest values, largest first, at most `limit`: one pass, no sort of all. Values must not be NaN.
+    static func largest(_ count: Int, limit: Int, _ value: (Int) -> Double) -> [Int] {
+        var best: [(value: Double, index: Int)] = []
+        var least = -Double.infinity
+        func shrink() {
+            best.sort { ($1.value, $0.index) < ($0.value, $1.index) }
+            if best.count > limit { best.removeLast(best.count - limit) }
+        }
+        for index in 0..<count {
+            let value = value(index)
+            guard best.count < limit || value > least else { continue }
+            best.append((value, index))
+            if best.count >= limit * 2 {
+                shrink()
+                least = best.last?.value ?? least
+            }
+        }
+        shrink()
+        return best.map(\.index)
+    }
+
     /// The place of each text among all, by its bytes: eight bytes at a time, then on within those that agree so far.
     static func ranks(_ texts: [String]) -> [UInt64] {
         var rows = texts.indices.map { (key: UInt64(0), row: Int32($0)) }

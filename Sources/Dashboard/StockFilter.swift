@@ -92,6 +92,12 @@ struct StockFilter: Sendable, Hashable {
 
     var isEmpty: Bool { terms.isEmpty }
 
+    /// Whether its last word could become the name of a column.
+    var beginsColumn: Bool {
+        guard case .text(let word)? = terms.last?.test else { return false }
+        return Self.columns.contains { $0.utf8.starts(with: word) }
+    }
+
     // MARK: Reading
 
     /// `/…/`, up to its second slash or the end; `\/` is a slash.
@@ -264,6 +270,7 @@ extension StockState {
         case .soldOut: "out"
         case .frozen: "frozen"
         case .fenced: "fenced"
+        case .unread: "unread"
         case .oversold: "oversold"
         }
     }

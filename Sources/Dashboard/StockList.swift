@@ -82,7 +82,15 @@ struct StockList: Sendable {
         let stamp = CatalogueStamp(snapshot.skus)
         if stamp != catalogue || now - arrangedAt >= Self.secondsBetweenSorts || now < arrangedAt {
             arrange(snapshot, now: now)
+            // Ranking 100,000 names takes longer than a key may: so it is done before anybody asks.
+            if let missing = [SortColumn.name, .sku].first(where: { textRanks[$0] == nil }) {
+                rank(snapshot.skus, by: missing)
+            }
         }
+    }
+
+    private mutating func rank(_ skus: [WarRoomSnapshot.SKU], by column: SortColumn) {
+        textRanks[column] = RowSort.ranks(skus.map { column == .sku ? $0.sku : $0.name })
     }
 
     /// Sorts and filters now.
@@ -113,7 +121,7 @@ struct StockList: Sendable {
         case .share: return skus.map { Self.sortable($0.soldShare) ^ flip }
         case .state: return skus.map { UInt64($0.state.rank) ^ flip }
         case .sku, .name:
-            if textRanks[sort] == nil { textRanks[sort] = RowSort.ranks(skus.map { sort == .sku ? $0.sku : $0.name }) }
+            if textRanks[sort] == nil { rank(skus, by: sort) }
             return (textRanks[sort] ?? []).map { $0 ^ flip }
         }
     }

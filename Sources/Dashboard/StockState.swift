@@ -4,6 +4,8 @@ import TerminalUI
 /// What a SKU's row says of it in a word; the worst that holds.
 public enum StockState: Sendable, Hashable {
     case ok, hot, low, soldOut, frozen, fenced
+    /// A key of somebody else that was not read yet, or holds no number.
+    case unread
     /// Units acknowledged beyond the allocation.
     case oversold(Int64)
 
@@ -16,6 +18,7 @@ public enum StockState: Sendable, Hashable {
         case .soldOut: "SOLD OUT"
         case .frozen: "FROZEN"
         case .fenced: "FENCED"
+        case .unread: "UNREAD"
         case .oversold(let units): "OVERSOLD \(Formats.count(Double(units)))"
         }
     }
@@ -23,13 +26,14 @@ public enum StockState: Sendable, Hashable {
     /// Larger is worse.
     var rank: Int {
         switch self {
-        case .ok: 0
-        case .hot: 1
-        case .low: 2
-        case .soldOut: 3
-        case .frozen: 4
-        case .fenced: 5
-        case .oversold: 6
+        case .unread: 0
+        case .ok: 1
+        case .hot: 2
+        case .low: 3
+        case .soldOut: 4
+        case .frozen: 5
+        case .fenced: 6
+        case .oversold: 7
         }
     }
 
@@ -39,7 +43,7 @@ public enum StockState: Sendable, Hashable {
         case .ok: Style(.good)
         case .hot: Style(.hot, attributes: .bold)
         case .low: Style(.warn, attributes: .bold)
-        case .soldOut: Style(.dim)
+        case .soldOut, .unread: Style(.dim)
         case .frozen: Style(.frozen, attributes: .bold)
         case .fenced: Style(.onFill, on: .warn, .bold)
         case .oversold: Style(.onFill, on: .bad, .bold)
@@ -55,7 +59,7 @@ public enum StockState: Sendable, Hashable {
         case .ok: .solid(.blend(.track, .accent, 0.7))
         case .hot: .solid(.accent)
         case .low: .solid(.warn)
-        case .soldOut: .solid(.faint)
+        case .soldOut, .unread: .solid(.faint)
         case .frozen: .solid(.frozen)
         case .fenced: .solid(.warn)
         case .oversold: .solid(.bad)
@@ -72,7 +76,8 @@ extension WarRoomSnapshot.SKU {
         if oversold > 0 { return .oversold(oversold) }
         if fenced { return .fenced }
         if frozen { return .frozen }
-        guard let stock else { return .fenced }
+        guard let stock else { return isForeign ? .unread : .fenced }
+        if stock < 0, isForeign { return .oversold(-stock) }
         if stock <= 0 { return .soldOut }
         if Double(stock) <= Double(allocated) * lowShare { return .low }
         if let seconds = secondsToSellOut, seconds < Self.hotSeconds { return .hot }
@@ -80,7 +85,13 @@ extension WarRoomSnapshot.SKU {
     }
 
     /// Taken units as a share of the allocation; can exceed 1.
-    public var soldShare: Double { allocated > 0 ? Double(taken) / Double(allocated) : taken > 0 ? 1 : 0 }
+    /// Of somebody else's key: what is missing from the most that was seen there.
+    public var soldShare: Double {
+        if isForeign {
+            return stock.map { allocated > 0 ? Double(allocated - $0) / Double(allocated) : $0 < 0 ? 1 : 0 } ?? 0
+        }
+        return allocated > 0 ? Double(taken) / Double(allocated) : taken > 0 ? 1 : 0
+    }
 
     /// At the present rate; `nil` while nothing sells.
     var secondsToSellOut: Double? {

@@ -37,7 +37,7 @@ extension Model {
         case .pageDown: choice.index = min(last, choice.index + 5)
         case .first: choice.index = 0
         case .last: choice.index = last
-        case .left, .right: break
+        case .left, .right: return []
         }
         choice.problem = nil
         dialogs[dialogs.count - 1] = .themes(choice)

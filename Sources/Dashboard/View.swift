@@ -49,6 +49,16 @@ extension Model {
 
     /// The screen that fills the terminal.
     func drawScreen(_ rect: Rect, on canvas: inout Canvas) {
+        if shown.foreign != nil {
+            switch screen {
+            case .drift: return drawNoSQL(rect, Self.noSQL, on: &canvas)
+            case .orders: return drawNoSQL(rect, "no SQL: there are no orders to show", on: &canvas)
+            case .audit:
+                return drawNoSQL(rect, "no SQL: nothing is done here, and nothing is written down", on: &canvas)
+            case .ledger: return drawForeignLedger(shown.foreign!, rect, on: &canvas)
+            default: break
+            }
+        }
         switch screen {
         case .overview: break
         case .stock: drawStock(rect, on: &canvas)
@@ -120,25 +130,34 @@ extension Model {
     func drawTabs(_ rect: Rect, on canvas: inout Canvas) {
         canvas.within(rect) { canvas in
             let here = stack.last { $0.number != nil }
-            let names = ScreenID.numbered.reduce(1) { $0 + $1.title.count + 4 }
-            let told = ScreenID.numbered.map { SafeText.width(summary($0).0) + 1 }
-            let isRoomy = names + told.reduce(0, +) <= canvas.width
+            // All figures, else those that are wrong; then less air.
+            func marks(_ isRoomy: Bool) -> [String] {
+                ScreenID.numbered.map { screen in
+                    let (text, role) = summary(screen)
+                    return text.isEmpty || !isRoomy && role != .bad && role != .warn ? "" : " " + text
+                }
+            }
+            func width(_ marks: [String], _ gap: Int) -> Int {
+                zip(ScreenID.numbered, marks).reduce(1 - gap) { $0 + 1 + $1.0.title.count + SafeText.width($1.1) + gap }
+            }
+            var told = marks(true)
+            if width(told, 3) > canvas.width { told = marks(false) }
+            let gap = [3, 2, 1].first { width(told, $0) <= canvas.width - 1 } ?? 1
             var x = 1
             for (index, other) in ScreenID.numbered.enumerated() {
-                let (text, role) = summary(other)
+                let role = summary(other).1
                 let isHere = other == here
                 let head = canvas.glyphs.superscript(index + 1)
-                let mark = isRoomy || role == .bad || role == .warn ? " " + text : ""
-                let size = SafeText.width(head + other.title + mark)
+                let size = SafeText.width(head + other.title + told[index])
                 if x + size > canvas.width { break }
                 let name = isHere ? Style(.accent, attributes: [.bold, .underline]) : Style(.dim)
                 x = canvas.put(
                     x, 0,
                     [
                         Span(head, Style(.hot)), Span(other.title, name),
-                        Span(mark, Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
+                        Span(told[index], Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
                     ])
-                x += 3
+                x += gap
             }
         }
     }
@@ -147,6 +166,8 @@ extension Model {
 
     private func summary(_ screen: ScreenID) -> (String, Role) {
         let snapshot = shown
+        if snapshot.foreign != nil, screen == .drift || screen == .orders { return ("no SQL", .dim) }
+        if let foreign = snapshot.foreign, screen == .ledger, foreign.ledgerKeys == nil { return ("none", .dim) }
         switch screen {
         case .overview, .sku: return ("", .text)
         case .stock: return (count(snapshot.skus.count, "SKU"), .text)

@@ -33,6 +33,13 @@ struct EventTeller {
         told = true
     }
 
+    /// What is gone and what is nearly gone: all that there is to tell where nobody knows the books.
+    mutating func tellStock(_ snapshot: WarRoomSnapshot) {
+        tellSoldOut(snapshot)
+        tellLow(snapshot)
+        told = true
+    }
+
     private mutating func tellSoldOut(_ snapshot: WarRoomSnapshot) {
         for sku in snapshot.skus {
             guard let stock = sku.stock, !sku.fenced, sku.allocated > 0 else { continue }

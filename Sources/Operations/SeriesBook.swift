@@ -32,18 +32,18 @@ struct SeriesBook {
     }
 }
 
-/// What the masters use and may use, and when that is full.
+/// What the masters use and may use.
 struct MemoryBook {
     /// One value every two seconds.
     static let historyMax = 60
 
     private(set) var used: [String: Int64] = [:]
+    /// `maxmemory` of each node, else all that its machine has.
+    var limits: [String: Int64] { own.merging(machines) { limit, _ in limit } }
     /// Where a server has a limit of its own.
-    private(set) var limits: [String: Int64] = [:]
-    /// What its machine has, where it has none.
+    private(set) var own: [String: Int64] = [:]
     private var machines: [String: Int64] = [:]
     private(set) var history: [Float] = []
-    private var times: [Double] = []
 
     /// Reads what `INFO memory` says.
     mutating func take(_ info: String, of address: String) {
@@ -53,45 +53,27 @@ struct MemoryBook {
             }
             switch line[..<colon] {
             case "used_memory": used[address] = bytes
-            case "maxmemory": limits[address] = bytes > 0 ? bytes : nil
+            case "maxmemory": own[address] = bytes > 0 ? bytes : nil
             case "total_system_memory": machines[address] = bytes
             default: break
             }
         }
     }
 
-    mutating func note(at seconds: Double) {
+    mutating func note() {
         guard let usedBytes else { return }
         history.append(Float(usedBytes))
-        times.append(seconds)
-        if history.count > Self.historyMax {
-            history.removeFirst()
-            times.removeFirst()
-        }
+        if history.count > Self.historyMax { history.removeFirst() }
     }
 
     var usedBytes: Int64? { used.isEmpty ? nil : used.values.reduce(0, +) }
 
-    /// What each node may use: its own limit, else all that its machine has.
-    var limitsByNode: [String: Int64] { machines.merging(limits) { $1 } }
-
-    /// Of all masters that have been heard; one machine's memory counts once, however many servers share it: there is no telling
-    /// whether equal sizes are one machine, so the smaller sum is taken.
+    /// Of all masters that have been heard. Servers without a limit of their own that name the same size are taken to share one
+    /// machine: the forecast is then too early rather than too late.
     var limitBytes: Int64? {
         guard !used.isEmpty else { return nil }
-        let own = used.keys.compactMap { limits[$0] }.reduce(0, +)
-        let unlimited = used.keys.filter { limits[$0] == nil }
-        let shared = Set(unlimited.compactMap { machines[$0] }).reduce(0, +)
-        return own + shared > 0 ? own + shared : nil
-    }
-
-    /// At the growth of what is kept; `nil` while it does not grow by at least a kilobyte a second over ten seconds.
-    var fullSeconds: Double? {
-        guard let limit = limitBytes, let last = history.last, let first = history.first, let from = times.first,
-            let to = times.last, to - from >= 10
-        else { return nil }
-        let growth = Double(last - first) / (to - from)
-        guard growth >= 1_000 else { return nil }
-        return max(0, (Double(limit) - Double(last)) / growth)
+        let limited = used.keys.compactMap { own[$0] }.reduce(0, +)
+        let shared = Set(used.keys.filter { own[$0] == nil }.compactMap { machines[$0] }).reduce(0, +)
+        return limited + shared > 0 ? limited + shared : nil
     }
 }

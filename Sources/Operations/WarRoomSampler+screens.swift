@@ -64,6 +64,10 @@ extension WarRoomSampler {
         snapshot.series.drift = seriesBook.drift
         snapshot.series.memory = memory.history
         snapshot.ledger.memoryLimitBytes = memory.limitBytes
-        snapshot.ledger.memoryFullSeconds = memory.fullSeconds
+        // The first server that is full stops its buckets.
+        let limits = memory.limits
+        snapshot.ledger.memoryFullSeconds = snapshot.nodes.compactMap { node in
+            limits[node.address].flatMap { trends.secondsUntilFull(node.address, limit: $0) }
+        }.min()
     }
 }

@@ -36,7 +36,7 @@ public actor WarRoomSampler {
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     var memory = MemoryBook()
-    private var trends = TrendBook()
+    private(set) var trends = TrendBook()
     private var alertBook = AlertBook()
     private var memoryReadAt: ContinuousClock.Instant?
     /// Values of the large screens that are kept over time.
@@ -141,10 +141,14 @@ public actor WarRoomSampler {
         let answers = await service.cluster.onEachMaster(
             RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
         for answer in answers {
+            if case .failure(let error) = answer.result, let rule = error.missingRule {
+                snapshot.denied = [.init(part: .memory, rule: rule)]
+            }
             guard case .success(let reply) = answer.result, let text = reply.string else { continue }
+            snapshot.denied = []
             memory.take(text, of: answer.address.description)
         }
-        memory.note(at: start.duration(to: clock.now).milliseconds / 1_000)
+        memory.note()
     }
 
     // MARK: Assembling
@@ -261,7 +265,7 @@ public actor WarRoomSampler {
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50.milliseconds
             shown.lastError = node.lastError
-            shown.memoryLimitBytes = memory.limits[address]
+            shown.memoryLimitBytes = memory.own[address]
             shown.rateLimit = service.engine.rateLimits.perNode.map {
                 .init(ordersPerSecond: $0, turnedAway: service.engine.turnedAway(node: node.address))
             }
@@ -295,7 +299,7 @@ public actor WarRoomSampler {
                 snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
                 evicted: service.monitor.evicted, leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
             + Alerts.ofLoad(
-                snapshot, trends: trends, memoryLimits: memory.limitsByNode, thresholds: thresholds)
+                snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
         let (alerts, news) = alertBook.take(conditions, seconds: seconds, unixMilliseconds: WallClock.milliseconds)
         snapshot.alerts = alerts
         for one in news { service.events.add(one.severity, one.text) }

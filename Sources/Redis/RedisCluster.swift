@@ -44,14 +44,20 @@ public final class RedisCluster: Sendable {
         let seed = try RedisConnection(url: url, options: seedOptions, onStateChange: { _ in })
         defer { seed.close() }
         let deadline = ContinuousClock.now + options.connectTimeout * 2
-        let info = try await seed.call(RedisCommand("INFO", "server"), deadline: deadline).string ?? ""
-        let facts = ServerFacts(info: info)
-        try facts.requireVersion(at: url.address)
+        let facts = try await ServerFacts.of(seed, deadline: deadline)
+        try facts.requireVersion(at: url.address, majorMin: options.majorVersionMin)
 
         let cluster = try RedisCluster(url: url, options: options, isCluster: facts.isCluster)
         var map = SlotMap.single(url.address)
         if facts.isCluster {
-            let reply = try await seed.call(RedisCommand("CLUSTER", "SLOTS"), deadline: deadline)
+            let reply: RedisReply
+            do { reply = try await seed.call(RedisCommand("CLUSTER", "SLOTS"), deadline: deadline) } catch {
+                guard let rule = error.missingRule else { throw error }
+                throw RedisError(
+                    .refused, .noPermission,
+                    "\(url.address) is a cluster node and does not tell its slots: allow \(rule)",
+                    serverText: error.serverText)
+            }
             guard let told = SlotMap(reply: reply, asked: url.address), !told.assignments.isEmpty else {
                 throw RedisError(
                     .refused, .clusterDown,

@@ -87,7 +87,7 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
         }
         let message =
             kind == .noAuth && code == "NOAUTH"
-            ? "\(address) wants a password: give it as redis://user:password@\(address)"
+            ? "\(address) wants a password: set SELLOUT_REDIS_PASSWORD"
             : "\(address): \(line)"
         return RedisError(.refused, kind, message, serverText: text)
     }

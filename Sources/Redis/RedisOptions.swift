@@ -15,6 +15,8 @@ public struct RedisOptions: Sendable {
     public var clientName = "sellout"
     /// Whether a command waits for a server that is down; if not, it is `notSent` with the next failed attempt to connect.
     public var waitsWhileDown = true
+    /// Older servers are refused. A sale needs 7; who only looks is content with less.
+    public var majorVersionMin = 7
 
     public init() {}
 }

@@ -52,6 +52,9 @@ private struct Reader {
         guard yaml.utf8.count <= SettingsFile.bytesMax else {
             throw SettingError(place: path, message: "is larger than 256 KiB; not a file of settings")
         }
+        guard Self.aliases(in: yaml) <= Self.aliasesMax else {
+            throw SettingError(place: path, message: "has more than \(Self.aliasesMax) aliases; write them out")
+        }
         let root: Node?
         do {
             root = try Yams.compose(yaml: yaml.unicodeScalars.first == "\u{FEFF}" ? String(yaml.dropFirst()) : yaml)
@@ -66,6 +69,20 @@ private struct Reader {
         for (key, value) in mapping {
             if key.string == "profiles" { try readProfiles(value) } else { try read(key, value, "", nil) }
         }
+    }
+
+    /// A few lines of aliases of aliases stand for more than any memory holds.
+    private static let aliasesMax = 24
+
+    /// What may be an alias: a star where a word could begin.
+    private static func aliases(in yaml: String) -> Int {
+        var count = 0
+        var before: UInt8 = 0x0A
+        for byte in yaml.utf8 {
+            if byte == 0x2A, before <= 0x20 || [0x5B, 0x7B, 0x2C, 0x3A, 0x3F, 0x2D].contains(before) { count += 1 }
+            before = byte
+        }
+        return count
     }
 
     private mutating func readProfiles(_ node: Node) throws(SettingError) {

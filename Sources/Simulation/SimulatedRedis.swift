@@ -188,6 +188,7 @@ final class SimulatedRedis: RedisPort {
             switch fate {
             case .lost: return
             case .late(let by):
+                sky.noteLate(until: now + by)
                 executor.schedule(at: now + by) { [self] in arrive(id, words, node, generation, isLate: true) }
                 return
             case nil: break

@@ -243,7 +243,10 @@ final class SimulatedWorld: Sendable {
     private func settle() async {
         let giveUpAt = executor.now + Self.settleMax
         while executor.now < giveUpAt {
-            if let (comparison, isWhole) = await compare(), isWhole, comparison.findings.isEmpty, await nothingPends() {
+            // In this order: a give-back that pends writes one more entry, which a comparison made before it does not know.
+            if await nothingPends(), let (comparison, isWhole) = await compare(), isWhole, comparison.findings.isEmpty,
+                await everythingIsDrained()
+            {
                 return
             }
             await sleep(.milliseconds(150))
@@ -272,6 +275,20 @@ final class SimulatedWorld: Sendable {
         let halfDone = try? await books.halfDone(limit: 1)
         return restocks?.isEmpty == true && giveBacks?.isEmpty == true && payments?.waiting == 0
             && payments?.reservingAgain == 0 && halfDone?.isEmpty == true
+    }
+
+    /// An entry without units, such as a tombstone's, is no finding while SQL lacks it; and a call that lies on a broken connection
+    /// may write one much later.
+    private func everythingIsDrained() async -> Bool {
+        guard sky.lateUntil.map({ $0 < executor.now }) ?? true, let records = try? await books.buckets(),
+            let sale = try? await books.catalogue()
+        else { return false }
+        return records.allSatisfy { record in
+            guard let tag = sale[record.bucket]?.tag else { return false }
+            let control = Array("sc_{\(tag)}".utf8)
+            let node = nodes[HashSlot.of(control) * nodes.count / HashSlot.count]
+            return node.read(Array("HGET".utf8), control, Array("n".utf8)).int == record.drainedN
+        }
     }
 
     /// Buys a unit of everything that is left: "sold out" would be false now.

@@ -26,6 +26,7 @@ final class Sky: Sendable {
         var weather = Weather()
         var random: SeededRandom
         var faults = 0
+        var lateUntil: ContinuousClock.Instant?
     }
     private let state: Mutex<State>
 
@@ -33,6 +34,12 @@ final class Sky: Sendable {
 
     var weather: Weather { state.withLock { $0.weather } }
     func change(_ change: (inout Weather) -> Void) { state.withLock { change(&$0.weather) } }
+
+    /// When the last of the calls that lie on broken connections arrives; none was late so far: `nil`.
+    var lateUntil: ContinuousClock.Instant? { state.withLock { $0.lateUntil } }
+    func noteLate(until arrival: ContinuousClock.Instant) {
+        state.withLock { $0.lateUntil = max($0.lateUntil ?? arrival, arrival) }
+    }
 
     func linkDelay() -> Duration {
         state.withLock { state in

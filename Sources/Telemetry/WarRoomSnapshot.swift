@@ -33,6 +33,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var hour: [Float] = []
         /// Fields of its ledger in Redis; `nil` while its bucket does not answer.
         public var ledgerEntries: Int64?
+        /// Somebody else's key, without SQL: `allocated` is the most that was ever seen there, `taken` what was seen to go.
+        public var isForeign = false
 
         public init(
             number: SKUNumber, sku: String, name: String, tag: String, node: Int?, allocated: Int64, stock: Int64?,
@@ -157,7 +159,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var archivedOrders: Int64
         /// Bytes that all masters may use, by their own limits or their machines'; `nil`: not known.
         public var memoryLimitBytes: Int64?
-        /// Seconds until that is used up, at the growth of the last two minutes; `nil`: it does not grow.
+        /// Seconds until the first server is full, at the growth of the last minute; `nil`: none grows.
         public var memoryFullSeconds: Double?
 
         public init(
@@ -302,6 +304,10 @@ public struct WarRoomSnapshot: Sendable, Hashable {
     public var buckets: [Bucket] = []
     public var counts = OrderCounts()
     public var series = Series()
+    /// How it is watched, where no SQL tells about it: then there are no orders, no drift, no acts. `nil`: a sale of ours.
+    public var foreign: Foreign?
+    /// Commands that the server forbids us.
+    public var denied: [Denied] = []
     /// Newest last, at most 200.
     public var events: [Event]
     /// Worst first.

@@ -51,11 +51,6 @@ public struct BaseScheme: Hashable, Sendable {
     private init(base root: Node.Mapping, _ reader: SchemeReader) throws(ThemeError) {
         let file = reader.file
         let isOld = root["palette"] == nil
-        if isOld, !root.keys.contains(where: { $0.string?.lowercased().hasPrefix("base0") == true }) {
-            throw ThemeError(
-                file: file, line: root.mark?.line ?? 1, key: "palette",
-                message: "is missing; a scheme has base00 to base0F")
-        }
         let colours = try isOld ? root : reader.mapping(root, "palette")
         name = try reader.text(root, isOld && root["scheme"] != nil ? "scheme" : "name") ?? reader.fileStem
         if name.allSatisfy(\.isWhitespace) { name = reader.fileStem }
@@ -147,6 +142,9 @@ private struct SchemeReader {
 
     mutating func root(_ yaml: String) throws(ThemeError) -> Node.Mapping {
         guard yaml.utf8.count <= 65_536 else { throw error(nil, "", "is larger than 64 KiB; not a theme") }
+        guard Self.aliases(in: yaml) <= Self.aliasesMax else {
+            throw error(nil, "", "has more than \(Self.aliasesMax) aliases; not a theme")
+        }
         let node: Node?
         do {
             // Some editors begin a file with a mark of its byte order.
@@ -163,6 +161,20 @@ private struct SchemeReader {
             throw error(node, "", "is not a map of keys; a theme has name, author and palette")
         }
         return mapping
+    }
+
+    /// A few lines of aliases of aliases stand for more than any memory holds.
+    static let aliasesMax = 24
+
+    /// What may be an alias: a star where a word could begin.
+    static func aliases(in yaml: String) -> Int {
+        var count = 0
+        var before: UInt8 = 0x0A
+        for byte in yaml.utf8 {
+            if byte == 0x2A, before <= 0x20 || [0x5B, 0x7B, 0x2C, 0x3A, 0x3F, 0x2D].contains(before) { count += 1 }
+            before = byte
+        }
+        return count
     }
 
     private static func syntax(_ problem: YamlError, _ file: String) -> ThemeError {

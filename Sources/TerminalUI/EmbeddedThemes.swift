@@ -207,16 +207,17 @@ enum EmbeddedThemes {
           base05: "#1c232b"
           base06: "#10161c"
           base07: "#000000"
-          base08: "#b34a00"
+          base08: "#8c2400"
           base09: "#9a6a00"
-          base0A: "#7d6a00"
-          base0B: "#00795a"
+          base0A: "#867200"
+          base0B: "#007f62"
           base0C: "#00679f"
           base0D: "#005a8c"
           base0E: "#a2477c"
           base0F: "#b34a00"
         roles:
           good: base0D
+          frozen: base0B
           onFill: "#ffffff"
           heat: ["#a6d4f2", "#56b4e9", "#0072b2", "#8a5a00", "#6b3000"]
 

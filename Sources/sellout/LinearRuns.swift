@@ -11,8 +11,9 @@ import Telemetry
 
 extension WatchCommand {
     func work() async throws -> Int32 {
+        guard let books else { return try await tellForeign() }
         let events = EventLog()
-        let (service, redisURL, ordersURL) = try await sources.connect(readOnly: true, events: events)
+        let (service, redisURL, ordersURL) = try await source.connect(orders: books, readOnly: true, events: events)
         let printer = LinearPrinter()
         let sampler = WarRoomSampler(
             service: service, witness: nil, topology: service.topologyWords, redisURL: redisURL, ordersURL: ordersURL,

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inventory
+import Operations
 import OrderStore
 import Redis
 import Settings
@@ -8,7 +9,7 @@ import TerminalUI
 
 /// Everything that can be set, in one table: `sellout config` prints it, the file is read by it, commands get their options from it.
 enum SettingTable {
-    static let all: [Setting] = places + screen + alerts + demo + reconcile
+    static let all: [Setting] = places + keys + screen + alerts + demo + reconcile
 
     // MARK: Where to look
 
@@ -23,12 +24,18 @@ enum SettingTable {
         Setting(
             "redis", .text(takes: "redis://[user:password@]host[:port]") { (try? RedisURL($0)) != nil },
             option: "redis",
-            commands: reading, shown: { (try? RedisURL($0))?.description ?? "redis://…" },
+            commands: reading.union(["doctor"]), shown: { (try? RedisURL($0))?.description ?? "redis://…" },
             help: "Redis, single or cluster"
         ),
         Setting(
+            "redisPasswordFile", .text(takes: "a path") { !$0.isEmpty }, option: "redis-password-file",
+            commands: reading.union(["doctor"]), help: "a file of mode 600 whose first line is Redis's password"),
+        Setting(
             "orders", .text(takes: "sqlite:PATH") { (try? OrderStoreURL($0)) != nil }, option: "orders",
-            commands: reading, help: "the order store"),
+            commands: reading.union(["doctor"]), help: "the order store"),
+        Setting(
+            "redisUser", .text(takes: "a Redis user") { !$0.isEmpty }, option: "redis-user",
+            commands: reading.union(["doctor"]), help: "the Redis user, where the address names none"),
         Setting(
             "readOnly", .flag, standard: "false", option: "read-only", commands: ["watch"],
             help: "leaves every key unbound that would change anything"),
@@ -36,6 +43,27 @@ enum SettingTable {
             "production", .flag, standard: "false", option: "production",
             commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt", "close"],
             help: "marks the place: red frame, the word PROD"),
+    ]
+
+    // MARK: Somebody else's keys
+
+    private static let keys: [Setting] = [
+        Setting(
+            "watch.stockKey",
+            .text(takes: "a template such as stock:sku or ss_{tag}_sku") { (try? KeyTemplate($0)) != nil },
+            option: "stock-key", commands: ["watch", "doctor"],
+            help: "how the stock's keys are made, where there is no SQL"),
+        Setting(
+            "watch.ledgerKey", .text(takes: "a template such as sx_{tag}_sku") { (try? KeyTemplate($0)) != nil },
+            option: "ledger-key", commands: ["watch", "doctor"],
+            help: "how the ledgers' keys are made; hashes, a field an order"),
+        Setting(
+            "watch.scanRate", .whole(1...1_000_000), standard: "5000", option: "scan-rate",
+            commands: ["watch", "doctor"],
+            help: "keys a second that the search for SKUs looks at"),
+        Setting(
+            "watch.readRate", .whole(10...1_000_000), standard: "10000", option: "read-rate",
+            commands: ["watch", "doctor"], help: "keys a second that are read, at most"),
     ]
 
     // MARK: The screen

@@ -23,6 +23,8 @@ enum SettingsInUse {
     /// The command line with what environment, profile and file say put in: what a person typed comes later and wins.
     /// - Parameter arguments: without the program's own name.
     static func merged(_ arguments: [String]) throws -> [String] {
+        // Before anything else could repeat it in an error.
+        if arguments.contains(where: HiddenPassword.isInArgument) { throw Problem.passwordTyped }
         guard let command = arguments.first, readers.contains(command) else { return arguments }
         let asked = arguments.dropFirst()
         // Who asks for help gets it, whatever the file says.
@@ -119,6 +121,15 @@ enum SettingsInUse {
         let description: String
         let code: Int32
 
+        static let passwordTyped = Problem(
+            "a password on the command line is in every process list: leave it out of the address and set SELLOUT_REDIS_PASSWORD, "
+                + "or use --redis-password-file or the prompt")
+
+        private init(_ description: String) {
+            self.description = description
+            code = ExitCode.validationFailure.rawValue
+        }
+
         init(_ error: SettingError) {
             description = error.description
             code = error.isUnreadable ? 2 : ExitCode.validationFailure.rawValue
@@ -148,6 +159,14 @@ struct SettingOptions: ParsableArguments {
 /// Whether an address carries a password.
 enum HiddenPassword {
     static func isIn(_ address: String) -> Bool { (try? RedisURL(address))?.password != nil }
+
+    /// Whether something that was typed holds one, in an address that may be wrong otherwise: `--redis=redis://:secret@host:x`.
+    static func isInArgument(_ argument: String) -> Bool {
+        guard let start = argument.range(of: "redis://") ?? argument.range(of: "rediss://") else { return false }
+        let rest = argument[start.upperBound...]
+        guard let at = rest.lastIndex(of: "@") else { return false }
+        return rest[..<at].contains(":")
+    }
 }
 
 extension AlertThresholds {

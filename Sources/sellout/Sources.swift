@@ -4,40 +4,43 @@ import Operations
 import OrderStore
 import Redis
 
-/// Where to look: the two addresses that `watch` and `reconcile` take.
-struct Sources: ParsableArguments {
+/// Where Redis is, and who we are there.
+struct RedisSource: ParsableArguments {
     @Option(
         help:
-            "Redis, single or cluster: redis://[user[:password]@]host:port. SELLOUT_REDIS_PASSWORD is used where none is given."
+            "Redis, single or cluster: redis://[user@]host:port. The password comes from SELLOUT_REDIS_PASSWORD, a file, or a prompt."
     )
     var redis: String
 
-    @Option(help: "The order store: sqlite:PATH.")
-    var orders: String
+    @Option(help: "The Redis user, where the address names none.")
+    var redisUser: String?
+
+    @Option(help: "A file of mode 600 whose first line is Redis's password; SELLOUT_REDIS_PASSWORD wins over it.")
+    var redisPasswordFile: String?
 
     @OptionGroup var settings: SettingOptions
 
     /// An address that cannot be read is an error of the command line, not of what it names.
     func validate() throws {
-        do {
-            _ = try RedisURL(redis)
-            _ = try OrderStoreURL(orders)
-        } catch {
-            throw ValidationError("\(error)")
+        do { _ = try RedisURL(redis) } catch { throw ValidationError("\(error)") }
+    }
+
+    /// Connects, asks for the password where one is wanted and somebody is there to ask, or says in one line why not.
+    func connect(options: RedisOptions = RedisOptions()) async throws -> RedisCluster {
+        let url = try Credentials(user: redisUser, passwordFile: redisPasswordFile).complete(try RedisURL(redis))
+        do { return try await RedisCluster.connect(to: url, options: options) } catch {
+            guard error.kind == .noAuth, url.password == nil else { throw error }
+            guard PasswordPrompt.isPossible else { throw Credentials.Problem(description: Credentials.wanted(by: url)) }
+            let asked = RedisURL(address: url.address, user: url.user, password: try PasswordPrompt.ask(for: url))
+            return try await RedisCluster.connect(to: asked, options: options)
         }
     }
 
-    /// Connects to both, or says in one line why not.
-    func connect(readOnly: Bool, events: EventLog) async throws -> (
+    /// Connects to Redis and the books, or says in one line why not.
+    func connect(orders: String, readOnly: Bool, events: EventLog) async throws -> (
         service: SaleService, redisURL: String, ordersURL: String
     ) {
         let ordersURL = try OrderStoreURL(orders)
-        var url = try RedisURL(redis)
-        if url.password == nil, let password = ProcessInfo.processInfo.environment["SELLOUT_REDIS_PASSWORD"],
-            !password.isEmpty
-        {
-            url = RedisURL(address: url.address, user: url.user, password: password)
-        }
         // Opening for writing would make a store that is not there: a mistyped path must not leave a file behind.
         if case .sqlite(let path) = ordersURL, !FileManager.default.fileExists(atPath: path) {
             throw OrderStoreError(
@@ -45,10 +48,10 @@ struct Sources: ParsableArguments {
         }
         let store = try ordersURL.open(readOnly: readOnly)
         do {
-            let cluster = try await connect(to: url)
+            let cluster = try await connect()
             do {
                 let service = try await SaleService(cluster: cluster, store: store, events: events)
-                return (service, "redis://\(url.address)", ordersURL.description)
+                return (service, "redis://\(cluster.url.address)", ordersURL.description)
             } catch {
                 cluster.close()
                 throw error
@@ -58,14 +61,27 @@ struct Sources: ParsableArguments {
             throw error
         }
     }
+}
 
-    private func connect(to url: RedisURL) async throws -> RedisCluster {
-        do { return try await RedisCluster.connect(to: url) } catch {
-            guard error.kind == .noAuth else { throw error }
-            throw ValueError(
-                description: "\(error.message); or set SELLOUT_REDIS_PASSWORD, which no process list shows")
-        }
+/// Where to look: the two addresses that most commands take.
+struct Sources: ParsableArguments {
+    @OptionGroup var source: RedisSource
+
+    @Option(help: "The order store: sqlite:PATH.")
+    var orders: String
+
+    func validate() throws { try OrdersOption.validate(orders) }
+
+    /// Connects to both, or says in one line why not.
+    func connect(readOnly: Bool, events: EventLog) async throws -> (
+        service: SaleService, redisURL: String, ordersURL: String
+    ) {
+        try await source.connect(orders: orders, readOnly: readOnly, events: events)
     }
+}
 
-    struct ValueError: Error, CustomStringConvertible { let description: String }
+enum OrdersOption {
+    static func validate(_ orders: String) throws {
+        do { _ = try OrderStoreURL(orders) } catch { throw ValidationError("\(error)") }
+    }
 }

@@ -6,39 +6,62 @@ import Inventory
 import Operations
 import OrderStore
 import Redis
+import Settings
 import Telemetry
 
 struct WatchCommand: ParsableCommand, WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
-        abstract: "Show the war room on a Redis and an order store that exist already.",
+        abstract: "Show the war room on a Redis, and an order store, that exist already.",
         discussion: """
-            It reads; it writes only what you tell it to: open, halt, freeze, restock, repair.
+            It reads; it writes only what you tell it to: open, halt, freeze, restock, repair. Without --orders it watches keys that
+            are not ours: SKUs are learnt by SCAN, rates are what leaves the stock or comes into the ledgers, and nothing is written.
 
             sellout watch --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout watch --redis redis://127.0.0.1:6379 --stock-key stock:sku
+            sellout watch --redis redis://watcher@10.0.0.1:6379 --stock-key 'ss_{tag}_sku' --ledger-key 'sx_{tag}_sku'
             """)
 
-    @OptionGroup var sources: Sources
+    @OptionGroup var source: RedisSource
+
+    @Option(help: "The order store: sqlite:PATH. Left out, Redis's keys alone are watched.")
+    var orders: String?
+
+    @OptionGroup var foreign: ForeignOptions
 
     @OptionGroup var screen: ScreenOptions
 
     @Flag(
         inversion: .prefixedNo, exclusivity: .chooseLast, help: "Leave every key unbound that would change anything.")
     var readOnly = false
+
+    func validate() throws {
+        guard let orders else { return }
+        try OrdersOption.validate(orders)
+        if foreign.stockKey != nil, orders != SettingsInUse.current["orders"] {
+            throw ValidationError("--stock-key is for keys without an order store: leave out --orders, or --stock-key")
+        }
+    }
+
+    /// The books; `nil` where keys are watched alone. A template that was typed goes before books that a file names.
+    var books: String? {
+        foreign.stockKey != nil && orders == SettingsInUse.current["orders"] ? nil : orders
+    }
 }
 
 extension WatchCommand: ScreenCommand {
     var wantsScreen: Bool { !screen.linear }
 
     func runScreen() throws -> Int32 {
+        guard let books else { return try runForeignScreen() }
         let theme = try screen.chosenTheme()
         let signals = try SignalWatch()
         let mailbox = try ScreenMailbox()
         let events = EventLog()
-        let (sources, readOnly) = (sources, readOnly)
+        let (source, readOnly) = (source, readOnly)
         // Before the screen: what cannot be reached is said where it can be read.
         let (service, redisURL, ordersURL) = try Blocking.result {
-            try await sources.connect(readOnly: readOnly, events: events)
+            try await source.connect(orders: books, readOnly: readOnly, events: events)
         }
         let masters = service.cluster.status.count
         let topology = service.cluster.isCluster ? "cluster \(masters)" : "single"

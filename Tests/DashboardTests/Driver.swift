@@ -30,6 +30,8 @@ struct Driver {
     /// Types characters as keys.
     mutating func type(_ text: String) { for character in text { send(.key(.char(character))) } }
 
+    mutating func keep(_ effect: Effect) { effects.append(effect) }
+
     /// What came out since the last time it was asked.
     mutating func taken() -> [Effect] {
         defer { effects = [] }

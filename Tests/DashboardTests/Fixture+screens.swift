@@ -116,10 +116,10 @@ extension Fixture {
 }
 
 extension Driver {
-    /// Answers whatever the screen asked for.
-    mutating func answerLooks() {
+    /// Answers whatever the screen asked for, and keeps what else came out.
+    mutating func answer(_ sight: (Look) -> Sight = Fixture.sight) {
         for effect in taken() {
-            if case .look(let look) = effect { send(.seen(look, Fixture.sight(look))) }
+            if case .look(let look) = effect { send(.seen(look, sight(look))) } else { keep(effect) }
         }
     }
 }

@@ -13,8 +13,11 @@ import Testing
         case starting, warmed, open, durable, memory, halted, held, stale, filter, detail, help, flash, watchFlash,
             freeze
         case restock, crash, plan, quit, readOnly, notice, zoomHeat, zoomDrift
+        case stockScreen, ledgerScreen, nodesScreen, nodesDown, ordersScreen, orderFound, auditScreen, eventsScreen,
+            skuHour
+        case palette, paletteFreeze, bulkFreeze, bulkRestock, bulkResults, filterError, production, noAnswer
 
-        case themes, production
+        case themes
 
         case checking, noGo, noGoForGood, schedule, opensSoon, close, books, booksBad, alertList
 
@@ -36,7 +39,7 @@ import Testing
             case .watchFlash:
                 snapshot = Fixture.warmed()
                 permissions = Permissions()
-            case .durable: snapshot = Fixture.crashedDurable()
+            case .durable, .nodesDown: snapshot = Fixture.crashedDurable()
             case .memory, .plan, .zoomDrift: snapshot = Fixture.crashedMemory()
             case .halted:
                 snapshot = Fixture.open()
@@ -106,8 +109,46 @@ import Testing
             case .notice:
                 driver.send(.actDone(ActReport(sentence: "froze 1003 Camp Stove: 1,260 units stay", succeeded: true)))
             case .zoomHeat: driver.type("33")
-            case .zoomDrift: driver.type("44")
+            case .zoomDrift:
+                driver.type("44")
+                driver.send(.planReady(Fixture.plan))
+                driver.press(.escape)
+            case .stockScreen: driver.type("11")
+            case .ledgerScreen: driver.type("22")
+            case .eventsScreen: driver.type("55")
+            case .nodesScreen: driver.type("6")
+            case .nodesDown: driver.type("6j")
+            case .ordersScreen: driver.type("7")
+            case .orderFound:
+                driver.type("7s/\(Fixture.flows[2])")
+                driver.press(.enter)
+            case .auditScreen: driver.type("8jj")
+            case .noAnswer: driver.type("8")
+            case .skuHour:
+                driver.press(.enter)
+                driver.type("lll")
+            case .palette: driver.type(":he")
+            case .paletteFreeze: driver.type(":freeze tra")
+            case .bulkFreeze, .bulkResults:
+                driver.type("   z")
+                if self == .bulkResults {
+                    driver.type("y")
+                    let id = driver.model.bulk!.id
+                    driver.send(.bulkStep(id: id, ActReport(sentence: "SKU 1001 is frozen", succeeded: true)))
+                    driver.send(
+                        .bulkStep(
+                            id: id,
+                            ActReport(sentence: "freeze 1003: SQL is locked by another program", succeeded: false)))
+                }
+            case .bulkRestock: driver.type("   +250")
+            case .filterError: driver.type("/camp state=x")
+            case .production: driver.type("z10")
             default: break
+            }
+            if self == .noAnswer {
+                driver.answer { _ in .failed("SQL does not answer: the file is locked by another program") }
+            } else {
+                driver.answer()
             }
             return driver
         }

@@ -35,6 +35,36 @@ import Testing
         return snapshot
     }
 
+    /// Answers that hold nothing but names from outside.
+    static func sight(_ look: Look) -> Sight {
+        let acts = names.map {
+            AuditSight(atMilliseconds: 1, who: $0, origin: $0, what: $0, subject: $0, before: $0, after: $0)
+        }
+        let orders = names.map {
+            OrderSight(
+                flow: $0, atMilliseconds: .max, kind: .partial,
+                lines: [.init(sku: SKUNumber(rawValue: 1), name: $0, units: .max)], entry: $0)
+        }
+        switch look {
+        case .sku:
+            return .sku(
+                SKUSight(
+                    entries: names.map {
+                        .init(flow: $0, atMilliseconds: .max, units: .min, kind: .void, isInRedis: nil)
+                    }, acts: acts))
+        case .orders: return .orders(orders)
+        case .order: return .order(orders[0])
+        case .audit: return .audit(acts)
+        case .nodes:
+            return .nodes([
+                ServerSight(
+                    address: snapshot().nodes[0].address, version: names[0], appendOnly: names[1],
+                    evictionPolicy: names[7])
+            ])
+        case .losers: return .losers(LosersSight(losers: names, takenIn: names, policy: names[0], losersCount: 3))
+        }
+    }
+
     /// Every row is as wide as the screen, no control character stands anywhere, no wide character is cut in half.
     static func check(_ canvas: Canvas, _ size: String) {
         // One expectation a screen: millions of them would be slow.
@@ -58,11 +88,16 @@ import Testing
 
     @Test(arguments: [(60, 16), (80, 24), (120, 40), (220, 60)])
     func namesFromOutsideDoNoHarm(_ size: (Int, Int)) {
-        for keys in ["", "z", "+", "C", "q", "?", "1", "33", "44", "55", "/x"] {
+        for keys in [
+            "", "z", "+", "C", "q", "?", "1", "11", "22", "33", "44", "55", "6", "7", "8", "/x", " z", " +", ":x",
+            ":freeze ",
+        ] {
             var driver = Driver(Self.snapshot(), columns: size.0, rows: size.1)
             driver.type(keys)
+            driver.answer(Self.sight)
             Self.check(driver.screen, "\(size) \(keys)")
             driver.press(.escape, .down, .enter)
+            driver.answer(Self.sight)
             Self.check(driver.screen, "\(size) \(keys) detail")
             let plan = PlanSummary(id: 1, lines: Self.names, repairs: 2, sentence: Self.names.joined())
             driver.send(.planReady(plan))

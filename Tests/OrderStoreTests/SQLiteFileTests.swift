@@ -72,6 +72,30 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: path) == isReplaced)
     }
 
+    @Test("whoever reads while it is closed hears so")
+    func readingWhileClosing() async throws {
+        let folder = try TemporaryFolder()
+        for round in 0..<20 {
+            let store = try SQLiteOrderStore.open(path: folder.path("\(round).db"))
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        do {
+                            while true {
+                                _ = try await store.buckets()
+                                _ = try await store.books(for: [])
+                            }
+                        } catch {
+                            #expect("\(error)".contains("is closed"))
+                        }
+                    }
+                }
+                await Task.yield()
+                await store.close()
+            }
+        }
+    }
+
     @Test func aNewerVersionsFileIsRefused() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path("orders.db")

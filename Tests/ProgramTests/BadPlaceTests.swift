@@ -80,7 +80,7 @@ extension CommandTests {
         arguments: [
             ("", "is not there; themes are: "), ("system: [\n", "theme.yaml:2:"),
             ("system: base16\npalette:\n  base00: \"zzz\"\n", "theme.yaml:3:base00"),
-            ("foo: bar\n", "theme.yaml:base00"),
+            ("foo: bar\n", "theme.yaml:1:base00"),
         ])
     func badTheme(text: String, words: String) async throws {
         let scratch = try Scratch()
@@ -147,7 +147,9 @@ extension CommandTests {
             RedisCommand("CONFIG", "SET", "requirepass", "geheim"), deadline: .now + .seconds(5))
         connection.close()
         try await watch("redis://\(url.address)").expectOneLine("wants a password", status: 2)
-        let wrong = try await watch("redis://:falsch@\(url.address)")
+        let wrong = try await Program.run(
+            "watch", "--redis", "redis://\(url.address)", "--orders", "sqlite:kept/books.sqlite", in: scratch,
+            environment: ["SELLOUT_REDIS_PASSWORD": "falsch"])
         wrong.expectOneLine("refused the login", status: 2)
         #expect(!wrong.error.contains("falsch"))
     }

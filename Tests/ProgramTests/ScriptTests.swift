@@ -18,8 +18,15 @@ extension CommandTests {
             try await Program.start(arguments + sources, in: scratch).result()
         }
 
+        let watcher = try await Program.start(["watch", "--linear"] + sources, in: scratch)
+        try await eventually(within: .seconds(10)) { watcher.output.contains("the sale is halted") }
+
         let frozen = try await run("freeze", "1001", "1003")
         #expect(frozen.status == 0 && frozen.output.contains("SKU 1001 is frozen"), "\(frozen)")
+        try await eventually(within: .seconds(10)) { watcher.output.contains("frozen: 1001") }
+        #expect(watcher.output.contains("frozen: 1001 Trail Runner; 1003 "), "\(watcher.output)")
+        watcher.process.kill(SIGINT)
+        #expect(await watcher.result().status == 128 + SIGINT)
         let restocked = try await run("restock", "1002", "50", "--json")
         #expect(restocked.status == 0 && restocked.output.contains("\"succeeded\" : true"), "\(restocked)")
         #expect(try await run("thaw", "1003").status == 0)

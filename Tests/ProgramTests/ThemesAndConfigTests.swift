@@ -88,6 +88,23 @@ extension CommandTests {
         #expect(try await Program.run("demo", "--config", file, "--help", in: scratch).status == 0)
     }
 
+    @Test("a password file that others may read is refused, before anybody is asked")
+    func openPasswordFile() async throws {
+        let scratch = try Scratch()
+        let file = try scratch.write("geheim\n", to: "password")
+        let books = try scratch.write("", to: "books.sqlite")
+        func run() async throws -> Program.Result {
+            try await Program.run(
+                "snapshot", "--redis", "redis://127.0.0.1:1", "--orders", "sqlite:\(books)", "--redis-password-file",
+                file, in: scratch)
+        }
+        chmod(file, 0o640)
+        try await run().expectOneLine("password", "chmod 600", status: 2)
+        chmod(file, 0o600)
+        let result = try await run()
+        #expect(result.status == 2 && !result.error.contains("geheim") && !result.error.contains("chmod"), "\(result)")
+    }
+
     @Test("every setting is an option of its commands, with the same default")
     func settingsAndOptions() async throws {
         let scratch = try Scratch()

@@ -102,6 +102,7 @@ import Testing
         ("theme:", "c.yaml:1:theme: has no value"), ("theme: [a]", "c.yaml:1:theme: is not one value"),
         ("alerts: 3", "c.yaml:1:alerts: is not a map"), ("- a", "c.yaml:1: is not a map"),
         ("theme: a\ntheme: b", "theme: stands there twice"), ("theme: {", "c.yaml:"),
+        (String(repeating: "- *a\n", count: 25), "c.yaml: has more than 24 aliases"),
         ("profiles: 3", "c.yaml:1:profiles: is not a map"),
         ("redis: mysecretpassword", "c.yaml:1:redis: “redis://…” will not do: write an address"),
     ]) func whatIsWrongIsSaidWithFileLineAndKey(yaml: String, expected: String) throws {

@@ -42,6 +42,49 @@ import Testing
         }
     }
 
+    /// What an eye without one kind of cone makes of a colour: Machado, Oliveira and Fernandes (2009), severity 1, on linear light.
+    private static let cones: [(name: String, matrix: [[Double]])] = [
+        (
+            "protanopia",
+            [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+        ),
+        (
+            "deuteranopia",
+            [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+        ),
+        (
+            "tritanopia",
+            [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+        ),
+    ]
+
+    private static func seen(_ colour: RGB, _ matrix: [[Double]]) -> RGB {
+        let linear = [colour.red, colour.green, colour.blue].map { value -> Double in
+            let share = Double(value) / 255
+            return share <= 0.04045 ? share / 12.92 : pow((share + 0.055) / 1.055, 2.4)
+        }
+        let bytes = matrix.map { row -> UInt8 in
+            let sum = min(1, max(0, zip(row, linear).reduce(0) { $0 + $1.0 * $1.1 }))
+            let share = sum <= 0.0031308 ? sum * 12.92 : 1.055 * pow(sum, 1 / 2.4) - 0.055
+            return UInt8((share * 255).rounded())
+        }
+        return RGB(bytes[0], bytes[1], bytes[2])
+    }
+
+    /// In the pair for colour-blind people no two meanings that stand side by side look alike.
+    @Test(arguments: ["okabe-ito-dark", "okabe-ito-light"]) func theColourBlindSafePairIsSafe(name: String) throws {
+        let theme = try ThemeLibrary().load(name)
+        let roles: [Role] = [.good, .warn, .bad, .frozen]
+        for (kind, matrix) in Self.cones {
+            for (index, first) in roles.enumerated() {
+                for second in roles[(index + 1)...] {
+                    let (one, other) = (Self.seen(theme[first], matrix), Self.seen(theme[second], matrix))
+                    #expect(OKLab(one).distance(to: OKLab(other)) > 0.06 * 0.06, "\(kind): \(first) and \(second)")
+                }
+            }
+        }
+    }
+
     @Test func readsWhatOthersWrite() throws {
         let plain = try BaseScheme(yaml: Self.file(), file: "x.yaml")
         #expect(plain.name == "T" && plain.palette.count == 16 && plain.palette[3] == RGB(hex: 0x0A0B0C))
@@ -74,6 +117,7 @@ import Testing
         ("- 1", "t.yaml:1: is not a map"),
         (file { $0.append("name: again") }, "name: stands there twice"), ("\u{0}\u{1}", "t.yaml"),
         (String(repeating: "#", count: 70_000), "t.yaml: is larger"),
+        (String(repeating: "- *a\n", count: 25), "t.yaml: has more than 24 aliases"),
     ]) func saysWhereItIsWrong(text: String, expected: String) throws {
         let error = try #require(throws: ThemeError.self) { try BaseScheme(yaml: text, file: "t.yaml") }
         #expect(error.description.contains(expected), "\(error)")
@@ -154,7 +198,7 @@ import Testing
         let old = Self.digits.dropLast().map { "\($0): AABBCC\n" }.joined()
         #expect(throws: ThemeError.self) { try BaseScheme(yaml: old, file: "t.yaml") }
         let none = try #require(throws: ThemeError.self) { try BaseScheme(yaml: "name: x", file: "t.yaml") }
-        #expect(none.description == "t.yaml:1:palette: is missing; a scheme has base00 to base0F")
+        #expect(none.description == "t.yaml:1:base00: is missing; a scheme has base00 to base0F")
     }
 
     /// Printed on a terminal: letters, SGR and line ends, whatever a scheme calls itself.

@@ -35,6 +35,7 @@ public final class SQLiteOrderStore: OrderStore {
     private let fatal = Mutex<OrderStoreError?>(nil)
     /// The last cut folded for each bucket: ids up to a drained one never change, so the next cut starts from it.
     let cuts = Mutex<[BucketNumber: CutCache]>([:])
+    private let gate = ReadingGate()
     private let readingInTurn = DispatchQueue(label: "sellout.orders.reading-in-turn")
 
     init(
@@ -252,6 +253,8 @@ public final class SQLiteOrderStore: OrderStore {
         switch place {
         case .memory(let memory): return try readHere(memory, body).get()
         case .file(let pool):
+            try enter()
+            defer { gate.leave() }
             let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
                 pool.asyncRead { database in
                     let result = Result { try body(database.get()) }
@@ -269,6 +272,8 @@ public final class SQLiteOrderStore: OrderStore {
         switch place {
         case .memory(let memory): return try readHere(memory, body).get()
         case .file(let pool):
+            try enter()
+            defer { gate.leave() }
             let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
                 readingInTurn.async {
                     let result = Result { try pool.read(body) }
@@ -276,6 +281,12 @@ public final class SQLiteOrderStore: OrderStore {
                 }
             }
             return try result.get()
+        }
+    }
+
+    private func enter() throws {
+        guard gate.enter() else {
+            throw OrderStoreError(.refused, "order store \(SQLiteErrors.printable(path)) is closed; open it again")
         }
     }
 
@@ -289,6 +300,7 @@ public final class SQLiteOrderStore: OrderStore {
     public func close() async {
         // Memory stays, for who judges it and for the next store.
         guard case .file(let pool) = place else { return }
+        await gate.shut()
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             pool.asyncWriteWithoutTransaction { [writer] _ in
                 writer.end()

@@ -104,15 +104,18 @@ struct LookInterpreter {
 
     // MARK: Servers
 
-    private func servers() async -> [ServerSight] {
-        let answers = await service.cluster.onEachMaster(RedisCommand("INFO"), deadline: .now + Self.timeout)
+    private func servers() async -> [ServerSight] { await Self.servers(of: service.cluster) }
+
+    static func servers(of cluster: any RedisPort) async -> [ServerSight] {
+        let answers = await cluster.onEachMaster(RedisCommand("INFO"), deadline: .now + Self.timeout)
         return answers.map { answer in
             let address = answer.address.description
             switch answer.result {
             case .success(let reply):
                 guard let text = reply.string else { return ServerSight(address: address, failure: "it says nothing") }
                 return ServerInfo(text).sight(of: address)
-            case .failure(let error): return ServerSight(address: address, failure: "\(error)")
+            case .failure(let error):
+                return ServerSight(address: address, failure: error.missingRule.map { "needs \($0)" } ?? "\(error)")
             }
         }
     }

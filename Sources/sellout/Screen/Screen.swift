@@ -39,6 +39,8 @@ final class Screen {
     private var alertNews = AlertNews()
     private let ringsForAlerts = SettingsInUse.current.flag("alerts.bell")
     private var lastLook = ContinuousClock.now
+    /// Told after each frame which rows are in sight: positions in the snapshot's SKUs.
+    var onSight: (([Int]) -> Void)?
 
     /// Opens the terminal; from here on nothing else may print.
     /// - Parameter events: what the screen itself has to tell, such as a theme's file that broke.
@@ -172,5 +174,6 @@ final class Screen {
         // A tick asks for what the open screen wants to know; it never ends the program.
         _ = handle(.tick(seconds: start.duration(to: .now) / .seconds(1)), interpret)
         terminal.present(view(model), theme: model.theme)
+        onSight?(model.rowsInSight)
     }
 }

@@ -1,0 +1,155 @@
+import Lab
+import Operations
+import Redis
+import SaleRig
+import Synchronization
+import Telemetry
+import Testing
+
+/// The newest snapshot.
+private final class Newest: Sendable {
+    private let state = Mutex<WarRoomSnapshot?>(nil)
+    func put(_ snapshot: WarRoomSnapshot) { state.withLock { $0 = snapshot } }
+    var snapshot: WarRoomSnapshot? { state.withLock { $0 } }
+}
+
+@Suite("Watching keys that are not ours", .timeLimit(.minutes(1)))
+struct ForeignSamplerTests {
+    /// Runs a sampler on a fleet while `body` looks at what it tells.
+    private func watch(
+        masters: Int = 1, stock: String, ledger: String? = nil, budget: ForeignBudget = ForeignBudget(),
+        sight: RowsInSight? = nil, user: String? = nil, fill: (RedisCluster) async throws -> Void,
+        _ body: (RedisCluster, _ newest: @escaping @Sendable () -> WarRoomSnapshot?) async throws -> Void
+    ) async throws {
+        let fleet = try await EmbeddedFleet.start(.init(masters: masters))
+        let outcome: Result<Void, any Error>
+        do {
+            let owner = try await RedisCluster.connect(to: RedisURL(fleet.url))
+            try await fill(owner)
+            let cluster = try await RedisCluster.connect(
+                to: RedisURL(address: owner.url.address, user: user, password: user.map { _ in "pw" }))
+            let newest = Newest()
+            let sampler = ForeignSampler(
+                cluster: cluster,
+                keys: try ForeignKeys(stock: KeyTemplate(stock), ledger: try ledger.map { try KeyTemplate($0) }),
+                name: stock, topology: "test", redisURL: "redis://\(cluster.url.address)", budget: budget,
+                events: EventLog(), sight: sight
+            ) { newest.put($0) }
+            let result: Result<Void, any Error>
+            do {
+                try await SaleRig.running([{ await sampler.run() }]) { try await body(owner, { newest.snapshot }) }
+                result = .success(())
+            } catch { result = .failure(error) }
+            cluster.close()
+            owner.close()
+            outcome = result
+        } catch { outcome = .failure(error) }
+        await fleet.stop()
+        try outcome.get()
+    }
+
+    private func call(_ cluster: RedisCluster, _ name: String, _ words: String...) async throws {
+        var command = RedisCommand(name)
+        for word in words { command.append(word) }
+        _ = try await cluster.call(slot: HashSlot.of(words.first ?? ""), command, deadline: .now + .seconds(5))
+    }
+
+    private func fill(_ cluster: RedisCluster, _ pairs: [(String, Int)]) async throws {
+        let commands = pairs.map { key, units in
+            (slot: HashSlot.of(key), command: RedisCommand("SET", key, "\(units)"))
+        }
+        for start in stride(from: 0, to: commands.count, by: 5_000) {
+            let part = Array(commands[start..<min(commands.count, start + 5_000)])
+            for answer in await cluster.callAll(part, deadline: .now + .seconds(20)) { _ = try answer.get() }
+        }
+    }
+
+    @Test(
+        "three ways to name keys: SKUs are found, stock is read, what leaves it is a rate; on one server and on a cluster",
+        arguments: [
+            ("stock:sku", "stock:1001", 1), ("ss_{sku}", "ss_{1001}", 3), ("ss_{tag}_sku", "ss_{a7}_1001", 3),
+        ])
+    func templates(template: String, key: String, masters: Int) async throws {
+        try await watch(masters: masters, stock: template) { owner async throws in
+            try await fill(owner, [(key, 500), ("session:1", 9), (key.replacing("1001", with: "1002"), 20)])
+        } _: { owner, newest async throws in
+            try await eventually("both are read") {
+                newest().map { $0.skus.count == 2 && $0.skus.allSatisfy { $0.stock != nil } } ?? false
+            }
+            let sku = try #require(newest()?.skus.first { $0.sku == "1001" })
+            #expect(sku.stock == 500 && sku.allocated == 500 && sku.name == key && sku.node != nil)
+            #expect(sku.tag == (template.contains("tag") ? "a7" : "1001"))
+            try await call(owner, "DECRBY", key, "30")
+            try await eventually("what left is a rate") {
+                newest()?.skus.contains { $0.sku == "1001" && $0.stock == 470 && $0.unitsPerSecond > 5 } ?? false
+            }
+            #expect(newest()?.orders.accepted == 30)
+            #expect(newest()?.foreign?.isScanned == true)
+            #expect(newest()?.alerts == [])
+        }
+    }
+
+    @Test("with a ledger its growth is the rate; a stock below zero is an alert")
+    func ledger() async throws {
+        try await watch(stock: "ss_{sku}", ledger: "sx_{sku}") { owner async throws in
+            try await fill(owner, [("ss_{1}", 5), ("ss_{2}", 5)])
+            try await call(owner, "HSET", "sx_{1}", "a", "1")
+        } _: { owner, newest async throws in
+            try await eventually("the ledger is read") { newest()?.ledger.entries == 1 }
+            for field in 0..<40 { try await call(owner, "HSET", "sx_{1}", "f\(field)", "1") }
+            try await call(owner, "DECRBY", "ss_{2}", "8")
+            try await eventually("entries are the rate, stock is not") {
+                newest()?.skus.contains { $0.sku == "1" && $0.taken == 40 && $0.ledgerEntries == 41 } ?? false
+            }
+            try await eventually("below zero is told") { newest()?.alerts.first?.text.contains("OVERSOLD") ?? false }
+            #expect(newest()?.skus.first { $0.sku == "2" }?.taken == 0)
+        }
+    }
+
+    @Test("20,000 SKUs: usable at once, in sight each second, everything within the bound that is told")
+    func many() async throws {
+        var budget = ForeignBudget()
+        (budget.scanKeysPerSecond, budget.readsPerSecond) = (20_000, 8_000)
+        let sight = RowsInSight()
+        try await watch(stock: "stock:sku", budget: budget, sight: sight) { owner async throws in
+            try await fill(owner, (0..<20_000).map { ("stock:\($0)", 1_000) })
+        } _: { owner, newest async throws in
+            try await eventually("some are there at once", within: .seconds(3)) { newest()?.skus.isEmpty == false }
+            try await eventually("all are found", within: .seconds(15)) { newest()?.skus.count == 20_000 }
+            try await eventually("all are read", within: .seconds(15)) {
+                newest()?.skus.allSatisfy { $0.stock == 1_000 } ?? false
+            }
+            let foreign = try #require(newest()?.foreign)
+            #expect(foreign.sweepSeconds == 5, "20,000 by at least 4,000 a second")
+            #expect(foreign.readsPerSecond <= 8_000)
+            // Every stock falls by one; whoever is in sight shows it at once.
+            sight.put([12_345])
+            try await fill(owner, (0..<20_000).map { ("stock:\($0)", 999) })
+            let began = ContinuousClock.now
+            try await eventually("in sight", within: .seconds(3)) { newest()?.skus[12_345].stock == 999 }
+            try await eventually("swept", within: .seconds(12)) {
+                newest()?.skus.allSatisfy { $0.stock == 999 } ?? false
+            }
+            // A second of slack for the one that was under way, two for a machine that is busy.
+            #expect(began.duration(to: .now) < .seconds(foreign.sweepSeconds + 3))
+        }
+    }
+
+    @Test("what the server forbids is told by the rule that allows it, and is read once it is allowed")
+    func forbidden() async throws {
+        let rules = ["resetkeys", "-@all", "+scan", "+dbsize", "+mget", "%R~stock:*"]
+        try await watch(stock: "stock:sku", user: "half") { owner async throws in
+            try await fill(owner, [("stock:1", 5)])
+            var command = RedisCommand("ACL", "SETUSER", "half", "on", ">pw")
+            for rule in rules { command.append(rule) }
+            _ = try await owner.call(slot: 0, command, deadline: .now + .seconds(5))
+        } _: { owner, newest async throws in
+            try await eventually("the stock is read without INFO") { newest()?.skus.first?.stock == 5 }
+            try await eventually("INFO is named") { newest()?.needs(.memory) == "needs +info" }
+            #expect(newest()?.alerts.contains { $0.text.contains("+info") } == true)
+            _ = try await owner.call(
+                slot: 0, RedisCommand("ACL", "SETUSER", "half", "+info"), deadline: .now + .seconds(5))
+            try await eventually("it is allowed now") { newest()?.denied == [] && newest()?.ledger.redisBytes != nil }
+        }
+    }
+}
