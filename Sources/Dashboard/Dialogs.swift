@@ -15,7 +15,6 @@ enum DialogState: Sendable, Hashable {
     case bulk(Bulk)
     /// What became of each part of a bulk act.
     case results(scroll: Int)
-    case themes(ThemeChoice)
     /// Opening at a moment to come.
     case schedule(OpeningTime, typed: String)
     /// Closing for good; `expires`: open reservations end now.
@@ -24,6 +23,7 @@ enum DialogState: Sendable, Hashable {
     case closing(scroll: Int)
     /// Every alert that holds.
     case alerts(scroll: Int)
+    case themes(ThemeChoice)
 
     /// A SKU as it was when the key went down.
     struct Subject: Sendable, Hashable {

@@ -117,20 +117,20 @@ extension ForeignSampler {
         }
     }
 
-    func conditions() -> [AlertCondition] {
-        var alerts: [AlertCondition] = []
+    func alerts() -> [WarRoomSnapshot.Alert] {
+        var all: [AlertCondition] = []
         for (index, node) in snapshot.nodes.enumerated() {
             if !node.isUp {
-                alerts.append(
-                    .init(
+                all.append(
+                    AlertCondition(
                         kind: .nodeDown, subject: node.address, severity: .bad,
                         text: "node \(index + 1) down \(Alerts.tenths(node.sinceSeconds)) s: "
                             + "\(node.buckets.counted("slot")) with stock cannot be read"))
             }
             if let policy = evictionPolicies[node.address], policy != "noeviction" {
-                alerts.append(
-                    .init(
-                        kind: .evicted, subject: node.address, severity: .warning,
+                all.append(
+                    AlertCondition(
+                        kind: .promise, subject: node.address, severity: .warning,
                         text:
                             "\(node.address) may evict the stock: its maxmemory-policy is \(policy); set it to noeviction"
                     ))
@@ -138,18 +138,23 @@ extension ForeignSampler {
         }
         if !denied.isEmpty {
             let rules = Set(denied.map(\.rule)).sorted().joined(separator: " ")
-            alerts.append(
-                .init(kind: .other, severity: .warning, text: "some of it cannot be seen: allow this user \(rules)"))
+            all.append(
+                AlertCondition(
+                    kind: .other, subject: "denied", severity: .warning,
+                    text: "some of it cannot be seen: allow this user \(rules)"))
         }
         let negative = snapshot.skus.filter { ($0.stock ?? 0) < 0 }
         if let worst = negative.min(by: { ($0.stock ?? 0) < ($1.stock ?? 0) }) {
             let others = negative.count > 1 ? " and \((negative.count - 1).counted("other"))" : ""
-            alerts.append(
-                .init(
+            all.append(
+                AlertCondition(
                     kind: .oversold, severity: .bad,
                     text: "OVERSOLD: the stock of \(worst.sku)\(others) is below zero: \(worst.stock ?? 0)"))
         }
-        alerts += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
+        all += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
+        let (alerts, news) = alertBook.take(
+            all, seconds: began.duration(to: .now) / .seconds(1), unixMilliseconds: WallClock.milliseconds)
+        for one in news { events.add(one.severity, one.text) }
         return alerts
     }
 }

@@ -37,7 +37,7 @@ public actor ForeignSampler {
     let keys: ForeignKeys
     let budget: ForeignBudget
     let pace: ScanPace
-    private let events: EventLog
+    let events: EventLog
     let thresholds: AlertThresholds
     private let sight: RowsInSight?
     private let publish: @Sendable (WarRoomSnapshot) -> Void
@@ -53,7 +53,8 @@ public actor ForeignSampler {
     private var ledgerIsUnreadable = false
     var memory = MemoryBook()
     var trends = TrendBook()
-    private var alertBook = AlertBook()
+    var alertBook = AlertBook()
+    let began = ContinuousClock.now
     var evictionPolicies: [String: String] = [:]
     private var memoryReadAt: ContinuousClock.Instant?
     private var lastAnswerAt = ContinuousClock.now
@@ -302,11 +303,7 @@ public actor ForeignSampler {
         if ledgerIsUnreadable { snapshot.foreign?.ledgerKeys = nil }
         snapshot.denied = denied.sorted()
         teller.tellStock(snapshot)
-        let (alerts, news) = alertBook.take(
-            conditions(), seconds: start.duration(to: clock.now) / .seconds(1), unixMilliseconds: WallClock.milliseconds
-        )
-        snapshot.alerts = alerts
-        for one in news { events.add(one.severity, one.text) }
+        snapshot.alerts = alerts()
         snapshot.events = events.events
     }
 }

@@ -97,7 +97,7 @@ struct SaleControlTests {
         var driver = Driver(snapshot, permissions: Permissions())
         driver.type("E")
         #expect(driver.text.contains("for good: no order is taken any more"))
-        #expect(driver.text.contains("waits for its payment or its deadline"))
+        #expect(driver.text.contains("each waits for its"))
         driver.press(.enter, .char(" "))
         driver.press(.tab)
         #expect(driver.text.contains("END NOW"))

@@ -39,8 +39,9 @@ extension ScreenTests {
             try await terminal.press("F")
             try await terminal.expect("a closed sale does not open again")
             try await terminal.press("A")
-            try await terminal.expect("alerts")
+            try await terminal.expect("─ alerts")
             try await terminal.press("Escape")
+            try await terminal.expectGone("─ alerts")
             try await terminal.press("q")
             try await terminal.expectClosed(status: 0)
         }

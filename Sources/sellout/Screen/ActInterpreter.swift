@@ -144,6 +144,8 @@ final class ActInterpreter: Sendable {
             let report = await service.control.open(after: list, overriddenBy: name)
             done(report)
             guard report.succeeded else { return }
+            // Opened by hand: nothing is left to open by itself.
+            service.schedule.cancel()
         }
         await sendBuyers(buyers, seconds, service, floor)
     }
