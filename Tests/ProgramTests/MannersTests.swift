@@ -175,13 +175,6 @@ extension ScreenTests {
             close("kill -9")
             expectWhole(30)
         }
-        scene("stopped by SIGSTOP and woken: the whole screen again") {
-            signal(SIGSTOP)
-            expect("status=147")
-            shell("clear; fg")
-            expect("the overview") { $0.contains("hottest tags") && !$0.contains("fg") }
-            expectWhole(30)
-        }
     }
 
     @Test("hands on a sale that sells: re-sorting rows, a server that goes away, an empty end")
