@@ -217,8 +217,14 @@ public final class SaleService: Sendable {
     public func observe() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.monitor.run(halt: nil) }
+            var stillness = Stillness(now: clock.now)
             while !Task.isCancelled {
-                _ = await compare()
+                // Asked before: what is written while it compares counts for the next time.
+                let moves = stillness.differs(await Stillness.writes(of: cluster, clock.now))
+                if moves || stillness.isDue(now: clock.now) {
+                    let comparison = await compare()
+                    stillness.compared(comparison.findings.isEmpty && comparison.unread.isEmpty, now: clock.now)
+                }
                 try? await clock.sleep(for: options.comparePeriod)
             }
         }

@@ -71,6 +71,25 @@ struct Stillness {
         return !writes.isEmpty && (answers != writes || answers.contains(nil))
     }
 
+    // MARK: Comparing
+
+    /// Books that agreed and in which Redis has written nothing since are compared this rarely: what SQL alone could change.
+    static let comparePatience = Duration.seconds(10)
+    private var agreedAt: ContinuousClock.Instant?
+
+    /// Whether a comparison is due although no server wrote anything.
+    func isDue(now: ContinuousClock.Instant) -> Bool { agreedAt.map { now - $0 >= Self.comparePatience } ?? true }
+
+    mutating func compared(_ agrees: Bool, now: ContinuousClock.Instant) { agreedAt = agrees ? now : nil }
+
+    /// What each server says of its writes; `nil` where it says nothing.
+    static func writes(of cluster: any RedisPort, _ now: ContinuousClock.Instant) async -> [String?] {
+        await cluster.onEachMaster(RedisCommand("INFO", "persistence"), deadline: now + probeTimeout).map { answer in
+            guard case .success(let reply) = answer.result else { return nil }
+            return reply.string.flatMap(Stillness.writes(in:))
+        }
+    }
+
     /// The line of `INFO persistence` that counts writes: it grows with each, and falls when the server saved or started anew.
     static func writes(in info: String) -> String? {
         info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("rdb_changes_since_last_save:") }.map(String.init)
@@ -84,12 +103,7 @@ extension WarRoomSampler {
         let event = service.events.last
         let reading = stillMark
         while clock.now < end, !Task.isCancelled {
-            let answers = await service.cluster.onEachMaster(
-                RedisCommand("INFO", "persistence"), deadline: clock.now + Stillness.probeTimeout
-            ).map { answer -> String? in
-                guard case .success(let reply) = answer.result else { return nil }
-                return reply.string.flatMap(Stillness.writes(in:))
-            }
+            let answers = await Stillness.writes(of: service.cluster, clock.now)
             if stillness.differs(answers) || service.events.last != event || stillMark != reading {
                 return stillness.end(now: clock.now)
             }
