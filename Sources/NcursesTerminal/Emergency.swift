@@ -18,7 +18,8 @@ private nonisolated(unsafe) var isExitHookSet = false
 /// send. A C array, so that a handler may look through it.
 private nonisolated(unsafe) let fatalSignals: UnsafeBufferPointer<Int32> = {
     let all = [
-        SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGSYS, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+        SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGSYS, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
+        SIGXCPU,
         SIGXFSZ, SIGPOLL, SIGPWR, SIGSTKFLT,
     ]
     let copy = UnsafeMutableBufferPointer<Int32>.allocate(capacity: all.count)

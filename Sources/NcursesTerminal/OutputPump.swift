@@ -41,7 +41,8 @@ final class OutputPump: Sendable {
         while true {
             var waiting: Int32 = 0
             // The pipe first: what leaves it is marked as busy before.
-            if ioctl(exit, UInt(FIONREAD), &waiting) == 0, waiting == 0, !isBusy.load(ordering: .sequentiallyConsistent) {
+            if ioctl(exit, UInt(FIONREAD), &waiting) == 0, waiting == 0, !isBusy.load(ordering: .sequentiallyConsistent)
+            {
                 return true
             }
             let left = ContinuousClock.now.duration(to: deadline)

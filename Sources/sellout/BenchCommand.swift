@@ -66,7 +66,9 @@ struct BenchCommand: WorkerCommand {
                 "--skus \(skus): use \(MemoryBench.skusRange.lowerBound) to \(MemoryBench.skusRange.upperBound)")
         }
         if memory, self.rows != nil { throw ValidationError("--memory measures no rows: leave out --rows") }
-        if ui, memory || rows != nil { throw ValidationError("--ui measures the screen alone: leave out --memory and --rows") }
+        if ui, memory || rows != nil {
+            throw ValidationError("--ui measures the screen alone: leave out --memory and --rows")
+        }
         if let minutes {
             guard ui else { throw ValidationError("--minutes needs --ui") }
             guard (1...600).contains(minutes) else { throw ValidationError("--minutes \(minutes): use 1 to 600") }

@@ -14,7 +14,8 @@ enum SettingTable {
     // MARK: Where to look
 
     private static let reading: Set<String> = [
-        "watch", "reconcile", "snapshot", "freeze", "thaw", "restock", "open", "halt", "close", "dead-letters", "refunds",
+        "watch", "reconcile", "snapshot", "freeze", "thaw", "restock", "open", "halt", "close", "dead-letters",
+        "refunds",
     ]
 
     private static let places: [Setting] = [

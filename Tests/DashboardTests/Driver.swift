@@ -15,7 +15,8 @@ struct Driver {
         depth: TerminalCapabilities.ColourDepth? = nil
     ) {
         let capabilities = TerminalCapabilities(
-            depth: depth ?? (glyphs.isUnicode ? .direct : .mono), glyphs: glyphs, term: glyphs.isUnicode ? "xterm" : "vt100")
+            depth: depth ?? (glyphs.isUnicode ? .direct : .mono), glyphs: glyphs,
+            term: glyphs.isUnicode ? "xterm" : "vt100")
         model = Model(
             snapshot: snapshot, columns: columns, rows: rows, permissions: permissions, theme: ThemeLibrary.standard,
             capabilities: capabilities, proposedBuyersPerSecond: 5_000, proposedSeconds: 60)

@@ -50,7 +50,8 @@ struct ByteStreamTests {
             0x1F1E6...0x1F1FF, 0xE0001...0xE007F, 0x590...0x6FF, 0x900...0xDFF, 0x2500...0x28FF, 0x10FFF0...0x10FFFF,
         ]
         static let attacks = [
-            "\u{1B}]0;owned\u{7}", "\u{1B}[2J", "\u{1B}P+q544e\u{1B}\\", "\u{9B}5i", "\u{1B}[6n", "\u{1B}c", "\u{1B}[?1049l",
+            "\u{1B}]0;owned\u{7}", "\u{1B}[2J", "\u{1B}P+q544e\u{1B}\\", "\u{9B}5i", "\u{1B}[6n", "\u{1B}c",
+            "\u{1B}[?1049l",
             "\u{90}q\u{9C}", "\r\n\u{8}", "\u{202E}gnp.exe",
         ]
 
@@ -66,7 +67,8 @@ struct ByteStreamTests {
         }
     }
 
-    @Test("every byte of a screen full of hostile text belongs to the renderer's own grammar, on every kind of terminal")
+    @Test(
+        "every byte of a screen full of hostile text belongs to the renderer's own grammar, on every kind of terminal")
     func hostileBytes() async throws {
         let scratch = try Scratch()
         var texts = Texts(seed: 5)
@@ -88,7 +90,8 @@ struct ByteStreamTests {
         _ = try scratch.write("name: [\(evil)\n", to: ".config/sellout/themes/b\(evil).yaml")
         for profile in Self.profiles {
             let bytes = try await walk(
-                ["watch", "--redis", fleet.url, "--orders", "sqlite:books.sqlite"], profile.environment, &texts, scratch)
+                ["watch", "--redis", fleet.url, "--orders", "sqlite:books.sqlite"], profile.environment, &texts, scratch
+            )
             #expect(bytes.count > 10_000, "\(profile.name): only \(bytes.count) bytes")
             let violation = TerminalGrammar.violation(in: bytes)
             #expect(violation == nil, "\(profile.name): \(violation ?? "")")
@@ -133,7 +136,10 @@ struct ByteStreamTests {
         press("/")
         // What is typed is as hostile as what is read, apart from keys that the kernel or the filter take: a signal, a stop.
         func typed(_ count: Int) -> String {
-            String(texts.text(count).unicodeScalars.filter { $0.value >= 0x20 || [7, 8, 9, 0x0E, 0x1F].contains($0.value) })
+            String(
+                texts.text(count).unicodeScalars.filter {
+                    $0.value >= 0x20 || [7, 8, 9, 0x0E, 0x1F].contains($0.value)
+                })
         }
         press(typed(40))
         press("\u{1B}")

@@ -91,11 +91,11 @@ struct ForeignWatchTests {
             chmod(file, 0o644)
             try await doctor("--redis", address, "--redis-password-file", file).expectOneLine("chmod 600", status: 2)
             chmod(file, 0o600)
-            let private_ = try await doctor("--redis", address, "--redis-password-file", file)
-            #expect(private_.output.contains("user default"), "\(private_)")
+            let privateFile = try await doctor("--redis", address, "--redis-password-file", file)
+            #expect(privateFile.output.contains("user default"), "\(privateFile)")
             let wrong = try await doctor("--redis", address, environment: ["SELLOUT_REDIS_PASSWORD": "falsch"])
             wrong.expectOneLine("refused the login", status: 2)
-            for result in [good, whole, private_, wrong] {
+            for result in [good, whole, privateFile, wrong] {
                 for secret in ["geheim", "falsch"] {
                     #expect(!result.output.contains(secret) && !result.error.contains(secret))
                 }

@@ -1,7 +1,9 @@
 import Testing
 
 extension ScreenTests {
-    @Test("a sale from its list to its books: the list on screen, open, a moment to come, close, printed books, no way back")
+    @Test(
+        "a sale from its list to its books: the list on screen, open, a moment to come, close, printed books, no way back"
+    )
     func saleFromListToBooks() async throws {
         try await Terminal.open(120, 40) { terminal in
             try await terminal.open("sellout demo --skus 24 --units 9000 --rate 150 --reservation-timeout 10m")

@@ -109,7 +109,8 @@ public struct UIBench: Sendable {
     /// The embedded fleet, engine and shoppers share the process with the screen here; the thread that draws is measured alone.
     private func measureFrames(_ home: String) async throws -> Double {
         let screen = try await ScreenUnderTest.start(
-            Self.own, ["demo", "--masters", "1", "--rate", "max", "--durability", "memory"], columns: 200, rows: 60, home: home)
+            Self.own, ["demo", "--masters", "1", "--rate", "max", "--durability", "memory"], columns: 200, rows: 60,
+            home: home)
         let found = try await Self.onThread { () -> Double? in
             guard screen.waits(for: "press F", within: .seconds(30)) else { return nil }
             screen.type("F")

@@ -42,7 +42,8 @@ public struct UIReport: Sendable, Encodable {
     static let growthAllowedMebibytes = 2.0
 
     private enum CodingKeys: CodingKey {
-        case sellout, htop, largeKeyMilliseconds, largeKeyP95Milliseconds, frameMilliseconds, idleSeconds, machine, goals
+        case sellout, htop, largeKeyMilliseconds, largeKeyP95Milliseconds, frameMilliseconds, idleSeconds, machine,
+            goals
     }
 
     public func encode(to encoder: any Encoder) throws {

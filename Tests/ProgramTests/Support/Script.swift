@@ -89,7 +89,10 @@ func click(_ text: String, times: Int = 1) -> Step {
     }
 }
 
-enum Wheel: Int, Sendable { case up = 64, down = 65 }
+enum Wheel: Int, Sendable {
+    case up = 64
+    case down = 65
+}
 
 func wheel(_ direction: Wheel, over text: String, times: Int = 1) -> Step {
     Step("wheel \(direction) over \(text)") { terminal in
