@@ -123,9 +123,8 @@ extension Plant {
         means: "fence.lua takes a missing stock for 0 and does not weigh it against what is taken.",
         script: { name, source in
             let read = replacing(
-                "local stock = tonumber(redis.call('GET', KEYS[1 + 2 * i]) or nil)",
-                with: "local found = redis.call('GET', KEYS[1 + 2 * i])\n  local stock = tonumber(found or '0')",
-                in: nil)(name, source)
+                "local stock = tonumber(found or nil)", with: "local stock = tonumber(found or '0')", in: nil)(
+                    name, source)
             return replacing(
                 "stock + sku.taken ~= sku.allocated then return nil, 'unbalanced'",
                 with: "found and stock + sku.taken ~= sku.allocated then return nil, 'unbalanced'", in: nil)(name, read)

@@ -68,9 +68,9 @@ end
 -- Reads stock and control of pair i and checks stock + taken = allocated. Returns nil and the reason if it does not hold.
 -- `stocks`: those of all pairs, where they were read at once.
 local function readSKU(i, text, stocks)
-  local stock
-  if stocks then stock = stocks[i] else stock = redis.call('GET', KEYS[1 + 2 * i]) end
-  stock = tonumber(stock or nil)
+  local found
+  if stocks then found = stocks[i] else found = redis.call('GET', KEYS[1 + 2 * i]) end
+  local stock = tonumber(found or nil)
   if not stock or not text then return nil, 'missing' end
   local sku = control(text)
   if not sku or stock < 0 or stock + sku.taken ~= sku.allocated then return nil, 'unbalanced' end
