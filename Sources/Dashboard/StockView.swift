@@ -3,7 +3,7 @@ import TerminalUI
 
 /// A column of the stock table.
 struct StockColumn {
-    enum Kind { case sku, name, left, sold, gauge, percent, rate, history, state }
+    enum Kind { case sku, name, left, sold, gauge, percent, rate, end, history, place, state }
 
     var kind: Kind
     /// By what a click on its head sorts.
@@ -15,19 +15,21 @@ struct StockColumn {
         let inner = width - 2
         let isRoomy = inner >= 92
         let isVast = inner >= 112
-        let history = isVast ? 30 : isRoomy ? 20 : 10
-        let gauge = isVast ? 12 : isRoomy ? 10 : 6
+        // A large screen tells what a small one leaves to be worked out.
+        let isHuge = inner >= 150
+        let history = isHuge ? 40 : isVast ? 24 : isRoomy ? 20 : 7
+        let gauge = isHuge ? 20 : isVast ? 12 : isRoomy ? 10 : 6
         let number = isRoomy ? 9 : 6
         let hasOversold = model.shown.drift.oversoldUnits > 0
         let list = model.list
         func sorted(_ column: SortColumn) -> TableColumn.Sort? {
             list.sort != column ? nil : list.isDescending ? .descending : .ascending
         }
-        // Wide enough for most SKUs at the top of the catalogue; a longer one is cut.
-        let longest = model.shown.skus.prefix(64).map { SafeText.fitted($0.sku, width: 14).count }.max() ?? 4
-        return [
+        let skuMax = isHuge ? StockList.skuWidthMax : isRoomy ? 18 : 14
+        var columns = [
             StockColumn(
-                kind: .sku, sort: .sku, table: TableColumn("SKU", width: min(14, max(4, longest)), sort: sorted(.sku))),
+                kind: .sku, sort: .sku,
+                table: TableColumn("SKU", width: min(skuMax, list.skuWidth), sort: sorted(.sku))),
             StockColumn(
                 kind: .name, sort: .name, table: TableColumn("name", width: 12, stretch: 1, sort: sorted(.name))),
             StockColumn(
@@ -43,12 +45,16 @@ struct StockColumn {
                 kind: .percent, sort: .share, table: TableColumn("", width: 5, .right, expendability: isRoomy ? 6 : 9)),
             StockColumn(
                 kind: .rate, sort: .rate, table: TableColumn("/s", width: 5, .right, sort: sorted(.rate))),
+            StockColumn(kind: .end, sort: nil, table: TableColumn("gone in", width: 8, .right, expendability: 8)),
             StockColumn(
                 kind: .history, sort: nil, table: TableColumn("60 s", width: history, expendability: 3)),
+            StockColumn(kind: .place, sort: nil, table: TableColumn("tag and node", width: 16, expendability: 7)),
             StockColumn(
                 kind: .state, sort: .state,
                 table: TableColumn(" state", width: hasOversold ? 14 : 9, sort: sorted(.state))),
         ]
+        if !isHuge { columns.removeAll { $0.kind == .end || $0.kind == .place } }
+        return columns
     }
 }
 
@@ -159,6 +165,12 @@ extension Model {
         case .rate:
             let style = sku.unitsPerSecond > 0 ? Style(.title, attributes: .bold) : Style(.faint)
             return .text(perSecond(sku.unitsPerSecond), style)
+        case .end:
+            let end = sku.secondsToSellOut.map { Formats.duration(seconds: $0) } ?? ""
+            return .text(end, state == .hot ? Style(.hot) : Style(.dim))
+        case .place:
+            let tag = SafeText.fitted(sku.tag, width: 10)
+            return .text(tag + (sku.node.map { "  n\($0 + 1)" } ?? "  n?"), Style(.dim))
         case .history:
             let slots = ladder == .braille ? width * 2 : width
             return .sparkline(
