@@ -339,7 +339,12 @@ extension Model {
     /// The keys, from the table; then what the words mean and where this sale is found.
     func helpSections(_ glyphs: Glyphs) -> [HelpSection] {
         var sections = Keys.table(permissions).help(glyphs: glyphs).map { section in
-            HelpSection(title: section.title, lines: section.lines.filter { !$0.help.isEmpty })
+            // Backticks are for the README.
+            HelpSection(
+                title: section.title,
+                lines: section.lines.filter { !$0.help.isEmpty }.map {
+                    .init(keys: $0.keys, help: $0.help.replacing("`", with: ""))
+                })
         }
         sections.append(
             HelpSection(

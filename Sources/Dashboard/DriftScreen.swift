@@ -22,7 +22,14 @@ extension Model {
         canvas.within(inside) { canvas in
             let findings = drift.findings.count
             let bottom = max(findings == 0 ? 2 : 4, min(findings + 2, canvas.height * 2 / 5))
-            let parts = canvas.bounds.rows([.share(1), .fixed(bottom)])
+            // Where every kind has its line, what is left is a graph over the whole width.
+            let kinds = DriftKind.allCases.count + 5
+            let isTall = canvas.width >= 90 && canvas.height - bottom >= kinds + 4
+            let parts =
+                isTall
+                ? canvas.bounds.rows([.fixed(kinds), .fixed(bottom), .share(1)])
+                : canvas.bounds.rows([.share(1), .fixed(bottom)])
+            if isTall { canvas.within(parts[2]) { drawComparisons(from: 0, rowsMax: .max, on: &$0) } }
             if canvas.width >= 90 {
                 let sides = parts[0].columns([.share(11), .share(9)], gap: 3)
                 canvas.within(sides[0]) { drawKinds(drift, on: &$0) }
@@ -73,8 +80,6 @@ extension Model {
                 drawKind(kind, drift.byKind[kind] ?? 0, peak: peaks[kind] ?? 0, points, on: &canvas)
             }
         }
-        let used = y + order.count
-        if canvas.height - used >= 4 { drawComparisons(from: used + 1, rowsMax: .max, on: &canvas) }
     }
 
     private func drawKind(
@@ -86,7 +91,8 @@ extension Model {
         let figure = Formats.count(Double(units))
         canvas.putRight(0, 0, width: 29, [Span(figure, style)])
         let graph = canvas.width - 32
-        if peak == 0, canvas.width >= 32 + kind.meaning.count {
+        // Where each has room: some with and some without would look like a difference between them.
+        if peak == 0, canvas.width >= 77 {
             canvas.put(31, 0, kind.meaning, Style(units != 0 ? .dim : .faint))
         }
         guard graph >= 8, peak > 0 else { return }

@@ -168,9 +168,10 @@ extension Model {
             y += 1
         }
         if y < canvas.height && (drift.cuts > 0 || drift.unitsPeak > 0) && canvas.height > 4 {
-            let peak = drift.unitsPeak > 0 ? "peak \(count(drift.unitsPeak, "unit"))" : ""
-            canvas.pair(
-                0, y, width: canvas.width, count(drift.cuts, "bucket") + " compared", [Span(peak, Style(.dim))])
+            let peak = drift.unitsPeak > 0 ? ", peak \(count(drift.unitsPeak, "unit"))" : ""
+            let cuts = count(drift.cuts, "bucket")
+            let isTight = cuts.count + peak.count + 10 > canvas.width
+            canvas.pair(0, y, width: canvas.width, "compared", [Span(isTight ? cuts : cuts + peak, Style(.dim))])
             y += 1
         }
         return y

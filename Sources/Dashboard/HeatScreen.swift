@@ -242,10 +242,14 @@ extension Model {
         }
     }
 
+    private static let skusLookedAtMax = 20_000
+
     /// The SKUs of the tag under the cursor, hottest first: as many as the slots leave room for.
     private func drawSKUsHere(on canvas: inout Canvas) {
         guard let bucket = bucketUnderCursor else { return }
         let skus = shown.skus
+        // All of them are gone through in each frame: of a sale this large the stock list tells, by Enter.
+        guard skus.count <= Self.skusLookedAtMax else { return }
         let here = RowSort.largest(skus.count, limit: canvas.height) {
             skus[$0].tag == bucket.tag ? skus[$0].unitsPerSecond : -1
         }

@@ -48,9 +48,10 @@ extension Model {
     ) {
         let glyphs = canvas.glyphs
         let isNarrow = canvas.width < 36
-        let name = isNarrow ? "n\(index + 1)" : "node \(index + 1)"
-        canvas.put(0, y, name, Style(.title, attributes: .bold))
-        let start = isNarrow ? 4 : 8
+        // As tags name their nodes, where a word would cost a figure.
+        let isShort = canvas.width < 44
+        canvas.put(0, y, isShort ? "n\(index + 1)" : "node \(index + 1)", Style(.title, attributes: .bold))
+        let start = isShort ? 4 : 8
         guard node.isUp else {
             let since = canvas.own(Formats.duration(seconds: node.sinceSeconds))
             let fenced = node.fencedBuckets > 0 ? "  \(Formats.grouped(node.fencedBuckets)) fenced" : ""

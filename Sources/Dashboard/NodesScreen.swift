@@ -222,6 +222,7 @@ extension Model {
             TableColumn("outbox", width: 7, .right, expendability: 2),
             TableColumn("SKUs", width: 5, .right, expendability: 3),
             TableColumn("state", width: 14, stretch: 1),
+            TableColumn("hottest SKUs", width: 26, stretch: 2, expendability: 4),
         ]
         let table = Table(
             columns: columns, rowCount: buckets.count, showsCursor: false, emptyText: "no bucket lies on it")
@@ -234,6 +235,7 @@ extension Model {
             case 3: return .text(bucket.epoch.map { "\($0)" } ?? "?", Style(.dim))
             case 4: return .text(Formats.count(Double(bucket.backlog)), Style(.dim))
             case 5: return .text("\(bucket.skuCount)", Style(.dim))
+            case 7: return .text(bucket.skus.joined(separator: " "), Style(.dim))
             default:
                 return bucket.fenced
                     ? .text("FENCED " + (bucket.fence ?? ""), Style(.warn, attributes: .bold))

@@ -103,7 +103,7 @@ extension Model {
             case 1: return .text(shortFlow(order.flow, isWhole: rect.width >= 110), Style(.text))
             case 2: return .text(order.kind.words, order.kind.style)
             case 3: return .text(units(order.units, width: 5), Style(.title))
-            case 4: return .text(lines(order), Style(.text))
+            case 4: return .text(lines(order, isNamed: rect.width >= 150), Style(.text))
             case 5: return .text(order.entry, Style(.dim))
             default:
                 let deadline = order.kind == .reserved ? order.deadlineMilliseconds : nil
@@ -122,8 +122,11 @@ extension Model {
         return otherwise
     }
 
-    private func lines(_ order: OrderSight) -> String {
-        order.lines.map { "\($0.units) × \($0.name)" }.joined(separator: ", ")
+    private func lines(_ order: OrderSight, isNamed: Bool) -> String {
+        order.lines.map { line in
+            let name = isNamed ? sku(line.sku).map { " " + $0.name } ?? "" : ""
+            return "\(line.units) × \(line.name)\(name)"
+        }.joined(separator: ", ")
     }
 
     private func drawOrderInFull(on canvas: inout Canvas) {

@@ -17,7 +17,7 @@ struct StockColumn {
         let isVast = inner >= 112
         // A large screen tells what a small one leaves to be worked out.
         let isHuge = inner >= 150
-        let history = isHuge ? 40 : isVast ? 24 : isRoomy ? 20 : 7
+        let history = isHuge ? 30 : isVast ? 24 : isRoomy ? 20 : 7
         let gauge = isHuge ? 20 : isVast ? 12 : isRoomy ? 10 : 6
         let number = isRoomy ? 9 : 6
         let hasOversold = model.shown.drift.oversoldUnits > 0
@@ -40,7 +40,7 @@ struct StockColumn {
             StockColumn(
                 kind: .gauge, sort: .share,
                 table: TableColumn(
-                    "sold %", width: gauge, sort: sorted(.share), expendability: 4)),
+                    "sold %", width: gauge, stretch: isHuge ? 1 : 0, sort: sorted(.share), expendability: 4)),
             StockColumn(
                 kind: .percent, sort: .share, table: TableColumn("", width: 5, .right, expendability: isRoomy ? 6 : 9)),
             StockColumn(
@@ -173,13 +173,23 @@ extension Model {
             return .text(tag + (sku.node.map { "  n\($0 + 1)" } ?? "  n?"), Style(.dim))
         case .history:
             let slots = ladder == .braille ? width * 2 : width
+            let values = minute(sku.history, slots: slots)
             return .sparkline(
-                minute(sku.history, slots: slots),
+                values, maximum: Self.ceiling(values),
                 gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
         case .state:
             // A cell at either side, which the filled words need to read well.
             return .text(" " + state.word + (state.isFilled ? " " : ""), state.style)
         }
+    }
+
+    /// What fills the height of a row's history: its largest value, or less where a few stand far above all others. The rush at an
+    /// opening would else flatten a whole minute to its lowest dots.
+    static func ceiling(_ values: [Double]) -> Double? {
+        let sold = values.filter { $0 > 0 }.sorted()
+        guard sold.count >= 8, let peak = sold.last else { return nil }
+        let usual = sold[(sold.count - 1) * 85 / 100]
+        return peak > usual * 2 ? usual * 1.5 : nil
     }
 
     /// A minute of history folded into so many values; what is not known yet counts as nothing.

@@ -51,8 +51,8 @@ extension Alerts {
                 all.append(
                     AlertCondition(
                         kind: .errors, subject: node.address, severity: .bad,
-                        text: "node \(index + 1) (\(node.address)): \(percent(share)) of the calls of the last minute "
-                            + "failed, \(errors.inGroups) in all", isOver: share >= thresholds.errorShare))
+                        text: "node \(index + 1) (\(node.address)): \(percent(share)) of its calls failed in the last "
+                            + "minute, \(errors.inGroups) in all", isOver: share >= thresholds.errorShare))
             }
             if let limit = memoryLimits[node.address],
                 let left = trends.secondsUntilFull(node.address, limit: limit),
