@@ -169,7 +169,7 @@ extension Model {
             ]
         case .open:
             let rate =
-                buyers.map { $0.isFinite ? " from \(perSecond($0)) buyers a second" : " from buyers at full speed" }
+                buyers.map { $0.isFinite ? " from \(perSecond($0)) buyers/s" : " from buyers at full speed" }
                 ?? ""
             return [calm, text("healthy: orders come in\(rate), no alert")]
         case .halted:

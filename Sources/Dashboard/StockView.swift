@@ -31,7 +31,10 @@ struct StockColumn {
                 kind: .sku, sort: .sku,
                 table: TableColumn("SKU", width: min(skuMax, list.skuWidth), sort: sorted(.sku))),
             StockColumn(
-                kind: .name, sort: .name, table: TableColumn("name", width: 12, stretch: 1, sort: sorted(.name))),
+                kind: .name, sort: .name,
+                table: TableColumn(
+                    // Somebody else's keys have no names; a key is its SKU and its tag.
+                    model.shown.foreign == nil ? "name" : "tag", width: 12, stretch: 1, sort: sorted(.name))),
             StockColumn(
                 kind: .left, sort: .left, table: TableColumn("left", width: number, .right, sort: sorted(.left))),
             StockColumn(
@@ -48,7 +51,9 @@ struct StockColumn {
             StockColumn(kind: .end, sort: nil, table: TableColumn("gone in", width: 8, .right, expendability: 8)),
             StockColumn(
                 kind: .history, sort: nil, table: TableColumn("60 s", width: history, expendability: 3)),
-            StockColumn(kind: .place, sort: nil, table: TableColumn("tag and node", width: 16, expendability: 7)),
+            StockColumn(
+                kind: .place, sort: nil,
+                table: TableColumn(model.shown.foreign == nil ? "tag and node" : "node", width: 16, expendability: 7)),
             StockColumn(
                 kind: .state, sort: .state,
                 table: TableColumn(" state", width: hasOversold ? 14 : 9, sort: sorted(.state))),
@@ -149,7 +154,7 @@ extension Model {
         let width = column.table.width
         switch column.kind {
         case .sku: return .text(sku.sku, Style(.dim))
-        case .name: return .text(sku.name, Style(state == .soldOut ? .dim : .text))
+        case .name: return .text(sku.isForeign ? sku.tag : sku.name, Style(state == .soldOut ? .dim : .text))
         case .left:
             guard let stock = sku.stock else { return .text("?", Style(.warn, attributes: .bold)) }
             let style: Style =
@@ -169,8 +174,8 @@ extension Model {
             let end = sku.secondsToSellOut.map { Formats.duration(seconds: $0) } ?? ""
             return .text(end, state == .hot ? Style(.hot) : Style(.dim))
         case .place:
-            let tag = SafeText.fitted(sku.tag, width: 10)
-            return .text(tag + (sku.node.map { "  n\($0 + 1)" } ?? "  n?"), Style(.dim))
+            let tag = sku.isForeign ? "" : SafeText.fitted(sku.tag, width: 10) + "  "
+            return .text(tag + (sku.node.map { "n\($0 + 1)" } ?? "n?"), Style(.dim))
         case .history:
             let slots = ladder == .braille ? width * 2 : width
             let values = minute(sku.history, slots: slots)

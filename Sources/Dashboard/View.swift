@@ -227,7 +227,7 @@ extension Model {
         var hints = table.hints(in: .screen, glyphs: glyphs)
         // Rows' own keys stand in the stock panel's border.
         let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc", "Space"]
-        hints.removeAll { rowKeys.contains($0.key) }
+        hints.removeAll { rowKeys.contains($0.key) || shown.foreign != nil && $0.key == "R" }
         let kept = ["X", "?", "q"]
         if let notice = currentNotice {
             hints.removeAll { !kept.contains($0.key) }

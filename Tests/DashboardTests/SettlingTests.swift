@@ -106,7 +106,7 @@ import Testing
 
     @Test func aClickOnAScreensNameBelowGoesThere() throws {
         var driver = Driver()
-        driver.type("11")
+        driver.type("1")
         try click("nodes 3 up", .press, &driver)
         #expect(driver.model.screen == .nodes)
         try click("audit", .press, &driver)
@@ -133,9 +133,9 @@ import Testing
         var snapshot = Fixture.open()
         snapshot.skus[900].sku = "SHOE-100200"
         var driver = Driver(snapshot)
-        driver.type("/SHOE")
+        driver.type("/SHOE-1")
         driver.press(.enter)
-        #expect(driver.text.contains("SHOE-100200"))
+        #expect(driver.text.contains("SHOE-100200 "), "\(driver.text)")
     }
 
     @Test func rowsSortedByRateAreSortedByTheRateTheyShow() {
