@@ -59,7 +59,9 @@ extension Model {
     func rowHits(_ rect: Rect) -> TableHits? {
         var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
         switch screen {
-        case .ledger: return drawLedgerScreen(rect, on: &canvas)
+        case .ledger:
+            if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }
+            return drawLedgerScreen(rect, on: &canvas)
         case .drift: return drawDriftScreen(rect, on: &canvas)
         case .nodes: return drawNodesScreen(rect, on: &canvas)
         case .orders: return drawOrdersScreen(rect, on: &canvas)

@@ -4,7 +4,10 @@ import TerminalUI
 extension Model {
     /// How fast Redis's ledgers grow and how far SQL follows.
     func drawLedger(_ rect: Rect, on canvas: inout Canvas) {
-        if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }
+        if let foreign = shown.foreign {
+            drawForeignLedger(foreign, rect, on: &canvas)
+            return
+        }
         let ledger = shown.ledger
         let rate = "+" + Formats.rate(ledger.entriesPerSecond)
         var panel = Panel(
