@@ -152,7 +152,7 @@ extension Model {
                     ? "sellout reconcile --settle-oversold does it" : "O shows all, y there does it"),
             Style(.bad, attributes: .bold))
         for text in losers.losers { line(text, Style(.text), canvas.glyphs.bullet) }
-        for text in losers.takenIn { line(text, Style(.good), canvas.glyphs.bullet) }
+        for text in losers.takenIn { line(text + ": is taken in", Style(.good), canvas.glyphs.bullet) }
     }
 
     // MARK: Findings

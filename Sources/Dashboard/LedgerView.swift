@@ -56,7 +56,8 @@ extension Model {
             facts.append(("reserved again", plain(Formats.count(Double(life.reservedAgain)))))
         }
         if life.expired > 0 {
-            let lag = life.sweepP99Milliseconds > 0 ? ", p99 +" + time(life.sweepP99Milliseconds) : ""
+            let lag =
+                life.sweepP99Milliseconds > 0 && canvas.width >= 30 ? ", p99 +" + time(life.sweepP99Milliseconds) : ""
             facts.append(("expired", plain(Formats.count(Double(life.expired)) + lag)))
         }
         facts += [
