@@ -133,10 +133,10 @@ extension Model {
             if note == 1 {
                 let style = Style(curve.isBad ? .bad : .dim, attributes: curve.isBad ? .bold : [])
                 canvas.label(0, canvas.height - 1, width: canvas.width, curve.note, style)
-                let back = "−\(Formats.duration(seconds: Double(min(slots, curve.values.count)) * curve.step))"
-                if canvas.width >= SafeText.width(curve.note) + back.count + 3 {
-                    canvas.putRight(
-                        0, canvas.height - 1, width: canvas.width, [Span(canvas.own(back) + " to now", Style(.faint))])
+                let seconds = Double(min(slots, curve.values.count)) * curve.step
+                let back = "last " + canvas.own(Formats.duration(seconds: seconds))
+                if seconds > 0, canvas.width >= SafeText.width(curve.note) + back.count + 2 {
+                    canvas.putRight(0, canvas.height - 1, width: canvas.width, [Span(back, Style(.faint))])
                 }
             }
             let area = Rect(x: 0, y: 1, width: canvas.width, height: canvas.height - 1 - note)
