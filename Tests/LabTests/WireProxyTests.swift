@@ -41,7 +41,7 @@ private struct Wire {
     }
 }
 
-@Suite("A wire", .timeLimit(.minutes(1)))
+@Suite("A wire", .timeLimit(.minutes(5)))
 struct WireProxyTests {
     @Test("hands on what comes, and names every request and its reply")
     func passes() async throws {

@@ -9,7 +9,7 @@ import Redis
 import Testing
 
 /// What really goes over the line.
-@Suite("The bytes that reach a terminal", .serialized, .timeLimit(.minutes(2)))
+@Suite("The bytes that reach a terminal", .serialized, .timeLimit(.minutes(5)))
 struct ByteStreamTests {
     @Test(
         "the grammar itself refuses what could do harm",

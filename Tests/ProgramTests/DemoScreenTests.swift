@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Scenarios in a terminal. One after another: each runs a fleet of its own.
-@Suite("The program in a terminal", .serialized, .timeLimit(.minutes(2)))
+@Suite("The program in a terminal", .serialized, .timeLimit(.minutes(5)))
 struct ScreenTests {}
 
 extension ScreenTests {

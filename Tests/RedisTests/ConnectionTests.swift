@@ -62,7 +62,7 @@ extension Result where Failure == RedisError {
     var failure: RedisError? { if case .failure(let error) = self { error } else { nil } }
 }
 
-@Suite("A connection", .timeLimit(.minutes(1)), .serialized)
+@Suite("A connection", .timeLimit(.minutes(5)), .serialized)
 struct ConnectionTests {
     @Test("answers 100,000 pipelined commands in their order")
     func pipelining() async throws {

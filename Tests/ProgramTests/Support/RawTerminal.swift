@@ -37,7 +37,7 @@ final class RawTerminal: Sendable {
 
     /// Reads until `isEnough` of all that came, or until nothing comes within `limit`. Returns whether it was enough.
     @discardableResult
-    func read(within limit: Duration = .seconds(20), until isEnough: ([UInt8]) -> Bool) -> Bool {
+    func read(within limit: Duration = .seconds(60), until isEnough: ([UInt8]) -> Bool) -> Bool {
         let deadline = ContinuousClock.now + limit
         while !isEnough(bytes) {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -61,7 +61,7 @@ final class RawTerminal: Sendable {
     }
 
     /// Reads to the end of the program.
-    func readToTheEnd() { read(within: .seconds(10)) { _ in false } }
+    func readToTheEnd() { read(within: .seconds(60)) { _ in false } }
 
     func shows(_ text: String) -> Bool { read { $0.contains(text) } }
 
