@@ -16,9 +16,16 @@ final class RawTerminal: Sendable {
     }
 
     static func start(
-        _ arguments: [String], _ columns: Int, _ rows: Int, in scratch: Scratch, environment: [String: String?]
+        _ arguments: [String], _ columns: Int, _ rows: Int, in scratch: Scratch, environment: [String: String?],
+        echoes: Bool = true
     ) async throws -> RawTerminal {
         let terminal = try PseudoTerminal(columns: columns, rows: rows)
+        if !echoes {
+            var modes = termios()
+            tcgetattr(terminal.programEnd, &modes)
+            modes.c_lflag &= ~tcflag_t(ECHO)
+            tcsetattr(terminal.programEnd, TCSANOW, &modes)
+        }
         var launch = ChildProcess.Launch(
             executable: "\(try Program.folder)/sellout", arguments: arguments,
             environment: try scratch.environment(environment), directory: scratch.path, output: terminal.programEnd)
