@@ -118,20 +118,8 @@ public actor WarRoomSampler {
     // MARK: Reading
 
     private func readRedis() async {
-        // All cuts are asked for at once; of a large sale the last one comes when the server has made all others.
-        let deadline = clock.now + .milliseconds(400 + service.catalogue.entries.count / 50)
-        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
-        let keys = keys
-        await withTaskGroup(of: (Int, BucketCut?).self) { group in
-            for position in catalogue.buckets.indices {
-                group.addTask {
-                    let cut = try? await BucketCut.read(
-                        catalogue.buckets[position], keys[position], by: scripts, on: cluster, deadline: deadline)
-                    return (position, cut)
-                }
-            }
-            for await (position, cut) in group { cuts[position] = cut }
-        }
+        let isLarge = service.catalogue.entries.count > SaleService.cutSKUsMax
+        await service.readCuts(keys, patience: .milliseconds(isLarge ? 1_000 : 400)) { cuts[$0] = $1 }
         if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
     }
 
