@@ -39,6 +39,7 @@ public actor WarRoomSampler {
     private var deadLetters: [DeadLetter] = []
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
+    private var cutAt: ContinuousClock.Instant?
     var memory = MemoryBook()
     private(set) var trends = TrendBook()
     private var alertBook = AlertBook()
@@ -88,7 +89,7 @@ public actor WarRoomSampler {
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
-            await sample()
+            await sample(stillness)
             stillness.note(snapshot, now: clock.now)
             if stillness.isStill(now: clock.now) {
                 await waitWhileStill(&stillness)
@@ -107,9 +108,19 @@ public actor WarRoomSampler {
     }
 
     /// One snapshot, now.
-    public func sample() async {
-        await readRedis()
-        await readSQL()
+    public func sample() async { await sample(nil) }
+
+    /// - Parameter stillness: where it says that nobody wrote since the servers were last cut, they are not cut again; only now and
+    ///   then they are, for what a server does by itself, such as evicting, it does not count as a write.
+    private func sample(_ stillness: Stillness?) async {
+        if let stillness, let cutAt, stillness.holds(cutAt: cutAt, now: clock.now) {
+            // All servers answered when they were asked whether anybody wrote.
+            lastAnswerAt = clock.now
+        } else {
+            cutAt = clock.now
+            await readRedis()
+        }
+        await readSQL(every: stillness?.isStill(now: clock.now) == true ? .seconds(2) : .seconds(1))
         await readMemory()
         assemble()
         publish(snapshot)
@@ -123,10 +134,10 @@ public actor WarRoomSampler {
         if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
     }
 
-    private func readSQL() async {
+    private func readSQL(every pause: Duration) async {
         do {
             records = Dictionary(uniqueKeysWithValues: try await service.store.buckets().map { ($0.bucket, $0) })
-            if slowReadAt.map({ clock.now - $0 >= .seconds(1) }) ?? true {
+            if slowReadAt.map({ clock.now - $0 >= pause }) ?? true {
                 slowReadAt = clock.now
                 counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
                 totals = try await service.store.orderTotals()
