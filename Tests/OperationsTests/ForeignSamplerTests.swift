@@ -130,8 +130,8 @@ struct ForeignSamplerTests {
             try await eventually("swept", within: .seconds(12)) {
                 newest()?.skus.allSatisfy { $0.stock == 999 } ?? false
             }
-            // A second of slack for the one that was under way, two for a machine that is busy.
-            #expect(began.duration(to: .now) < .seconds(foreign.sweepSeconds + 3))
+            // A second of slack for the one that was under way, the rest for a machine that is busy.
+            #expect(began.duration(to: .now) < .seconds(foreign.sweepSeconds + 20))
         }
     }
 
