@@ -52,6 +52,7 @@ public actor WarRoomSampler {
     private var teller: EventTeller
     private var storeError: String?
     /// Since when each node answers for its buckets, or does not.
+    private var fenceWaves: [String: FenceWave] = [:]
     private var nodeStates: [String: (isUp: Bool, since: ContinuousClock.Instant)] = [:]
     /// Ledger entries that came by selling; what a rebuild writes again is no growth.
     private var entriesGrown: Int64 = 0
@@ -279,6 +280,8 @@ public actor WarRoomSampler {
                 p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
                 fencedBuckets: members.count { fencedPositions.contains($0) },
                 memoryBytes: memory.used[address])
+            fenceWaves[address, default: FenceWave()].take(Set(members.filter { fencedPositions.contains($0) }))
+            shown.recoveredBuckets = fenceWaves[address]?.recovered ?? 0
             shown.slots = node.slotRanges
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50.milliseconds
