@@ -163,7 +163,8 @@ public struct FinalState: Codable, Sendable {
         }
     }
 
-    /// Units added, and where Redis applied them; n = 0: folded into that epoch's beginning; no id: not yet.
+    /// Units added, or taken back (below 0; 0: that was refused), and where Redis did so; n = 0: folded into that epoch's beginning; no
+    /// id: not yet.
     public struct Restock: Codable, Sendable, Hashable {
         public var sku: SKUNumber
         public var units: Int64
@@ -173,6 +174,9 @@ public struct FinalState: Codable, Sendable {
             self.units = units
             self.id = id
         }
+
+        /// What it changed of the allocation in SQL: what is added counts at once, what is taken back once Redis took it.
+        var unitsInBooks: Int64 { id == nil ? max(0, units) : units }
     }
 
     /// Units that SQL gave back, and where Redis did; no id: not yet.
@@ -236,4 +240,9 @@ public struct FinalState: Codable, Sendable {
     public var unread: [String] = []
 
     public init() {}
+
+    /// Units by which restocks changed what is allocated of a SKU.
+    func restocked(_ sku: SKUNumber) -> Int64 {
+        restocks.reduce(0) { $1.sku == sku ? $0 + $1.unitsInBooks : $0 }
+    }
 }

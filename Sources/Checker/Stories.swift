@@ -84,6 +84,7 @@ struct Stories {
     /// In the order of the history.
     var questions: [Question] = []
     var restocks: [Question] = []
+    var reversals: [Question] = []
     /// Begin of each fault, with its name.
     var faults: [(at: Int64, name: String)] = []
     var firstAskedAt: Int64?
@@ -110,6 +111,7 @@ struct Stories {
         for question in questions {
             guard let flow = question.flow else {
                 if question.operation == .restock { restocks.append(question) }
+                if question.operation == .reverseRestock { reversals.append(question) }
                 continue
             }
             if question.operation.isAboutFlow, byFlow[flow] == nil { flows.append(flow) }

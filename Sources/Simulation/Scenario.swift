@@ -45,6 +45,8 @@ struct Scenario: Sendable {
     var acts: Int
     var actPause: Duration
     var rebuilds = 0.15
+    /// The share of restocks that take units back.
+    var reversals = 0.4
     /// The share of acts on state and freezes whose actor dies between SQL and Redis.
     var actorDies = 0.25
     /// How long a reservation waits for its payment; `nil`: for ever.

@@ -15,6 +15,7 @@ struct SimulatedOperator: Sendable {
 
     func run() async {
         var random = SeededRandom(seed: scenario.seed, stream: 4)
+        var reversing = SeededRandom(seed: scenario.seed, stream: 7)
         if scenario.troubles.contains(.meddling) {
             let end = executor.now + scenario.rush
             while executor.now < end {
@@ -34,6 +35,12 @@ struct SimulatedOperator: Sendable {
             switch random.unit() {
             case ..<0.55:
                 let units = Int64(random.pick(1...6))
+                if reversing.chance(scenario.reversals) {
+                    await act(.reverseRestock, lines: [OrderLine(sku: sku, quantity: Int32(units))], &random) { service in
+                        await service.control.restock(sku, units: -units).succeeded
+                    }
+                    continue
+                }
                 await act(.restock, lines: [OrderLine(sku: sku, quantity: Int32(units))], &random) { service in
                     await service.control.restock(sku, units: units).succeeded
                 }
