@@ -10,7 +10,7 @@ import Synchronization
 import Testing
 
 /// A yes that rests on replicas, and on the lease that keeps an old master's engines silent.
-@Suite("Replicated sales", .timeLimit(.minutes(2)))
+@Suite("Replicated sales", .timeLimit(.minutes(5)))
 struct ReplicatedTests {
     static let yes = DeductionOutcome.done(duplicate: false)
     static let again = DeductionOutcome.done(duplicate: true)

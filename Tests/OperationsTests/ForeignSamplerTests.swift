@@ -13,7 +13,7 @@ private final class Newest: Sendable {
     var snapshot: WarRoomSnapshot? { state.withLock { $0 } }
 }
 
-@Suite("Watching keys that are not ours", .timeLimit(.minutes(1)))
+@Suite("Watching keys that are not ours", .timeLimit(.minutes(5)))
 struct ForeignSamplerTests {
     /// Runs a sampler on a fleet while `body` looks at what it tells.
     private func watch(

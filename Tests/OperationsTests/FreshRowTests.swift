@@ -8,7 +8,7 @@ import Testing
 
 @testable import Operations
 
-@Suite("A sale too large to be cut whole each second", .timeLimit(.minutes(1)))
+@Suite("A sale too large to be cut whole each second", .timeLimit(.minutes(5)))
 struct FreshRowTests {
     @Test("rows in sight are read by themselves between two cuts of everything; others wait for their turn")
     func inSight() async throws {

@@ -7,7 +7,7 @@ extension ScreenTests {
     func manners() async throws {
         try await script("demo --masters 1 --skus 50 --units 900000") {
             open(100, 30)
-            expect("press F", within: .seconds(20))
+            expect(" WARMED ", within: .seconds(20))
             mouse
             pasted
             oddKeys
@@ -181,7 +181,7 @@ extension ScreenTests {
     func underLoad() async throws {
         try await script("demo --masters 1 --skus 50 --rate 400 --units 900000") {
             open(100, 30)
-            expect("press F", within: .seconds(20))
+            expect(" WARMED ", within: .seconds(20))
             press("F")
             expect("a second")
             press("y")
@@ -274,7 +274,7 @@ extension ScreenTests {
     func keysUnderFullLoad() async throws {
         try await script("demo --masters 1 --skus 100000 --rate 300 --durability memory") {
             open(120, 40)
-            expect("press F", within: .seconds(60))
+            expect(" WARMED ", within: .seconds(60))
             press("F")
             expect("a second")
             press("y")

@@ -8,7 +8,7 @@ import SaleRig
 import Testing
 
 /// A bucket whose lineage alone changed is opened as it is; one that lost anything, however little, is rebuilt.
-@Suite("Recovery without rebuilding", .timeLimit(.minutes(1)))
+@Suite("Recovery without rebuilding", .timeLimit(.minutes(5)))
 struct ReopeningTests {
     /// As after a promotion: the same data under another lineage.
     func breakLineage(_ rig: SaleRig) async throws {
