@@ -179,6 +179,32 @@ public struct FinalState: Codable, Sendable {
         var unitsInBooks: Int64 { id == nil ? max(0, units) : units }
     }
 
+    /// The books of a sale that was closed, as somebody read them.
+    public struct ClosedBooks: Codable, Sendable, Hashable {
+        public var allocated: Int64
+        public var sold: Int64
+        public var reserved: Int64
+        /// Units left in Redis; `nil`: not every bucket answered.
+        public var stock: Int64?
+        public var soldOrders: Int64
+        /// Every unit is somewhere, said whoever closed.
+        public var isClean: Bool
+        public var sentence: String
+
+        public init(
+            allocated: Int64, sold: Int64, reserved: Int64, stock: Int64?, soldOrders: Int64, isClean: Bool,
+            sentence: String
+        ) {
+            self.allocated = allocated
+            self.sold = sold
+            self.reserved = reserved
+            self.stock = stock
+            self.soldOrders = soldOrders
+            self.isClean = isClean
+            self.sentence = sentence
+        }
+    }
+
     /// Units that SQL gave back, and where Redis did; no id: not yet.
     public struct GiveBack: Codable, Sendable, Hashable {
         public var flow: FlowID
@@ -233,6 +259,8 @@ public struct FinalState: Codable, Sendable {
     public var giveBacks: [GiveBack] = []
     public var standIns: [StandIn] = []
     public var comparisons: [Comparison] = []
+    /// What was printed when the sale was closed for good; `nil`: it was not, or nobody heard of it.
+    public var closedBooks: ClosedBooks?
     public var deadLetters: Int64 = 0
     /// What did not end, one line each, though both stores could be read: orders without a final answer.
     public var unended: [String] = []

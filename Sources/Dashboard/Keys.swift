@@ -129,7 +129,7 @@ enum Keys {
             [.char("a")], in: [.findings], label: "apply plan",
             help: "shows the last plan again, to be applied by y", group: "The sale", .applyPlan),
         Binding(
-            [.char("u")], in: [.screen], help: "undoes the last freeze or thaw of this screen; asks first",
+            [.char("u")], in: [.screen], help: "undoes the last freeze, thaw or restock; asks first",
             group: "The sale", .undo),
     ]
 

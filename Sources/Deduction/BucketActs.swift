@@ -182,7 +182,8 @@ public struct BucketActs: Sendable {
                     }
                     if restock.units < 0, results != [UInt8(ascii: "r")] {
                         let entry = OutboxEntry(
-                            bucket: bucket.number, id: OutboxID(epoch: record.epoch, n: n), blob: blob, results: results)
+                            bucket: bucket.number, id: OutboxID(epoch: record.epoch, n: n), blob: blob, results: results
+                        )
                         // Where this fails, whoever drains the outbox brings it.
                         _ = try? await store.commit(CommitBatch(entries: [entry.settlement]))
                     }

@@ -110,8 +110,15 @@ struct ThawCommand: ParsableCommand, WorkerCommand {
 struct RestockCommand: ParsableCommand, WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "restock",
-        abstract: "Put more units of a SKU on sale.",
-        discussion: "sellout restock 1001 500 --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite")
+        abstract: "Put more units of a SKU on sale, or take them off again.",
+        discussion: """
+            With --reverse the units go off sale again: all of them if so many are still unsold, else none.
+
+            Exit codes: 0 done, 1 refused with its reason, 2 could not look.
+
+            sellout restock 1001 500 --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout restock 1001 500 --reverse --profile live
+            """)
 
     @OptionGroup var options: ActOptions
 
@@ -120,6 +127,9 @@ struct RestockCommand: ParsableCommand, WorkerCommand {
 
     @Argument(help: "Units, 1 to 1000000.")
     var units: Int64
+
+    @Flag(help: "Take the units off sale again, if so many are still unsold.")
+    var reverse = false
 
     func validate() throws {
         guard (1...SaleControl.restockUnitsMax).contains(units) else {
@@ -130,7 +140,7 @@ struct RestockCommand: ParsableCommand, WorkerCommand {
     func work() async throws -> Int32 {
         try await options.act("restock", skus: [sku]) { control, sku in
             guard let sku else { return .init(sentence: "no SKU", succeeded: false) }
-            return await control.restock(sku, units: units)
+            return await control.restock(sku, units: reverse ? -units : units)
         }
     }
 }

@@ -228,6 +228,32 @@ struct CheckerTests {
         #expect(found.isSuperset(of: [.oversold, .ledgerPrefix]), "\(found)")
     }
 
+    @Test("holds a closed sale to its books: nothing sold after it, nothing reserved, every sum what the stores hold")
+    func closing() {
+        var run = Self.goodRun()
+        for number in [4, 5] {
+            run.end(number, .pay, flag: true, says: "confirmed")
+            run.confirm(number)
+        }
+        run.say(HistoryEvent(at: 0, process: 9, .close, .invoke))
+        run.say(HistoryEvent(at: 0, process: 9, .close, .ok))
+        run.final.closedBooks = .init(
+            allocated: 25, sold: 7, reserved: 0, stock: 18, soldOrders: 3, isClean: true, sentence: "")
+        // Their own yes, once more.
+        run.ask(4, 1, isRetry: true)
+        run.hear(.done(duplicate: true), 4)
+        expect(run, breaks: [])
+        let good = run
+        run.final.closedBooks?.stock = 17
+        expect(run, breaks: [.closedBooks])
+        run = good
+        run.final.closedBooks?.isClean = false
+        expect(run, breaks: [.closedBooks])
+        run = good
+        run.buy(30)
+        #expect(run.check().violations.contains { $0.rule == .closedBooks && $0.flow == TinyRun.flow(30) })
+    }
+
     @Test("calls nobody a liar who heard sold out while units were being taken back")
     func soldOutWhileTakenBack() {
         var run = Self.goodRun()

@@ -4,7 +4,6 @@ import OrderStore
 import Reconciliation
 import Redis
 import SaleRig
-import Synchronization
 import Testing
 
 /// Units taken off sale again: by Redis first, all of them or none, once, whoever buys, dies or recovers meanwhile.
@@ -87,39 +86,52 @@ struct ReverseRestockTests {
         try await SaleRig.with(units: [60], durability: durability) { rig async throws in
             let engine = try await rig.makeEngine()
             let worker = OutboxWorker(catalogue: rig.catalogue, cluster: rig.cluster, store: rig.store)
-            let acts = acts(rig)
             try await SaleRig.running([{ await engine.run() }, { await worker.run() }]) {
-                let sold = Mutex(Int64(0))
-                let taken = Mutex(Int64(0))
-                await withTaskGroup(of: Void.self) { group in
-                    for _ in 0..<80 {
-                        group.addTask {
-                            let outcome = await engine.deduct(rig.order())
-                            if case .done = outcome { sold.withLock { $0 += 1 } }
-                        }
-                    }
-                    for units in [7, 9, 11, 13, 15, 17] as [Int64] {
-                        group.addTask {
-                            guard let movement = try? await rig.store.restock(Self.sku, units: -units) else { return }
-                            _ = await acts.apply(movement, patience: .seconds(10))
-                            let isTaken = try? await rig.store.outcome(of: movement) == .applied
-                            if isTaken == true { taken.withLock { $0 += units } }
-                        }
-                    }
-                }
+                let (bought, movements) = await rush(rig, engine)
                 try await eventually("all were decided", within: .seconds(30)) {
                     try await rig.store.pendingRestocks().isEmpty
                 }
                 try await eventually("the books agree", within: .seconds(30)) {
                     await rig.compare(ledgers: true).findings.isEmpty
                 }
-                let (bought, gone) = (sold.withLock { $0 }, taken.withLock { $0 })
+                var gone: Int64 = 0
+                for movement in movements where try await rig.store.outcome(of: movement) == .applied {
+                    gone -= movement.units
+                }
                 #expect(gone > 0)
                 let counters = try await rig.counters()
                 #expect(counters.allocated == 60 - gone)
                 #expect(counters.sold + counters.reserved == bought)
                 #expect(try await rig.stock() == 60 - gone - bought)
             }
+        }
+    }
+
+    /// 80 buyers of one unit each, and six who take units back at the same time. Returns what was bought, and what was asked back.
+    private func rush(_ rig: SaleRig, _ engine: DeductionEngine) async -> (bought: Int64, movements: [Restock]) {
+        let acts = acts(rig)
+        return await withTaskGroup(of: (Int64, Restock?).self) { group in
+            for _ in 0..<80 {
+                group.addTask {
+                    let outcome = await engine.deduct(rig.order())
+                    if case .done = outcome { return (1, nil) }
+                    return (0, nil)
+                }
+            }
+            for units in [7, 9, 11, 13, 15, 17] as [Int64] {
+                group.addTask {
+                    guard let movement = try? await rig.store.restock(Self.sku, units: -units) else { return (0, nil) }
+                    _ = await acts.apply(movement, patience: .seconds(10))
+                    return (0, movement)
+                }
+            }
+            var bought: Int64 = 0
+            var movements: [Restock] = []
+            for await (units, movement) in group {
+                bought += units
+                if let movement { movements.append(movement) }
+            }
+            return (bought, movements)
         }
     }
 

@@ -72,6 +72,7 @@ struct OrderStoreModel {
     let durability: Durability
     let timeout: Int64?
     let latePayments: LatePaymentPolicy
+    var isClosed = false
     /// Unix milliseconds: the store's clock.
     var now: Int64 = 0
     var payments: [GiveBackKey: PaymentRow] = [:]
@@ -221,7 +222,7 @@ struct OrderStoreModel {
                 if units == 0 {
                     restocks[position].units = 0
                 } else if units < 0 {
-                    move(position, left: allocated[sku]! - (taken[sku] ?? 0))
+                    self.move(position, left: allocated[sku]! - (taken[sku] ?? 0))
                 }
                 restocks[position].done = entry.id
             } else if position == nil {

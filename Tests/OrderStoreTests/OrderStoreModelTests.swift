@@ -16,6 +16,7 @@ import Testing
             kind, seed: setting.seed, durability: setting.durability, latePayments: setting.latePayments)
         for step in 1...5_000 {
             try await walk.step()
+            if step == 4_000 { try await walk.close() }
             if step % 50 == 0 { try await walk.compare(deeply: step % 1_000 == 0) }
             // One disagreement is enough to read.
             if walk.hasFailed { break }
@@ -24,6 +25,7 @@ import Testing
         var words = [
             "conflict", "cancelled", "overCapacity", "already", "stale", "confirmed", "recovered", "expired", "waiting",
             "refunded", "lost", "takenBack", "reversalRefused", "reversalUnthinkable",
+            "notClosed", "endedByClosing",
         ]
         if setting.latePayments == .reserveAgain { words += ["reservingAgain", "reservedAgain"] }
         if setting.durability == .memory { words += ["takenIn", "rolledBack"] }
@@ -113,7 +115,7 @@ private struct Walk {
         var batch = CommitBatch()
         time.milliseconds += Int64(pick(3))
         model.now = time.milliseconds
-        switch pick(35) {
+        switch pick(36) {
         case 0..<9:
             for _ in 0...pick(2) { batch.entries.append(try deduct(bucket)) }
         case 9, 10:
@@ -138,6 +140,9 @@ private struct Walk {
             ]
         case 30:
             try await expire()
+            return
+        case 35:
+            try await endReservations()
             return
         case 31:
             try await settleWaiting(isOverdue: pick(2) != 0)
@@ -254,6 +259,37 @@ private struct Walk {
         let wanted = model.expire()
         expect(found.sorted { $0.order.flow < $1.order.flow }, wanted, "expired")
         if !wanted.isEmpty { seen.insert("expired") }
+    }
+
+    /// For good; what is on its way still comes, payments are still taken.
+    mutating func close() async throws {
+        expect(try await store.setSaleState(from: [.warmed, .closed], to: .closed).state, .closed, "close")
+        model.isClosed = true
+        // No act opens it again.
+        expect(try await store.setSaleState(from: [.warmed, .halted], to: .open).state, .closed, "open")
+    }
+
+    /// A few of the reservations, in steps, or none while the sale is not closed.
+    private mutating func endReservations() async throws {
+        guard model.isClosed else {
+            let error = await #expect(throws: OrderStoreError.self) {
+                try await store.endReservations(after: nil, limit: 9)
+            }
+            expect(error?.outcome, .refused, "reservations of a sale that is not closed")
+            seen.insert("notClosed")
+            return
+        }
+        let skipped = pick(3) == 0 ? known.suffix(30).first?.flow : nil
+        var position = skipped
+        for _ in 0...pick(3) {
+            let limit = 1 + pick(6)
+            let wanted = model.endReservations(after: position, limit: limit)
+            let found = try await store.endReservations(after: position, limit: limit)
+            expect(found, wanted, "ended reservations")
+            if found.ended > 0 { seen.insert("endedByClosing") }
+            position = found.next
+            if position == nil { return }
+        }
     }
 
     private mutating func settleWaiting(isOverdue: Bool) async throws {
