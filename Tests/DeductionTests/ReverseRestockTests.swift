@@ -107,11 +107,12 @@ struct ReverseRestockTests {
         }
     }
 
-    /// 80 buyers of one unit each, and six who take units back at the same time. Returns what was bought, and what was asked back.
+    /// 40 buyers of one unit each, and six who take units back at the same time: of the 20 that are left, one of them at least has enough.
+    /// Returns what was bought, and what was asked back.
     private func rush(_ rig: SaleRig, _ engine: DeductionEngine) async -> (bought: Int64, movements: [Restock]) {
         let acts = acts(rig)
         return await withTaskGroup(of: (Int64, Restock?).self) { group in
-            for _ in 0..<80 {
+            for _ in 0..<40 {
                 group.addTask {
                     let outcome = await engine.deduct(rig.order())
                     if case .done = outcome { return (1, nil) }

@@ -34,6 +34,9 @@ import Testing
             ] {
                 #expect(walk.met[met, default: 0] > 20, "met too few \(met): \(walk.met)")
             }
+            for met in ["takenBack", "reversalRefused"] {
+                #expect(walk.met[met, default: 0] > 2, "met too few \(met): \(walk.met)")
+            }
         }
     }
 }
@@ -192,10 +195,11 @@ struct Walk {
     mutating func restock() async throws {
         if restocks.isEmpty || random(0..<3) == 0 {
             let sku = anySKU()
-            let isReversal = random(0..<3) == 0
+            let isReversal = random(0..<6) == 0
             do {
                 restocks.append(
-                    try await rig.store.restock(sku, units: Int64(random(1..<30)) * (isReversal ? -1 : 1)))
+                    try await rig.store.restock(sku, units: isReversal ? -Int64(random(1..<12)) : Int64(random(1..<30)))
+                )
             } catch let error as OrderStoreError where isReversal && error.outcome == .refused {
                 return
             }
@@ -208,6 +212,9 @@ struct Walk {
             .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units),
             ["\(restock.fromVersion)", "\(restock.units)"])
         let letter = model.restock(restock.sku, from: restock.fromVersion, units: restock.units)
+        if restock.units < 0, letter == "R" || letter == "S" {
+            met[letter == "R" ? "takenBack" : "reversalRefused", default: 0] += 1
+        }
         try same(answer, .letters(letter), oneLetter: true)
     }
 
