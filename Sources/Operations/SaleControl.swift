@@ -114,6 +114,15 @@ public struct SaleControl: Sendable {
         }
     }
 
+    /// Halts in Redis what SQL calls open, and leaves SQL to `halt()`: for whoever has only reading hands on a store that is locked.
+    ///
+    /// - Returns: buckets that take no orders, of how many; `nil`: the sale is not open.
+    public func brake() async -> (halted: Int, of: Int)? {
+        guard (try? await store.sale())??.state == .open else { return nil }
+        let outcomes = await acts.haltAhead(patience: Self.patience)
+        return (outcomes.values.count { $0 == .applied }, outcomes.count)
+    }
+
     /// Halts in Redis, then in SQL, for as long as that takes.
     private func haltAhead(from: Set<SaleState>, to state: SaleState) async throws -> Sale {
         let giveUpAt = clock.now + Self.haltPatience

@@ -41,12 +41,9 @@ extension SimulatedOperator {
             let steps = random.pick(1...150)
             let heard = Mutex<ClosingReport?>(nil)
             let asker = recorder.asker()
-            let parties = parties()
-            guard !parties.isEmpty else {
-                await sleep(.milliseconds(100))
-                continue
-            }
-            let party = random.element(parties)
+            // Who died comes back.
+            while parties().isEmpty { await sleep(.milliseconds(50)) }
+            let party = random.element(parties())
             if dies { party.life.die(inSteps: steps) }
             recorder.add(asker, .close, .invoke)
             let report = await party.ask(patience: .seconds(90)) { service in
