@@ -66,6 +66,38 @@ struct ForeignWatchTests {
         }
     }
 
+    @Test("a snapshot for scripts without SQL: every key once, null for what only SQL could tell, nothing written")
+    func snapshot() async throws {
+        try await withServer { url, connection in
+            for sku in 1...30 { try await call(connection, "SET", "stock:\(sku)", "\(sku % 3 == 0 ? 0 : sku)") }
+            try await call(connection, "SET", "another", "1")
+            let scratch = try Scratch()
+            let place = ["snapshot", "--redis", "redis://\(url.address)", "--stock-key"]
+            let made = try await Program.start(place + ["stock:sku", "--json"], in: scratch).result()
+            #expect(made.status == 0, "\(made)")
+            let json = try #require(try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: Any])
+            let skus = try #require(json["skus"] as? [[String: Any]])
+            #expect(skus.map { $0["sku"] as? String } == (1...30).map { "\($0)" })
+            #expect(skus.map { $0["stockUnits"] as? Int } == (1...30).map { $0 % 3 == 0 ? 0 : $0 })
+            #expect(skus[2]["state"] as? String == "SOLD OUT")
+            #expect(
+                Set(skus[0].keys)
+                    == [
+                        "sku", "name", "state", "allocatedUnits", "stockUnits", "soldUnits", "deductionsPerSecond",
+                        "tag", "slot", "node",
+                    ])
+            #expect(skus[0]["allocatedUnits"] is NSNull && skus[0]["soldUnits"] is NSNull)
+            for key in ["durability", "orders"] { #expect(json[key] is NSNull) }
+            let none = try await Program.start(place + ["goods:sku"], in: scratch).result()
+            #expect(none.status == 2 && none.error.contains("no key that is made as goods:sku"), "\(none)")
+            let act = try await Program.start(["freeze", "1", "--redis", "redis://\(url.address)"], in: scratch)
+                .result()
+            #expect(act.status == 64 && act.error.contains("freeze works on a sale's books: give --orders"), "\(act)")
+            let stats = try await call(connection, "INFO", "commandstats").string ?? ""
+            #expect(stats.contains("cmdstat_set:calls=31,") && !stats.contains("cmdstat_eval"), "\(stats)")
+        }
+    }
+
     @Test("a password comes from the environment, a private file or a prompt; never from the command line")
     func passwords() async throws {
         try await withServer(lines: ["requirepass geheim"]) { url, _ in
