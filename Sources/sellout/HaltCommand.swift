@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Inventory
 import Operations
 import OrderStore
 import Redis
