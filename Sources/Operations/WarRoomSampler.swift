@@ -12,7 +12,7 @@ public import Telemetry
 /// nothing.
 public actor WarRoomSampler {
     /// SKUs that may be cut per second: 10 Hz up to 2,000 SKUs, slower beyond.
-    static let skusPerSecond = 20_000.0
+    public static let skusPerSecond = 20_000.0
 
     let service: SaleService
     private let witness: (any BuyersWitness)?
@@ -20,6 +20,8 @@ public actor WarRoomSampler {
     private let ordersURL: String
     private let thresholds: AlertThresholds
     let publish: @Sendable (WarRoomSnapshot) -> Void
+    /// From one cut of everything to the next.
+    private let interval: Duration
     /// What the screen has in sight.
     let sight: RowsInSight?
     /// Rows that were read by themselves lately.
@@ -62,7 +64,7 @@ public actor WarRoomSampler {
     public init(
         service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
         thresholds: AlertThresholds = AlertThresholds(), sight: RowsInSight? = nil,
-        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+        skusPerSecond: Double = skusPerSecond, publish: @escaping @Sendable (WarRoomSnapshot) -> Void
     ) {
         self.service = service
         self.witness = witness
@@ -71,6 +73,7 @@ public actor WarRoomSampler {
         self.publish = publish
         self.sight = sight
         self.thresholds = thresholds
+        interval = .seconds(Self.sweepSeconds(of: service.catalogue.entries.count, skusPerSecond: skusPerSecond))
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
         bucketEntries = Array(repeating: nil, count: service.catalogue.buckets.count)
@@ -86,7 +89,6 @@ public actor WarRoomSampler {
 
     /// Samples until cancelled.
     public func run() async {
-        let interval = Duration.seconds(Self.sweepSeconds(of: service.catalogue.entries.count))
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
