@@ -37,9 +37,13 @@ extension Checker {
             // Units may be sold from the moment when somebody asked for them.
             add(restock.lines) { Step(at: restock.askedAt, allocated: $0) }
         }
+        for reversal in stories.reversals where reversal.kind == .ok {
+            // They may not be any more once somebody heard that they are off sale.
+            add(reversal.lines) { Step(at: reversal.answeredAt, allocated: -$0) }
+        }
         let soldOut = falseSoldOutCandidates()
         for sku in final.skus {
-            let restocked = final.restocks.filter { $0.sku == sku.sku }.reduce(0) { $0 + $1.units }
+            let restocked = final.restocked(sku.sku)
             let list = (steps[sku.sku] ?? []).sorted { $0.at < $1.at }
             checkSure(sku, allocated: sku.allocatedAtStart ?? sku.allocated - restocked, list)
         }
@@ -129,17 +133,19 @@ extension Checker {
                 guard let position = positions[line.sku] else { return false }
                 let sku = final.skus[position]
                 if sums[line.sku] == nil {
-                    let restocked = final.restocks.filter { $0.sku == line.sku }.reduce(0) { $0 + $1.units }
+                    let restocked = final.restocked(line.sku)
                     sums[line.sku] = Sums(
                         steps: steps[line.sku] ?? [],
                         allocated: sku.allocatedAtStart ?? sku.allocated - restocked,
-                        restocks: stories.restocks.filter { $0.lines.first?.sku == line.sku })
+                        restocks: stories.restocks.filter { $0.lines.first?.sku == line.sku },
+                        reversals: stories.reversals.filter { $0.lines.first?.sku == line.sku })
                 }
                 // Its own units, counted while it was asked, are not in its own way.
                 let from = question.askedAt - promise.soldOutAgeMicrosecondsMax
                 let inItsWay =
                     sums[line.sku]!.mostHeld(from: from, to: question.answeredAt) - Int64(line.quantity)
-                return sums[line.sku]!.leastAllocated(at: from) - inItsWay >= Int64(line.quantity)
+                let least = sums[line.sku]!.leastAllocated(from: from, to: question.answeredAt)
+                return least - inItsWay >= Int64(line.quantity)
             }
             guard isFalse else { continue }
             verdict.violate(
@@ -154,9 +160,10 @@ extension Checker {
         private var added: [(at: Int64, units: Int64)] = []
         private var ended: [(at: Int64, units: Int64)] = []
         private var restocked: [(at: Int64, units: Int64)] = []
+        private var takenBack: [(at: Int64, units: Int64)] = []
         private let start: Int64
 
-        init(steps: [Step], allocated: Int64, restocks: [Question]) {
+        init(steps: [Step], allocated: Int64, restocks: [Question], reversals: [Question]) {
             start = allocated
             for step in steps.sorted(by: { $0.at < $1.at }) where step.possible != 0 {
                 if step.possible > 0 {
@@ -169,6 +176,9 @@ extension Checker {
             where restock.kind == .ok && restock.answer == HistoryEvent.Answer.done {
                 restocked.append((restock.answeredAt, (restocked.last?.units ?? 0) + Int64(restock.lines[0].quantity)))
             }
+            for reversal in reversals.sorted(by: { $0.askedAt < $1.askedAt }) where reversal.kind != .fail {
+                takenBack.append((reversal.askedAt, (takenBack.last?.units ?? 0) + Int64(reversal.lines[0].quantity)))
+            }
         }
 
         /// The most units that may have been held at any moment of an interval: all that came until its end, less what went
@@ -177,7 +187,10 @@ extension Checker {
             Self.sum(added, through: to) - Self.sum(ended, through: from - 1)
         }
 
-        func leastAllocated(at: Int64) -> Int64 { start + Self.sum(restocked, through: at) }
+        /// What there was at every moment of an interval: what came surely before it, less what may have gone until its end.
+        func leastAllocated(from: Int64, to: Int64) -> Int64 {
+            start + Self.sum(restocked, through: from) - Self.sum(takenBack, through: to)
+        }
 
         private static func sum(_ list: [(at: Int64, units: Int64)], through at: Int64) -> Int64 {
             var low = 0

@@ -30,6 +30,7 @@ public struct Checker: Sendable {
         checker.checkGiveBacks()
         checker.checkBooks()
         checker.checkActs()
+        checker.checkClosing()
         checker.checkHoldings()
         checker.checkComparisons()
         checker.checkCauses()

@@ -163,7 +163,8 @@ public struct FinalState: Codable, Sendable {
         }
     }
 
-    /// Units added, and where Redis applied them; n = 0: folded into that epoch's beginning; no id: not yet.
+    /// Units added, or taken back (below 0; 0: that was refused), and where Redis did so; n = 0: folded into that epoch's beginning; no
+    /// id: not yet.
     public struct Restock: Codable, Sendable, Hashable {
         public var sku: SKUNumber
         public var units: Int64
@@ -172,6 +173,35 @@ public struct FinalState: Codable, Sendable {
             self.sku = sku
             self.units = units
             self.id = id
+        }
+
+        /// What it changed of the allocation in SQL: what is added counts at once, what is taken back once Redis took it.
+        var unitsInBooks: Int64 { id == nil ? max(0, units) : units }
+    }
+
+    /// The books of a sale that was closed, as somebody read them.
+    public struct ClosedBooks: Codable, Sendable, Hashable {
+        public var allocated: Int64
+        public var sold: Int64
+        public var reserved: Int64
+        /// Units left in Redis; `nil`: not every bucket answered.
+        public var stock: Int64?
+        public var soldOrders: Int64
+        /// Every unit is somewhere, said whoever closed.
+        public var isClean: Bool
+        public var sentence: String
+
+        public init(
+            allocated: Int64, sold: Int64, reserved: Int64, stock: Int64?, soldOrders: Int64, isClean: Bool,
+            sentence: String
+        ) {
+            self.allocated = allocated
+            self.sold = sold
+            self.reserved = reserved
+            self.stock = stock
+            self.soldOrders = soldOrders
+            self.isClean = isClean
+            self.sentence = sentence
         }
     }
 
@@ -229,6 +259,8 @@ public struct FinalState: Codable, Sendable {
     public var giveBacks: [GiveBack] = []
     public var standIns: [StandIn] = []
     public var comparisons: [Comparison] = []
+    /// What was printed when the sale was closed for good; `nil`: it was not, or nobody heard of it.
+    public var closedBooks: ClosedBooks?
     public var deadLetters: Int64 = 0
     /// What did not end, one line each, though both stores could be read: orders without a final answer.
     public var unended: [String] = []
@@ -236,4 +268,9 @@ public struct FinalState: Codable, Sendable {
     public var unread: [String] = []
 
     public init() {}
+
+    /// Units by which restocks changed what is allocated of a SKU.
+    func restocked(_ sku: SKUNumber) -> Int64 {
+        restocks.reduce(0) { $1.sku == sku ? $0 + $1.unitsInBooks : $0 }
+    }
 }

@@ -28,6 +28,8 @@ public struct HistoryEvent: Hashable, Sendable {
         case release
         /// Units added to a SKU: the one line of `lines`.
         case restock
+        /// Units taken off a SKU's sale again: the one line of `lines`. `ok done`; whatever else was heard, they may go later.
+        case reverseRestock
         case freeze, thaw, open, halt, close
         case recover, compare, repair
         /// A party (`subject`) came or went, by its own will or not.

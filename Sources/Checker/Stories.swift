@@ -84,6 +84,9 @@ struct Stories {
     /// In the order of the history.
     var questions: [Question] = []
     var restocks: [Question] = []
+    var reversals: [Question] = []
+    /// When somebody first heard the books of the closed sale.
+    var closedAt: Int64?
     /// Begin of each fault, with its name.
     var faults: [(at: Int64, name: String)] = []
     var firstAskedAt: Int64?
@@ -110,6 +113,10 @@ struct Stories {
         for question in questions {
             guard let flow = question.flow else {
                 if question.operation == .restock { restocks.append(question) }
+                if question.operation == .reverseRestock { reversals.append(question) }
+                if question.operation == .close, question.kind == .ok {
+                    closedAt = min(closedAt ?? .max, question.answeredAt)
+                }
                 continue
             }
             if question.operation.isAboutFlow, byFlow[flow] == nil { flows.append(flow) }

@@ -32,6 +32,8 @@ public enum Rule: String, Codable, Sendable, CaseIterable {
     case driftWithoutCause
     /// At the end a bucket's state, or a SKU's frozen flag, is not in Redis what SQL says.
     case missedAct
+    /// A closed sale that sold, still reserves, or whose printed books are not what the stores hold.
+    case closedBooks
     /// Ended by its deadline before it.
     case expiredEarly
     /// One buyer holds more units than the sale allows, or held them.

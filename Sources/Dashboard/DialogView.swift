@@ -39,6 +39,7 @@ extension Model {
                     Span(afterRestock(restock), Style(.dim)),
                 ], fields: [restock.units], tone: .good)
             draw(sheet, dialog, on: &canvas)
+        case .takeBack(let subject, let units): draw(takeBackSheet(subject, units), dialog, on: &canvas)
         case .crash(let node): draw(crashSheet(node, canvas.glyphs), dialog, on: &canvas)
         case .schedule(let time, let typed): draw(scheduleSheet(time, typed), dialog, on: &canvas)
         case .closeSale(let expires): draw(closeSheet(expires), dialog, on: &canvas)
@@ -124,6 +125,15 @@ extension Model {
                     Style(.title, attributes: .bold))
             ]
             sheet.fields = bulk.units.map { [$0] } ?? []
+        case .takeBack(let units):
+            sheet.title = "undo restock \(number)"
+            sheet.tone = .warn
+            sheet.text = [
+                Span(
+                    "Takes \(Formats.grouped(units)) units of each off sale again, where so many are still unsold; "
+                        + "where fewer are, nothing of that SKU.",
+                    Style(.title, attributes: .bold))
+            ]
         }
         let room = max(3, min(12, canvas.height - 14))
         let shown = bulk.subjects.count > room ? room - 1 : bulk.subjects.count
@@ -195,6 +205,17 @@ extension Model {
                     freezes ? "Nobody can buy it until it is thawed; its units stay." : "It can be bought again.",
                     Style(.text)),
             ], tone: freezes ? .frozen : .good)
+    }
+
+    private func takeBackSheet(_ subject: DialogState.Subject, _ units: Int64) -> Sheet {
+        Sheet(
+            title: "undo restock",
+            text: [
+                Span(naming(subject), Style(.title, attributes: .bold)),
+                Span(
+                    "Takes \(count(units, "unit")) of it off sale again, if so many are still unsold; if fewer are, none.",
+                    Style(.text)),
+            ], tone: .warn)
     }
 
     private func crashSheet(_ chosen: Int, _ glyphs: Glyphs) -> Sheet {

@@ -7,6 +7,8 @@ enum DialogState: Sendable, Hashable {
     case openSale(OpenSale)
     case freeze(Subject, freezes: Bool)
     case restock(Restock)
+    /// Undoing a restock: units go off sale again.
+    case takeBack(Subject, units: Int64)
     case crash(node: Int)
     case plan(PlanSummary, scroll: Int)
     /// Who would lose where more was promised than there is.
@@ -64,6 +66,8 @@ enum DialogState: Sendable, Hashable {
         enum Deed: Sendable, Hashable {
             case freeze(Bool)
             case restock
+            /// Units of each go off sale again.
+            case takeBack(Int64)
         }
 
         var subjects: [Subject]
@@ -88,7 +92,7 @@ enum DialogState: Sendable, Hashable {
             }
         case .schedule: return question
         case .closeSale: return isTyped ? [.typed, .policy] : [.question, .policy, .dialog]
-        case .restock, .bulk, .freeze: return question
+        case .restock, .takeBack, .bulk, .freeze: return question
         case .quit: return [.question, .dialog]
         case .crash: return [.question, .nodes, .dialog]
         case .plan(let plan, _):

@@ -138,7 +138,7 @@ enum Keys {
                 "drift: lists who would lose where more was promised than there is; y there rolls them back, with refunds",
             group: "The sale", .settle),
         Binding(
-            [.char("u")], in: [.screen], help: "undoes the last freeze or thaw of this screen; asks first",
+            [.char("u")], in: [.screen], help: "undoes the last freeze, thaw or restock; asks first",
             group: "The sale", .undo),
     ]
 

@@ -32,10 +32,13 @@ public struct ActReport: Sendable, Hashable {
     /// `froze 1003; nobody can buy it`
     public var sentence: String
     public var succeeded: Bool
+    /// What was done, where only who did it knows whether there is something to undo: units put on sale, or taken off it.
+    public var done: BulkPart?
 
-    public init(sentence: String, succeeded: Bool) {
+    public init(sentence: String, succeeded: Bool, done: BulkPart? = nil) {
         self.sentence = sentence
         self.succeeded = succeeded
+        self.done = done
     }
 }
 
@@ -112,7 +115,7 @@ public enum Effect: Sendable, Hashable {
     /// Close for good, see it through, print the books; answered by `Message.closing`. `expires`: open reservations end now.
     case closeSale(expires: Bool)
     case setFrozen(SKUNumber, Bool)
-    /// Units 1 … 1,000,000.
+    /// Units 1 … 1,000,000; below 0: taken off sale again, if so many are unsold.
     case restock(SKUNumber, units: Int64)
     /// Position in the snapshot's `nodes`.
     case crash(node: Int)

@@ -37,14 +37,10 @@ extension Model {
         case .settle: return askToSettle()
         case .undo:
             guard let undo else {
-                tell("nothing to undo: a freeze or thaw of this screen can be; a restock cannot, its units may be sold")
+                tell("nothing to undo: the last freeze, thaw or restock of this screen can be")
                 return []
             }
-            if undo.subjects.count == 1 {
-                dialogs.append(.freeze(undo.subjects[0], freezes: undo.freezes))
-            } else {
-                dialogs.append(.bulk(DialogState.Bulk(subjects: undo.subjects, deed: .freeze(undo.freezes))))
-            }
+            ask(undo)
         case .closeSale: askToClose()
         case .cancelOpening:
             guard snapshot.opening != nil else {
@@ -77,6 +73,32 @@ extension Model {
         default: break
         }
         return []
+    }
+
+    private mutating func ask(_ undo: Undo) {
+        switch (undo.deed, undo.subjects.count) {
+        case (.freeze(let freezes), 1): dialogs.append(.freeze(undo.subjects[0], freezes: freezes))
+        case (.takeBack(let units), 1): dialogs.append(.takeBack(undo.subjects[0], units: units))
+        case (.freeze(let freezes), _):
+            dialogs.append(.bulk(DialogState.Bulk(subjects: undo.subjects, deed: .freeze(freezes))))
+        case (.takeBack(let units), _):
+            dialogs.append(.bulk(DialogState.Bulk(subjects: undo.subjects, deed: .takeBack(units))))
+        }
+    }
+
+    /// Remembers what a restock brought, or forgets it once it is gone again.
+    mutating func noteUndo(of parts: [BulkPart]) {
+        var units: Int64 = 0
+        var subjects: [DialogState.Subject] = []
+        for case .restock(let number, let moved) in parts {
+            units = moved
+            if let sku = sku(number) { subjects.append(DialogState.Subject(sku)) }
+        }
+        if units > 0, !subjects.isEmpty {
+            undo = Undo(subjects: subjects, deed: .takeBack(units))
+        } else if units < 0, case .takeBack? = undo?.deed {
+            undo = nil
+        }
     }
 
     private var subjectNode: Int? { screen != .overview || focus == .stock ? subject?.node : nil }
@@ -154,12 +176,15 @@ extension Model {
             return [.closeSale(expires: expires)]
         case .freeze(let subject, let freezes):
             effects = [.setFrozen(subject.number, freezes)]
-            undo = Undo(subjects: [subject], freezes: !freezes)
+            undo = Undo(subjects: [subject], deed: .freeze(!freezes))
             tell("\(freezes ? "freezing" : "thawing") \(subject.shortSKU)…")
         case .restock(let dialog):
             guard let units = dialog.units.value else { return fieldIsWrong() }
             effects = [.restock(dialog.subject.number, units: Int64(units))]
             tell("restocking \(dialog.subject.shortSKU) by \(Formats.grouped(units)) units…")
+        case .takeBack(let subject, let units):
+            effects = [.restock(subject.number, units: -units)]
+            tell("taking \(Formats.grouped(units)) units of \(subject.shortSKU) off sale again…")
         case .bulk(let dialog):
             guard let effect = begin(dialog) else { return fieldIsWrong() }
             dialogs.removeLast()

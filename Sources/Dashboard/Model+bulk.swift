@@ -43,12 +43,15 @@ extension Model {
         switch dialog.deed {
         case .freeze(let freezes):
             parts = dialog.subjects.map { .setFrozen($0.number, freezes) }
-            undo = Undo(subjects: dialog.subjects, freezes: !freezes)
+            undo = Undo(subjects: dialog.subjects, deed: .freeze(!freezes))
             word = freezes ? "freezing" : "thawing"
         case .restock:
             guard let units = dialog.units?.value else { return nil }
             parts = dialog.subjects.map { .restock($0.number, units: Int64(units)) }
             word = "restocking"
+        case .takeBack(let units):
+            parts = dialog.subjects.map { .restock($0.number, units: -units) }
+            word = "taking back"
         }
         bulk = BulkAct(id: id, word: word, subjects: dialog.subjects)
         list.unmark()
@@ -61,6 +64,7 @@ extension Model {
         act.results.append(report)
         bulk = act
         guard act.isDone else { return [] }
+        noteUndo(of: act.results.compactMap(\.done))
         let done = act.results.count - act.failures
         tell(
             "\(act.word): \(done) of \(count(act.results.count, "SKU")) done"
@@ -81,6 +85,7 @@ extension Model {
         switch dialog {
         case .freeze(let subject, _): return Self.typable(subject.sku)
         case .restock(let dialog): return Self.typable(dialog.subject.sku)
+        case .takeBack(let subject, _): return Self.typable(subject.sku)
         case .bulk, .plan, .settling, .schedule, .closeSale: return Self.typable(snapshot.saleName)
         case .openSale(let dialog): return dialog.buyers == nil ? Self.typable(snapshot.saleName) : nil
         case .crash, .quit, .help, .results, .themes, .closing, .alerts: return nil

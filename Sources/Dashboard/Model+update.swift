@@ -28,6 +28,7 @@ extension Model {
             return effects
         case .actDone(let report):
             tell(report.sentence, report.succeeded ? .good : .bad)
+            noteUndo(of: report.done.map { [$0] } ?? [])
             return report.succeeded ? [] : [.bell]
         case .bulkStep(let id, let report):
             return take(report, ofBulk: id)

@@ -202,11 +202,17 @@ struct FoundOrder: Sendable, Hashable {
     var id: String
 }
 
-/// What takes the last freeze or thaw back.
+/// What takes the last freeze, thaw or restock back.
 struct Undo: Sendable, Hashable {
-    var subjects: [DialogState.Subject]
     /// What undoing does.
-    var freezes: Bool
+    enum Deed: Sendable, Hashable {
+        case freeze(Bool)
+        /// Units of each.
+        case takeBack(Int64)
+    }
+
+    var subjects: [DialogState.Subject]
+    var deed: Deed
 }
 
 /// One act on several SKUs, and what became of each.

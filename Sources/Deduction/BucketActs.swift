@@ -142,7 +142,8 @@ public struct BucketActs: Sendable {
 
     // MARK: Restocks
 
-    /// Applies a restock that SQL has numbered.
+    /// Applies a restock that SQL has numbered. Units that are to be taken back, Redis takes or refuses, once for all movements of this
+    /// number; SQL is told of it at once, for only then do they count: `OrderStore.outcome(of:)` has the answer.
     public func apply(_ restock: Restock, patience: Duration) async -> Outcome {
         guard let entry = catalogue[restock.sku], let bucket = catalogue[entry.bucket] else {
             return .waitsForRecovery("SKU number \(restock.sku.rawValue) is not in this sale")
@@ -174,9 +175,19 @@ public struct BucketActs: Sendable {
                 let reply = try await cluster.evaluate(
                     scripts.restock, call, slot: keys.slot, deadline: min(giveUpAt, clock.now + Self.callTimeout))
                 switch ScriptAnswer(reply) {
-                case .done(_, let results, _, _):
-                    guard results == [UInt8(ascii: "G")] else { return .applied }
-                    obstacle = "bucket \(bucket.tag): an earlier restock has not arrived yet"
+                case .done(let n, let results, _, _):
+                    if results == [UInt8(ascii: "G")] {
+                        obstacle = "bucket \(bucket.tag): an earlier restock has not arrived yet"
+                        break
+                    }
+                    if restock.units < 0, results != [UInt8(ascii: "r")] {
+                        let entry = OutboxEntry(
+                            bucket: bucket.number, id: OutboxID(epoch: record.epoch, n: n), blob: blob, results: results
+                        )
+                        // Where this fails, whoever drains the outbox brings it.
+                        _ = try? await store.commit(CommitBatch(entries: [entry.settlement]))
+                    }
+                    return .applied
                 case .fenced(let reason, _): obstacle = "bucket \(bucket.tag): \(reason.sentence)"
                 case .unreadable: obstacle = "bucket \(bucket.tag) answered something unreadable"
                 }

@@ -11,7 +11,7 @@ public import Inventory
 /// 8       2      number of orders (kinds 1 and 2), else 0
 /// 10             kinds 1 and 2, for each order: flow 16 · digest 6 · lines 1 · for each line: SKU number 4 · quantity 4
 ///                then, with bit 6, for each order: buyer 16, zero for nobody
-///                kind 3: SKU number 4 · version before 8 · units 8
+///                kind 3: SKU number 4 · version before 8 · units 8 (signed; below 0: taken off sale again)
 ///                kind 4: SKU number 4 · frozen 1
 ///                kind 5: nothing
 ///                kind 6: SKU number 4 · delta that SQL must book 8 (signed)

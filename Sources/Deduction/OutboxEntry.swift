@@ -40,7 +40,8 @@ public struct OutboxEntry: Sendable {
             return .release(
                 givenBack: Self.pick("R", of: orders, results), tombstones: Self.pick("T", of: orders, results))
         case .restock(let sku, let fromVersion, let units):
-            return .restock(sku: sku, version: fromVersion, units: units)
+            // Redis refused to take that many back: the movement is spent, and moved nothing.
+            return .restock(sku: sku, version: fromVersion, units: results == [UInt8(ascii: "S")] ? 0 : units)
         case .freeze, .state: return .mark
         case .repair(let sku, let delta): return .repair(sku: sku, delta: delta)
         }

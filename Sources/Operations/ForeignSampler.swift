@@ -155,6 +155,12 @@ public actor ForeignSampler {
     // MARK: Sweeping
 
     private func sweep() async {
+        // What is found first is shown at once.
+        publish(snapshot)
+        let giveUpAt = clock.now + .seconds(1)
+        while scan.rows.isEmpty, clock.now < giveUpAt, !Task.isCancelled {
+            try? await clock.sleep(for: .milliseconds(20))
+        }
         var next = clock.now
         while !Task.isCancelled {
             await readSecond(endingBy: next + .seconds(1))

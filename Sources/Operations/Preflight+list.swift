@@ -52,7 +52,7 @@ extension Preflight {
         if count.unloaded > 0 {
             // Its scripts refuse until a recovery has opened it: it does not sell, and that is all.
             return .bad(
-                "\(count.unloaded) of \(count.buckets.counted("bucket")) are not loaded: \(count.reason ?? "no answer")",
+                "\(count.unloaded) of \(count.buckets.counted("bucket")) not loaded: \(count.reason ?? "no answer")",
                 mayBeOverridden: true)
         }
         if count.differing > 0 {
@@ -67,13 +67,13 @@ extension Preflight {
     func drift(units: Int64, cuts: Int, unread: Int, first: String?) -> PreflightReport.Verdict {
         if units > 0 {
             return .bad(
-                "Redis and SQL differ by \(units.counted("unit")): \(first ?? ""); R plans the repair",
+                "Redis and SQL differ by \(units.counted("unit")): \(first ?? ""); reconcile --repair (R on screen) mends it",
                 mayBeOverridden: durability == .durable)
         }
         if unread > 0 {
             return .bad("\(unread.counted("bucket")) could not be compared", mayBeOverridden: durability == .durable)
         }
-        return .ok("\(cuts.counted("bucket")) agree to the unit")
+        return .ok("\(cuts.counted("bucket")) \(cuts == 1 ? "agrees" : "agree") to the unit")
     }
 
     func replicas(_ nodes: [NodeFacts], _ findings: [Finding]) -> PreflightReport.Verdict {

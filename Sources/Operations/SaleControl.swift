@@ -23,6 +23,8 @@ public struct SaleControl: Sendable {
     /// How long a halt that Redis has is offered to a store that does not take it, and the pause between two offers.
     public static let haltPatience = Duration.seconds(60)
     private static let haltPause = Duration.milliseconds(200)
+    /// Between two looks whether SQL has heard what Redis did.
+    private static let pauseOfBooks = Duration.milliseconds(20)
 
     private let catalogue: Catalogue
     private let store: any OrderStore
@@ -112,6 +114,15 @@ public struct SaleControl: Sendable {
         }
     }
 
+    /// Halts in Redis what SQL calls open, and leaves SQL to `halt()`: for whoever has only reading hands on a store that is locked.
+    ///
+    /// - Returns: buckets that take no orders, of how many; `nil`: the sale is not open.
+    public func brake() async -> (halted: Int, of: Int)? {
+        guard (try? await store.sale())??.state == .open else { return nil }
+        let outcomes = await acts.haltAhead(patience: Self.patience)
+        return (outcomes.values.count { $0 == .applied }, outcomes.count)
+    }
+
     /// Halts in Redis, then in SQL, for as long as that takes.
     private func haltAhead(from: Set<SaleState>, to state: SaleState) async throws -> Sale {
         let giveUpAt = clock.now + Self.haltPatience
@@ -149,8 +160,9 @@ public struct SaleControl: Sendable {
         }
     }
 
-    /// Adds units to a SKU's allocation and stock.
+    /// Adds units to a SKU's allocation and stock; with `units` below 0 it takes that many off sale again, if they are still unsold.
     public func restock(_ sku: SKUNumber, units: Int64) async -> Report {
+        if units < 0 { return await takeBack(sku, units: units.magnitude) }
         let name = catalogue[sku]?.sku ?? "\(sku.rawValue)"
         return await report(what: "restock", subject: name) {
             guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
@@ -167,6 +179,44 @@ public struct SaleControl: Sendable {
                 "\(before.inGroups) allocated", "\((before + units).inGroups) allocated",
                 sentence("SKU \(name) has \(units.counted("unit")) more", outcome)
             )
+        }
+    }
+
+    /// Takes units off sale again, all of them or none. Redis takes them first, so that nobody can buy them any more; it is done only
+    /// once SQL has that, too: until then a recovery may find them sold.
+    private func takeBack(_ sku: SKUNumber, units: UInt64) async -> Report {
+        let name = catalogue[sku]?.sku ?? "\(sku.rawValue)"
+        return await report(what: "reverse restock", subject: name) {
+            guard let bucket = catalogue[sku]?.bucket else { throw ActError("SKU \(name) is not in this sale") }
+            guard let units = Int64(exactly: units), units <= Self.restockUnitsMax else {
+                throw ActError("\(units) units are more than one act moves; give 1 … \(Self.restockUnitsMax)")
+            }
+            if try await store.sale()?.state == .closed {
+                throw ActError("the sale is closed: its books are made")
+            }
+            let before = try await store.skuCounters(of: bucket).first { $0.sku == sku }?.allocated ?? 0
+            let movement = try await store.restock(sku, units: -units)
+            let reached = await acts.apply(movement, patience: Self.patience)
+            let giveUpAt = clock.now + Self.patience
+            var outcome = try await store.outcome(of: movement)
+            while outcome == .pending, reached == .applied, clock.now < giveUpAt {
+                try await clock.sleep(for: Self.pauseOfBooks)
+                outcome = try await store.outcome(of: movement)
+            }
+            switch outcome {
+            case .applied:
+                return (
+                    "\(before) allocated", "\(before - units) allocated",
+                    "SKU \(name) has \(units.counted("unit")) fewer: they are off sale"
+                )
+            case .refused:
+                throw ActError("fewer than \(units.counted("unit")) are left unsold; nothing was changed")
+            case .pending:
+                let obstacle = if case .waitsForRecovery(let obstacle) = reached { obstacle } else { "SQL is slow" }
+                throw ActError(
+                    "not decided yet: once its bucket answers, \(units.counted("unit")) go off sale if they are left then "
+                        + "(\(obstacle))")
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 import Deduction
-public import Inventory
-public import OrderStore
+import Inventory
+import OrderStore
 import Redis
 
 /// What is on its way between the stores, and whether anybody takes it there.

@@ -59,7 +59,7 @@ extension SaleService {
         set(
             .compare,
             comparison.driftUnits == 0 && comparison.unread.isEmpty
-                ? .done("\(comparison.cuts.counted("bucket")) agree to the unit")
+                ? .done("\(comparison.cuts.counted("bucket")) \(comparison.cuts == 1 ? "agrees" : "agree") to the unit")
                 : .bad(
                     comparison.drifts.first?.sentence
                         ?? "\(comparison.unread.count.counted("bucket")) could not be compared: \(comparison.unread.values.first ?? "")"

@@ -16,7 +16,11 @@ extension WarRoomSampler {
     private static let refreshMargin = Duration.milliseconds(300)
 
     /// How long everything takes to be read once, one cut of everything after another.
-    public static func sweepSeconds(of skus: Int) -> Double { max(0.1, Double(skus) / skusPerSecond) }
+    ///
+    /// - Parameter skusPerSecond: that are cut, where a test wants fewer.
+    public static func sweepSeconds(of skus: Int, skusPerSecond: Double = skusPerSecond) -> Double {
+        max(0.1, Double(skus) / skusPerSecond)
+    }
 
     /// Reads what is in sight or sells, each second until `end`.
     func keepFresh(until end: ContinuousClock.Instant) async {

@@ -12,7 +12,7 @@ public import Telemetry
 /// nothing.
 public actor WarRoomSampler {
     /// SKUs that may be cut per second: 10 Hz up to 2,000 SKUs, slower beyond.
-    static let skusPerSecond = 20_000.0
+    public static let skusPerSecond = 20_000.0
 
     let service: SaleService
     private let witness: (any BuyersWitness)?
@@ -20,6 +20,8 @@ public actor WarRoomSampler {
     private let ordersURL: String
     private let thresholds: AlertThresholds
     let publish: @Sendable (WarRoomSnapshot) -> Void
+    /// From one cut of everything to the next.
+    private let interval: Duration
     /// What the screen has in sight.
     let sight: RowsInSight?
     /// Rows that were read by themselves lately.
@@ -39,6 +41,7 @@ public actor WarRoomSampler {
     private var deadLetters: [DeadLetter] = []
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
+    private var cutAt: ContinuousClock.Instant?
     var memory = MemoryBook()
     private(set) var trends = TrendBook()
     private var alertBook = AlertBook()
@@ -61,7 +64,7 @@ public actor WarRoomSampler {
     public init(
         service: SaleService, witness: (any BuyersWitness)?, topology: String, redisURL: String, ordersURL: String,
         thresholds: AlertThresholds = AlertThresholds(), sight: RowsInSight? = nil,
-        publish: @escaping @Sendable (WarRoomSnapshot) -> Void
+        skusPerSecond: Double = skusPerSecond, publish: @escaping @Sendable (WarRoomSnapshot) -> Void
     ) {
         self.service = service
         self.witness = witness
@@ -70,6 +73,7 @@ public actor WarRoomSampler {
         self.publish = publish
         self.sight = sight
         self.thresholds = thresholds
+        interval = .seconds(Self.sweepSeconds(of: service.catalogue.entries.count, skusPerSecond: skusPerSecond))
         keys = service.catalogue.buckets.map { BucketKeys(bucket: $0, catalogue: service.catalogue) }
         cuts = Array(repeating: nil, count: service.catalogue.buckets.count)
         bucketEntries = Array(repeating: nil, count: service.catalogue.buckets.count)
@@ -85,11 +89,10 @@ public actor WarRoomSampler {
 
     /// Samples until cancelled.
     public func run() async {
-        let interval = Duration.seconds(Self.sweepSeconds(of: service.catalogue.entries.count))
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
-            await sample()
+            await sample(stillness)
             stillness.note(snapshot, now: clock.now)
             if stillness.isStill(now: clock.now) {
                 await waitWhileStill(&stillness)
@@ -108,9 +111,19 @@ public actor WarRoomSampler {
     }
 
     /// One snapshot, now.
-    public func sample() async {
-        await readRedis()
-        await readSQL()
+    public func sample() async { await sample(nil) }
+
+    /// - Parameter stillness: where it says that nobody wrote since the servers were last cut, they are not cut again; only now and
+    ///   then they are, for what a server does by itself, such as evicting, it does not count as a write.
+    private func sample(_ stillness: Stillness?) async {
+        if let stillness, let cutAt, stillness.holds(cutAt: cutAt, now: clock.now) {
+            // All servers answered when they were asked whether anybody wrote.
+            lastAnswerAt = clock.now
+        } else {
+            cutAt = clock.now
+            await readRedis()
+        }
+        await readSQL(every: stillness?.isStill(now: clock.now) == true ? .seconds(2) : .seconds(1))
         await readMemory()
         assemble()
         publish(snapshot)
@@ -119,26 +132,15 @@ public actor WarRoomSampler {
     // MARK: Reading
 
     private func readRedis() async {
-        let deadline = clock.now + .milliseconds(400)
-        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
-        let keys = keys
-        await withTaskGroup(of: (Int, BucketCut?).self) { group in
-            for position in catalogue.buckets.indices {
-                group.addTask {
-                    let cut = try? await BucketCut.read(
-                        catalogue.buckets[position], keys[position], by: scripts, on: cluster, deadline: deadline)
-                    return (position, cut)
-                }
-            }
-            for await (position, cut) in group { cuts[position] = cut }
-        }
+        let isLarge = service.catalogue.entries.count > SaleService.cutSKUsMax
+        await service.readCuts(keys, patience: .milliseconds(isLarge ? 1_000 : 400)) { cuts[$0] = $1 }
         if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
     }
 
-    private func readSQL() async {
+    private func readSQL(every pause: Duration) async {
         do {
             records = Dictionary(uniqueKeysWithValues: try await service.store.buckets().map { ($0.bucket, $0) })
-            if slowReadAt.map({ clock.now - $0 >= .seconds(1) }) ?? true {
+            if slowReadAt.map({ clock.now - $0 >= pause }) ?? true {
                 slowReadAt = clock.now
                 counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
                 totals = try await service.store.orderTotals()

@@ -7,7 +7,8 @@ public struct EntrySettlement: Sendable {
         case deduct([Order])
         /// Orders that Redis gave back (`givenBack`), and tombstones it set (`tombstones`): their pending give-backs are done.
         case release(givenBack: [Order], tombstones: [Order])
-        /// Redis applied a restock. `version` is the version *before*, as `Restock.fromVersion`.
+        /// Redis applied a restock. `version` is the version *before*, as `Restock.fromVersion`; `units` is what it moved: 0 where a
+        /// reverse restock found fewer units left, and was refused.
         case restock(sku: SKUNumber, version: Int64, units: Int64)
         /// An entry without movement: opening, freeze, thaw, state.
         case mark

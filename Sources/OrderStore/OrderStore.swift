@@ -25,7 +25,12 @@ public protocol OrderStore: OrderLifeStore {
     /// What the acts so far make of every bucket, all of it read at one moment: what Redis must say.
     func bucketControls() async throws -> [BucketControl]
     /// Adds `units` to a SKU's allocation as movement `version → version + 1`, pending until Redis applied it.
+    ///
+    /// With `units` below 0 they are to be taken back: the allocation stays until Redis took them from its stock, or a fold found that
+    /// many left; where fewer are, the movement moves nothing. Refused at once where SQL's own books have fewer.
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock
+    /// What became of a restock; refused for one that was never numbered.
+    func outcome(of restock: Restock) async throws -> RestockOutcome
 
     // MARK: Epochs
 
@@ -35,7 +40,8 @@ public protocol OrderStore: OrderLifeStore {
     /// Folds the books of a recovering bucket under its claim, in one write transaction: what Redis must hold.
     ///
     /// The same transaction notes the folded `taken`, allocation and version as the base of later cuts at `<claim>-0`, and
-    /// ends every pending give-back and restock of the bucket, because the fold contains them. What SQL decides after the
+    /// ends every pending give-back and restock of the bucket, because the fold contains them (one that takes back more than is
+    /// left, then, is refused). What SQL decides after the
     /// fold is pending again and reaches Redis after the opening.
     ///
     /// - Throws: `.refused` if the claim is no longer the bucket's epoch, or the bucket is open already.

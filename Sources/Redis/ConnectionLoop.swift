@@ -26,14 +26,16 @@ final class ConnectionLoop {
     }
 
     private struct Pending {
-        /// `nil` for commands of our own: ASKING, AUTH.
-        let completion: ConnectionCore.Completion?
+        /// `nil` for commands of our own (ASKING, AUTH), and once the caller was told that the answer is late.
+        var completion: ConnectionCore.Completion?
         let deadline: ContinuousClock.Instant
         let taken: ContinuousClock.Instant
         /// Position of its first byte in all that this connection encoded.
         let start: UInt64
         /// Bytes to give back to the limit when it ends; `nil` for a tail, which is counted with its head.
-        let bytes: Int?
+        var bytes: Int?
+        /// Its deadline passed; the answer is still to come, and nobody waits for it.
+        var isLate = false
     }
 
     private let core: ConnectionCore
@@ -54,6 +56,8 @@ final class ConnectionLoop {
     private var now = ContinuousClock.now
     /// No deadline lies before this; it may be too early, never too late.
     private var nextDeadline: ContinuousClock.Instant?
+    /// When the server last said anything on this connection.
+    private var heardAt = ContinuousClock.now
     private var health: RedisNodeHealth
     private var window: LatencyWindow
     private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readChunk, alignment: 64)
@@ -148,6 +152,7 @@ final class ConnectionLoop {
         }
         guard pending.isEmpty else { return }
         phase = .ready
+        heardAt = now
         backoff = core.options.backoffMin
         setUp(true)
     }
@@ -252,6 +257,7 @@ final class ConnectionLoop {
                 return fail(lostError(HostError.reason(errno)))
             }
             health.bytesIn += UInt64(count)
+            heardAt = now
             var offset = 0
             while offset < count, self.context != nil {
                 let length = min(Self.feedChunk, count - offset)
@@ -379,11 +385,7 @@ final class ConnectionLoop {
 
         // Answers may lie in the socket: this thread may come late, as in a process that was stopped.
         if pending.contains(where: { $0.deadline <= now }) { receive() }
-        if pending.contains(where: { $0.deadline <= now }) {
-            fail(
-                RedisError(
-                    .unknown, .deadline, "\(core.address): no answer before the deadline; its connection was given up"))
-        }
+        if pending.contains(where: { $0.deadline <= now }) { endLate() }
         let isReady = if case .ready = phase { true } else { false }
         var kept = Deque<Waiting>()
         let all = waiting
@@ -409,7 +411,34 @@ final class ConnectionLoop {
                     reason ?? "\(core.address): it could not be sent before the deadline"))
         }
         waiting = kept
-        for head in pending { noteDeadline(head.deadline) }
+        for head in pending where !head.isLate { noteDeadline(head.deadline) }
+        if let silentUntil { noteDeadline(silentUntil) }
+    }
+
+    /// Until when the server may be silent before it is taken for gone; `nil`: no answer is late.
+    private var silentUntil: ContinuousClock.Instant? {
+        guard let first = pending.first, pending.contains(where: \.isLate) else { return nil }
+        return max(heardAt, first.taken) + core.options.silenceMax
+    }
+
+    /// Tells callers whose deadlines have passed; their commands may have been carried out, or may be yet. The connection is
+    /// given up only where the server has been silent: one that answers slowly would be asked everything again by everybody, and
+    /// whoever has the least patience would cut off those who have more.
+    private func endLate() {
+        for index in pending.indices where pending[index].deadline <= now && !pending[index].isLate {
+            pending[index].isLate = true
+            if let bytes = pending[index].bytes { core.ended(bytes: bytes) }
+            pending[index].bytes = nil
+            guard let completion = pending[index].completion else { continue }
+            pending[index].completion = nil
+            health.errors += 1
+            completion(.failure(RedisError(.unknown, .deadline, "\(core.address): no answer before the deadline")))
+        }
+        guard let silentUntil, silentUntil <= now else { return }
+        let silence = core.options.silenceMax
+        fail(
+            RedisError(
+                .unknown, .deadline, "\(core.address): no answer for \(silence); its connection was given up"))
     }
 
     private func publish() {

@@ -11,8 +11,23 @@ public final class RedisCluster: Sendable {
         /// Those on which WAIT is sent: it holds up whatever comes behind it.
         var waitingConnections: [RedisAddress: RedisConnection] = [:]
         /// Per slot, its master's connection; `nil` where no master is known.
-        var owners: [RedisConnection?] = Array(repeating: nil, count: HashSlot.count)
+        var owners: [RedisConnection?] = Array(repeating: nil, count: HashSlot.count) {
+            didSet { knownMasters = nil }
+        }
         var closed = false
+        private var knownMasters: [RedisConnection]?
+
+        /// The distinct owners, in the order of their slots. Found once for each change of an owner: whoever watches asks for
+        /// them several times a second, and there are 16,384 slots.
+        var masters: [RedisConnection] {
+            mutating get {
+                if let knownMasters { return knownMasters }
+                var seen: Set<RedisAddress> = []
+                let found = owners.compactMap { $0 }.filter { seen.insert($0.address).inserted }
+                knownMasters = found
+                return found
+            }
+        }
     }
 
     /// Whether the servers form a Redis Cluster.
@@ -184,9 +199,6 @@ public final class RedisCluster: Sendable {
     private var isClosed: Bool { topology.withLock { $0.closed } }
 
     func masterConnections() -> [RedisConnection] {
-        topology.withLock { topology in
-            var seen: Set<RedisAddress> = []
-            return topology.owners.compactMap { $0 }.filter { seen.insert($0.address).inserted }
-        }
+        topology.withLock { $0.masters }
     }
 }

@@ -2,6 +2,8 @@
 public struct RedisOptions: Sendable {
     /// How long making a connection may take, and how long a command waits for a server that is down.
     public var connectTimeout: Duration = .seconds(1)
+    /// How long a server may say nothing at all, while an answer is late, before its connection is given up.
+    public var silenceMax: Duration = .seconds(1)
     /// The pause before the first attempt to connect again; it doubles up to `backoffMax`.
     public var backoffMin: Duration = .milliseconds(10)
     public var backoffMax: Duration = .milliseconds(200)

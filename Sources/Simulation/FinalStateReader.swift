@@ -41,11 +41,13 @@ struct FinalStateReader {
             let redisEpoch = node.read(Array("HGET".utf8), control, Array("epoch".utf8)).int
             let state = node.read(Array("HGET".utf8), control, Array("state".utf8)).string
             let n = node.read(Array("HGET".utf8), control, Array("n".utf8)).int ?? 0
+            let isClosed = row["saleState"] == "closed"
             let drained: Int64 = row["drainedEpoch"] == epoch ? row["drainedN"] : 0
             final.buckets.append(
                 .init(
                     bucket: BucketNumber(rawValue: row["number"]), tag: tag, epoch: epoch,
-                    isOpen: row["state"] == "open" && redisEpoch == epoch && state == "open", redisEpoch: redisEpoch,
+                    isOpen: row["state"] == "open" && redisEpoch == epoch && state == (isClosed ? "closed" : "open"),
+                    redisEpoch: redisEpoch,
                     backlog: max(0, n - drained),
                     watermarkMilliseconds: node.read(Array("HGET".utf8), control, Array("watermark".utf8)).bytes
                         .flatMap { FlowID(bytes: $0) }?.milliseconds))

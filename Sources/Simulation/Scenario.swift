@@ -16,6 +16,15 @@ struct Scenario: Sendable {
     /// Keys that `keyLoss` may take.
     enum Keys: Sendable { case all, stocks }
 
+    /// When the sale is closed for good, if ever.
+    enum Closing: Sendable {
+        case never
+        /// When everything was healed and the buyers have left.
+        case atTheEnd
+        /// In the middle of it all; what it asks for is seen through at the end.
+        case inTheRush
+    }
+
     let seed: UInt64
     var durability: Durability
     var whileFenced: WhileFenced
@@ -45,6 +54,8 @@ struct Scenario: Sendable {
     var acts: Int
     var actPause: Duration
     var rebuilds = 0.15
+    /// The share of restocks that take units back.
+    var reversals = 0.4
     /// The share of acts on state and freezes whose actor dies between SQL and Redis.
     var actorDies = 0.25
     /// How long a reservation waits for its payment; `nil`: for ever.
@@ -56,6 +67,7 @@ struct Scenario: Sendable {
     var people: Int
     /// Flows older than this leave the ledgers; `nil`: none does.
     var horizon: Duration?
+    var closing = Closing.never
 
     init(seed: UInt64, durability: Durability? = nil) {
         var random = SeededRandom(seed: seed, stream: 1)
@@ -95,6 +107,12 @@ struct Scenario: Sendable {
             limits = (0..<skus).map { _ in random.chance(0.7) ? Int64(random.pick(1...4)) : nil }
         }
         if random.chance(0.3) { horizon = random.duration(.milliseconds(300), .seconds(2)) }
+        var ending = SeededRandom(seed: seed, stream: 8)
+        switch ending.unit() {
+        case ..<0.25: closing = .atTheEnd
+        case ..<0.35: closing = .inTheRush
+        default: closing = .never
+        }
     }
 
     /// A long rush of many, at several engines, with faults close together.

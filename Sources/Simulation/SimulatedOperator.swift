@@ -14,7 +14,15 @@ struct SimulatedOperator: Sendable {
     let parties: @Sendable () -> [SimulatedProcess]
 
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await act() }
+            if scenario.closing == .inTheRush { group.addTask { await closeInTheRush() } }
+        }
+    }
+
+    private func act() async {
         var random = SeededRandom(seed: scenario.seed, stream: 4)
+        var reversing = SeededRandom(seed: scenario.seed, stream: 7)
         if scenario.troubles.contains(.meddling) {
             let end = executor.now + scenario.rush
             while executor.now < end {
@@ -34,6 +42,13 @@ struct SimulatedOperator: Sendable {
             switch random.unit() {
             case ..<0.55:
                 let units = Int64(random.pick(1...6))
+                if reversing.chance(scenario.reversals) {
+                    await act(.reverseRestock, lines: [OrderLine(sku: sku, quantity: Int32(units))], &random) {
+                        service in
+                        await service.control.restock(sku, units: -units).succeeded
+                    }
+                    continue
+                }
                 await act(.restock, lines: [OrderLine(sku: sku, quantity: Int32(units))], &random) { service in
                     await service.control.restock(sku, units: units).succeeded
                 }
@@ -71,10 +86,14 @@ struct SimulatedOperator: Sendable {
 
     /// Everything is on sale again: whatever of the acts before had failed.
     func end() async {
-        guard scenario.acts > 0 else { return }
+        guard scenario.acts > 0 || scenario.closing == .inTheRush else { return }
         var random = SeededRandom(seed: scenario.seed, stream: 5)
         for entry in catalogue.entries { await setFrozen(entry.number, false, untilDone: true, &random) }
-        await setState(.open, untilDone: true, &random)
+        if scenario.closing == .inTheRush {
+            await closeState(untilDone: true, &random)
+        } else {
+            await setState(.open, untilDone: true, &random)
+        }
     }
 
     /// Freezes or thaws. Now and then whoever does it dies when SQL has it and Redis has not.
@@ -104,7 +123,7 @@ struct SimulatedOperator: Sendable {
         }
     }
 
-    private func act(
+    func act(
         _ operation: HistoryEvent.Operation, lines: [OrderLine] = [], untilDone: Bool = false,
         _ random: inout SeededRandom, _ body: @escaping @Sendable (SaleService) async -> Bool
     ) async {
@@ -123,5 +142,5 @@ struct SimulatedOperator: Sendable {
         }
     }
 
-    private func sleep(_ duration: Duration) async { try? await executor.sleep(until: executor.now + duration) }
+    func sleep(_ duration: Duration) async { try? await executor.sleep(until: executor.now + duration) }
 }

@@ -57,6 +57,9 @@ struct SimulatedStore: OrderStoreDecorator {
     func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await call(.writes) { try await base.restock(sku, units: units) }
     }
+    func outcome(of restock: Restock) async throws -> RestockOutcome {
+        try await call(.reads) { try await base.outcome(of: restock) }
+    }
     func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
         try await call(.writes) { try await base.claimEpoch(bucket: bucket, above: above, by: claimant) }
     }

@@ -33,6 +33,7 @@ final class SimulatedWorld: Sendable {
         var isOver = false
         var isHealed = false
         var comparisons: [FinalState.Comparison] = []
+        var closedBooks: FinalState.ClosedBooks?
         var buyersLeft = 0
         var failure: String?
     }
@@ -112,6 +113,13 @@ final class SimulatedWorld: Sendable {
             await probe(crowd)
             await outliveReservations()
             await settle()
+            if scenario.closing != .never {
+                let books = await theOperator.closeForGood()
+                state.withLock { $0.closedBooks = books }
+                if books == nil { fail("the sale could not be closed: nobody heard any books") }
+                // Nobody sells any more.
+                await probe(crowd)
+            }
             state.withLock { $0.isOver = true }
             for process in state.withLock({ $0.processes }).sorted(by: { $0.key < $1.key }) {
                 process.value.life.kill()
@@ -311,6 +319,7 @@ final class SimulatedWorld: Sendable {
         }
         let (comparisons, failure) = state.withLock { ($0.comparisons, $0.failure) }
         final.comparisons = comparisons
+        final.closedBooks = state.withLock { $0.closedBooks }
         if let failure { final.unread.append(failure) }
         for index in final.skus.indices {
             let number = Int(final.skus[index].sku.rawValue) - 1

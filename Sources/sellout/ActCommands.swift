@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import Inventory
 import Operations
+import OrderStore
+import Synchronization
 import Telemetry
 
 // The screen's acts for scripts: the same code, the same audit, one sentence each.
@@ -31,6 +33,63 @@ extension ActOptions {
             var sentence: String
         }
         var acts: [Act]
+        /// Of a closing.
+        var books: Books?
+    }
+
+    /// The books of a closed sale, for scripts; what nobody can know is null.
+    struct Books: Encodable {
+        var allocatedUnits: Int64
+        var soldUnits: Int64
+        var reservedUnits: Int64
+        var stockUnits: Int64?
+        var missingUnits: Int64?
+        var soldOrders: Int64
+        var cancelledOrders: Int64
+        var expiredOrders: Int64
+        var pendingRefunds: Int64
+        var settledRefunds: Int64
+        var deadLetters: Int64
+        var driftUnits: Int64
+        var oversoldUnits: Int64
+        var lostOrders: Int64?
+        var unreadBuckets: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case allocatedUnits, soldUnits, reservedUnits, stockUnits, missingUnits, soldOrders, cancelledOrders
+            case expiredOrders, pendingRefunds, settledRefunds, deadLetters, driftUnits, oversoldUnits, lostOrders
+            case unreadBuckets
+        }
+
+        init(_ books: SaleBooks) {
+            (allocatedUnits, soldUnits, reservedUnits) = (books.allocated, books.sold, books.reserved)
+            (stockUnits, missingUnits) = (books.stock, books.missingUnits)
+            (soldOrders, cancelledOrders, expiredOrders) = (
+                books.soldOrders, books.cancelledOrders, books.expiredOrders
+            )
+            (pendingRefunds, settledRefunds) = (books.refundsPending, books.refundsSettled)
+            (deadLetters, driftUnits, oversoldUnits) = (books.deadLetters, books.driftUnits, books.oversoldUnits)
+            (lostOrders, unreadBuckets) = (books.lostOrders, books.unreadBuckets)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(allocatedUnits, forKey: .allocatedUnits)
+            try container.encode(soldUnits, forKey: .soldUnits)
+            try container.encode(reservedUnits, forKey: .reservedUnits)
+            try container.encode(stockUnits, forKey: .stockUnits)
+            try container.encode(missingUnits, forKey: .missingUnits)
+            try container.encode(soldOrders, forKey: .soldOrders)
+            try container.encode(cancelledOrders, forKey: .cancelledOrders)
+            try container.encode(expiredOrders, forKey: .expiredOrders)
+            try container.encode(pendingRefunds, forKey: .pendingRefunds)
+            try container.encode(settledRefunds, forKey: .settledRefunds)
+            try container.encode(deadLetters, forKey: .deadLetters)
+            try container.encode(driftUnits, forKey: .driftUnits)
+            try container.encode(oversoldUnits, forKey: .oversoldUnits)
+            try container.encode(lostOrders, forKey: .lostOrders)
+            try container.encode(unreadBuckets, forKey: .unreadBuckets)
+        }
     }
 
     struct Refusal: Error, CustomStringConvertible { let description: String }
@@ -110,8 +169,15 @@ struct ThawCommand: ParsableCommand, WorkerCommand {
 struct RestockCommand: ParsableCommand, WorkerCommand {
     static let configuration = CommandConfiguration(
         commandName: "restock",
-        abstract: "Put more units of a SKU on sale.",
-        discussion: "sellout restock 1001 500 --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite")
+        abstract: "Put more units of a SKU on sale, or take them off again.",
+        discussion: """
+            With --reverse the units go off sale again: all of them if so many are still unsold, else none.
+
+            Exit codes: 0 done, 1 refused with its reason, 2 could not look.
+
+            sellout restock 1001 500 --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout restock 1001 500 --reverse --profile live
+            """)
 
     @OptionGroup var options: ActOptions
 
@@ -120,6 +186,9 @@ struct RestockCommand: ParsableCommand, WorkerCommand {
 
     @Argument(help: "Units, 1 to 1000000.")
     var units: Int64
+
+    @Flag(help: "Take the units off sale again, if so many are still unsold.")
+    var reverse = false
 
     func validate() throws {
         guard (1...SaleControl.restockUnitsMax).contains(units) else {
@@ -130,7 +199,7 @@ struct RestockCommand: ParsableCommand, WorkerCommand {
     func work() async throws -> Int32 {
         try await options.act("restock", skus: [sku]) { control, sku in
             guard let sku else { return .init(sentence: "no SKU", succeeded: false) }
-            return await control.restock(sku, units: units)
+            return await control.restock(sku, units: reverse ? -units : units)
         }
     }
 }
@@ -170,6 +239,12 @@ struct OpenCommand: ParsableCommand, WorkerCommand {
     func work() async throws -> Int32 {
         let (at, override, isSilent) = (at, override, options.json)
         return try await options.actOnSale("open") { service in
+            switch try await service.store.sale()?.state {
+            case .closed?:
+                return .init(sentence: "the sale is closed: a closed sale does not open again", succeeded: false)
+            case .open?: return .init(sentence: "the sale is open already", succeeded: true)
+            default: break
+            }
             let printer = ListPrinter(isSilent: isSilent)
             if let time = at.flatMap(OpeningTime.init) {
                 let moment = time.moment(now: WallClock.milliseconds, offset: TimeZone.current.secondsFromGMT())
@@ -223,7 +298,8 @@ struct CloseCommand: ParsableCommand, WorkerCommand {
 
     func work() async throws -> Int32 {
         let (expire, json) = (expire, options.json)
-        return try await options.actOnSale("close", alwaysAsks: true) { service in
+        let made = MadeBooks()
+        return try await options.actOnSale("close", alwaysAsks: true, books: made) { service in
             let printer = ListPrinter(isSilent: json)
             let report = await service.close(reservations: expire ? .expire : .wait) { printer.hear($0) }
             guard let books = report.books else {
@@ -232,22 +308,10 @@ struct CloseCommand: ParsableCommand, WorkerCommand {
                 }.first
                 return .init(sentence: "not closed to the end: \(why ?? "SQL does not answer")", succeeded: false)
             }
+            made.put(books)
             if !json { for line in ListPrinter.lines(books) { print(line) } }
             return .init(sentence: "the books of \(service.sale.name): \(books.sentence)", succeeded: report.isClean)
         }
-    }
-}
-
-struct HaltCommand: ParsableCommand, WorkerCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "halt",
-        abstract: "Halt the sale everywhere, at once. It never asks.",
-        discussion: "sellout halt --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite")
-
-    @OptionGroup var options: ActOptions
-
-    func work() async throws -> Int32 {
-        try await options.act("halt", asks: false) { control, _ in await control.halt() }
     }
 }
 
@@ -255,7 +319,8 @@ extension ActOptions {
     /// Acts on the sale as a whole, through its service.
     /// - Parameter alwaysAsks: the sale's name is wanted at any place, for it cannot be undone.
     func actOnSale(
-        _ name: String, alwaysAsks: Bool = false, _ body: @Sendable (SaleService) async -> SaleControl.Report
+        _ name: String, alwaysAsks: Bool = false, books: MadeBooks? = nil,
+        _ body: @Sendable (SaleService) async throws -> SaleControl.Report
     ) async throws -> Int32 {
         try await sources.with(readOnly: false) { service in
             if production || alwaysAsks {
@@ -265,10 +330,11 @@ extension ActOptions {
                         description: "\(why): give --confirm '\(service.sale.name)' to \(name); nothing was changed")
                 }
             }
-            let done = await body(service)
+            let done = try await body(service)
             if json {
                 let report = Report(
-                    acts: [.init(act: name, subject: "sale", succeeded: done.succeeded, sentence: done.sentence)])
+                    acts: [.init(act: name, subject: "sale", succeeded: done.succeeded, sentence: done.sentence)],
+                    books: books?.books.map(Books.init))
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
                 print(String(decoding: try encoder.encode(report), as: UTF8.self))
@@ -278,6 +344,13 @@ extension ActOptions {
             return done.succeeded ? 0 : 1
         }
     }
+}
+
+/// Where a closing leaves the books that it made.
+final class MadeBooks: Sendable {
+    private let made = Mutex<SaleBooks?>(nil)
+    var books: SaleBooks? { made.withLock { $0 } }
+    func put(_ books: SaleBooks) { made.withLock { $0 = books } }
 }
 
 extension SaleControl {

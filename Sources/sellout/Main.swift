@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Host
+import Operations
 import Synchronization
 
 /// The way in: it blocks the signals before any thread exists, then lets the command work, and ends with an exit code that
@@ -30,6 +31,7 @@ enum Main {
             // What is wrong, in one line; the usage is a page of its own.
             var message = Sellout.message(for: error)
             if message.hasSuffix(".") { message.removeLast() }
+            message = plainer(message, Array(CommandLine.arguments.dropFirst()))
             let names = Sellout.configuration.subcommands.compactMap { $0.configuration.commandName }
             let help = CommandLine.arguments.dropFirst().first.map { names.contains($0) ? " \($0)" : "" }
             FileHandle.standardError.write(
@@ -41,6 +43,19 @@ enum Main {
             FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
             exit(2)
         }
+    }
+
+    /// What is missing, in the words of who misses it.
+    private static func plainer(_ message: String, _ arguments: [String]) -> String {
+        let command = arguments.first ?? ""
+        if message.hasSuffix("'--orders <orders>'") {
+            return
+                "\(command) works on a sale's books: give --orders sqlite:PATH (watch, snapshot and doctor can do without)"
+        }
+        if message.hasSuffix("'<units>'"), let units = arguments.first(where: { Int64($0).map { $0 < 0 } ?? false }) {
+            return "\(units) units: use 1 to \(SaleControl.restockUnitsMax); with --reverse they go off sale again"
+        }
+        return message
     }
 
     /// Errors carry text from servers and files: one line, nothing that moves a terminal.

@@ -11,9 +11,9 @@ struct OverviewReport: Encodable {
         var name: String
         /// `OK HOT LOW SOLD OUT FROZEN FENCED OVERSOLD`, as on screen.
         var state: String
-        var allocatedUnits: Int64
+        var allocatedUnits: Int64?
         var stockUnits: Int64?
-        var soldUnits: Int64
+        var soldUnits: Int64?
         var deductionsPerSecond: Double
         var tag: String
         var slot: Int
@@ -44,10 +44,24 @@ struct OverviewReport: Encodable {
         /// `UP`, `FENCED` where buckets of it are, `DOWN`.
         var state: String
         /// The highest among its buckets: each recovery of one begins another.
-        var epoch: Int64
+        var epoch: Int64?
         var callsPerSecond: Double
         var p99Milliseconds: Double
         var errors: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case node, state, epoch, callsPerSecond, p99Milliseconds, errors
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(node, forKey: .node)
+            try container.encode(state, forKey: .state)
+            try container.encode(epoch, forKey: .epoch)
+            try container.encode(callsPerSecond, forKey: .callsPerSecond)
+            try container.encode(p99Milliseconds, forKey: .p99Milliseconds)
+            try container.encode(errors, forKey: .errors)
+        }
     }
 
     struct Alert: Encodable {
@@ -57,14 +71,14 @@ struct OverviewReport: Encodable {
 
     struct Totals: Encodable {
         var deductionsPerSecond: Double
-        var acknowledgedOrders: Int64
-        var releasedOrders: Int64
-        var oversoldUnits: Int64
-        var driftUnits: Int64
-        var outboxBacklog: Int64
-        var outboxMilliseconds: Int64
-        var fencedBuckets: Int
-        var deadLetters: Int64
+        var acknowledgedOrders: Int64?
+        var releasedOrders: Int64?
+        var oversoldUnits: Int64?
+        var driftUnits: Int64?
+        var outboxBacklog: Int64?
+        var outboxMilliseconds: Int64?
+        var fencedBuckets: Int?
+        var deadLetters: Int64?
         var redisBytes: Int64?
 
         private enum CodingKeys: String, CodingKey {
@@ -88,11 +102,12 @@ struct OverviewReport: Encodable {
     }
 
     var sale: String
+    /// The sale's, or `watched` where keys alone are looked at.
     var state: String
-    var durability: String
+    var durability: String?
     var topology: String
     var redis: String
-    var orders: String
+    var orders: String?
     var totals: Totals
     var alerts: [Alert]
     var nodes: [Node]
@@ -136,12 +151,31 @@ struct OverviewReport: Encodable {
         }
     }
 
-    private static func tenths(_ value: Double) -> Double {
+    // What nobody knows is null, and there.
+    private enum CodingKeys: String, CodingKey {
+        case sale, state, durability, topology, redis, orders, totals, alerts, nodes, skus
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(sale, forKey: .sale)
+        try container.encode(state, forKey: .state)
+        try container.encode(durability, forKey: .durability)
+        try container.encode(topology, forKey: .topology)
+        try container.encode(redis, forKey: .redis)
+        try container.encode(orders, forKey: .orders)
+        try container.encode(totals, forKey: .totals)
+        try container.encode(alerts, forKey: .alerts)
+        try container.encode(nodes, forKey: .nodes)
+        try container.encode(skus, forKey: .skus)
+    }
+
+    static func tenths(_ value: Double) -> Double {
         value.isFinite ? (value * 10).rounded() / 10 : 0
     }
 
     /// The word alone: how many units are oversold stands in the figures.
-    private static func word(_ state: StockState) -> String {
+    static func word(_ state: StockState) -> String {
         if case .oversold = state { "OVERSOLD" } else { state.word }
     }
 
@@ -150,19 +184,27 @@ struct OverviewReport: Encodable {
     /// The same for people, in columns; text from outside is made harmless.
     var text: String {
         var lines = [
-            "\(PlainText.line(sale))  \(state.uppercased())  \(PlainText.line(topology))  \(durability)",
-            "\(PlainText.line(redis))  \(PlainText.line(orders))",
-            "\(number(totals.deductionsPerSecond)) orders/s, \(totals.acknowledgedOrders) accepted, "
-                + "\(totals.releasedOrders) released, \(totals.oversoldUnits) units oversold, \(totals.driftUnits) units of drift, "
-                + "\(totals.outboxBacklog) outbox entries (\(totals.outboxMilliseconds) ms), \(totals.fencedBuckets) buckets fenced",
+            ([PlainText.line(sale), state.uppercased(), PlainText.line(topology)] + [durability].compactMap { $0 })
+                .joined(separator: "  "),
+            ([redis] + [orders].compactMap { $0 }).map(PlainText.line).joined(separator: "  "),
         ]
+        var parts = ["\(number(totals.deductionsPerSecond)) \(orders == nil ? "units" : "orders")/s"]
+        func add(_ count: (some BinaryInteger)?, _ noun: String) { if let count { parts.append("\(count) \(noun)") } }
+        add(totals.acknowledgedOrders, "accepted")
+        add(totals.releasedOrders, "released")
+        add(totals.oversoldUnits, "units oversold")
+        add(totals.driftUnits, "units of drift")
+        add(totals.outboxBacklog, "outbox entries (\(totals.outboxMilliseconds ?? 0) ms)")
+        if let fenced = totals.fencedBuckets { parts.append("\(fenced.counted("bucket")) fenced") }
+        lines.append(parts.joined(separator: ", ") + (orders == nil ? "; no SQL: what was sold is not known" : ""))
         lines += alerts.map { "\($0.severity.uppercased()) \(PlainText.line($0.text))" }
         lines.append("")
         lines += Self.table(
             ["node", "state", "epoch", "calls/s", "p99 ms", "errors"],
             nodes.map {
                 [
-                    $0.node, $0.state, "\($0.epoch)", number($0.callsPerSecond), number($0.p99Milliseconds),
+                    $0.node, $0.state, $0.epoch.map { "\($0)" } ?? "-", number($0.callsPerSecond),
+                    number($0.p99Milliseconds),
                     "\($0.errors)",
                 ]
             }, left: 2)
@@ -171,8 +213,9 @@ struct OverviewReport: Encodable {
             ["sku", "name", "state", "allocated", "stock", "sold", "/s", "tag", "slot", "node"],
             skus.map { sku in
                 [
-                    sku.sku, sku.name, sku.state, "\(sku.allocatedUnits)", sku.stockUnits.map { "\($0)" } ?? "-",
-                    "\(sku.soldUnits)", number(sku.deductionsPerSecond), sku.tag, "\(sku.slot)", sku.node ?? "-",
+                    sku.sku, sku.name, sku.state, sku.allocatedUnits.map { "\($0)" } ?? "-",
+                    sku.stockUnits.map { "\($0)" } ?? "-", sku.soldUnits.map { "\($0)" } ?? "-",
+                    number(sku.deductionsPerSecond), sku.tag, "\(sku.slot)", sku.node ?? "-",
                 ]
             }, left: 3)
         return lines.joined(separator: "\n")

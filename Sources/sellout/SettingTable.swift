@@ -52,19 +52,19 @@ enum SettingTable {
         Setting(
             "watch.stockKey",
             .text(takes: "a template such as stock:sku or ss_{tag}_sku") { (try? KeyTemplate($0)) != nil },
-            option: "stock-key", commands: ["watch", "doctor"],
+            option: "stock-key", commands: ["watch", "snapshot", "doctor"],
             help: "how the stock's keys are made, where there is no SQL"),
         Setting(
             "watch.ledgerKey", .text(takes: "a template such as sx_{tag}_sku") { (try? KeyTemplate($0)) != nil },
-            option: "ledger-key", commands: ["watch", "doctor"],
+            option: "ledger-key", commands: ["watch", "snapshot", "doctor"],
             help: "how the ledgers' keys are made; hashes, a field an order"),
         Setting(
             "watch.scanRate", .whole(1...1_000_000), standard: "5000", option: "scan-rate",
-            commands: ["watch", "doctor"],
+            commands: ["watch", "snapshot", "doctor"],
             help: "keys a second that the search for SKUs looks at"),
         Setting(
             "watch.readRate", .whole(10...1_000_000), standard: "10000", option: "read-rate",
-            commands: ["watch", "doctor"], help: "keys a second that are read, at most"),
+            commands: ["watch", "snapshot", "doctor"], help: "keys a second that are read, at most"),
     ]
 
     // MARK: The screen

@@ -16,14 +16,22 @@ struct SnapshotCommand: ParsableCommand {
         commandName: "snapshot",
         abstract: "Print once what the overview shows, as text or JSON.",
         discussion: """
-            It looks for a second, since rates need two moments, and writes nothing. What nobody can know is null.
+            It looks for a second, since rates need two moments, and writes nothing. What nobody can know is null. Without --orders it
+            looks at keys that are not ours, as watch does: all keys are searched once, at --scan-rate, then every SKU is read.
+
             Exit codes: 0 no bad alert, 1 there is one, 2 could not look.
 
             sellout snapshot --redis redis://127.0.0.1:7001 --orders sqlite:books.sqlite
+            sellout snapshot --redis redis://127.0.0.1:6379 --stock-key stock:sku --json
             sellout snapshot --profile live --json | jq '.skus[] | select(.state == "LOW") | .sku'
             """)
 
-    @OptionGroup var sources: Sources
+    @OptionGroup var source: RedisSource
+
+    @Option(help: "The order store: sqlite:PATH. Left out, Redis's keys alone are looked at.")
+    var orders: String?
+
+    @OptionGroup var foreign: ForeignOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -35,6 +43,7 @@ struct SnapshotCommand: ParsableCommand {
     var look = TimeSpan(seconds: 1.2)
 
     func validate() throws {
+        try BooksOrKeys.validate(orders: orders, foreign)
         if json && text { throw ValidationError("--json and --text: choose one") }
         guard (0.2...60).contains(look.seconds) else { throw ValidationError("--look \(look.text): use 200ms to 60s") }
     }
@@ -42,7 +51,9 @@ struct SnapshotCommand: ParsableCommand {
 
 extension SnapshotCommand: WorkerCommand {
     func work() async throws -> Int32 {
-        let (service, redisURL, ordersURL) = try await sources.connect(readOnly: true, events: EventLog())
+        guard let books = BooksOrKeys.books(orders: orders, foreign) else { return try await lookAtKeys() }
+        let (service, redisURL, ordersURL) = try await source.connect(
+            orders: books, readOnly: true, events: EventLog())
         let result: Result<Int32, any Error>
         do { result = .success(try await report(service, redisURL, ordersURL)) } catch { result = .failure(error) }
         service.cluster.close()
@@ -69,7 +80,10 @@ extension SnapshotCommand: WorkerCommand {
         guard let snapshot = kept.snapshot else { return 2 }
         let epochs = Dictionary(
             try await service.store.buckets().map { ($0.bucket, $0.epoch.rawValue) }, uniquingKeysWith: max)
-        let report = OverviewReport(snapshot, service.catalogue, epochs: epochs)
+        return try tell(OverviewReport(snapshot, service.catalogue, epochs: epochs), snapshot)
+    }
+
+    func tell(_ report: OverviewReport, _ snapshot: WarRoomSnapshot) throws -> Int32 {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -82,7 +96,7 @@ extension SnapshotCommand: WorkerCommand {
 }
 
 /// The newest snapshot of a sampler.
-private final class KeptSnapshot: Sendable {
+final class KeptSnapshot: Sendable {
     private let state = Mutex<WarRoomSnapshot?>(nil)
     var snapshot: WarRoomSnapshot? { state.withLock { $0 } }
     func put(_ snapshot: WarRoomSnapshot) { state.withLock { $0 = snapshot } }

@@ -36,17 +36,11 @@ struct WatchCommand: ParsableCommand, WorkerCommand {
     var readOnly = false
 
     func validate() throws {
-        guard let orders else { return }
-        try OrdersOption.validate(orders)
-        if foreign.stockKey != nil, orders != SettingsInUse.current["orders"] {
-            throw ValidationError("--stock-key is for keys without an order store: leave out --orders, or --stock-key")
-        }
+        try BooksOrKeys.validate(orders: orders, foreign)
     }
 
-    /// The books; `nil` where keys are watched alone. A template that was typed goes before books that a file names.
-    var books: String? {
-        foreign.stockKey != nil && orders == SettingsInUse.current["orders"] ? nil : orders
-    }
+    /// The books; `nil` where keys are watched alone.
+    var books: String? { BooksOrKeys.books(orders: orders, foreign) }
 }
 
 extension WatchCommand: ScreenCommand {

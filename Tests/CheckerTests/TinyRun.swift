@@ -154,4 +154,17 @@ struct TinyRun {
         final.skus[0].redisStock! += Int64(units)
         say(HistoryEvent(at: 0, process: 9, .restock, .ok, answer: "done"))
     }
+
+    /// Takes units back in both books.
+    mutating func takeBack(_ units: Int32) {
+        say(HistoryEvent(at: 0, process: 9, .reverseRestock, .invoke, lines: Self.lines(units)))
+        n += 1
+        final.restocks.append(
+            FinalState.Restock(
+                sku: SKUNumber(rawValue: 1), units: -Int64(units), id: OutboxID(epoch: Self.epoch, n: n)))
+        final.skus[0].allocated -= Int64(units)
+        final.skus[0].redisAllocated! -= Int64(units)
+        final.skus[0].redisStock! -= Int64(units)
+        say(HistoryEvent(at: 0, process: 9, .reverseRestock, .ok, answer: "done"))
+    }
 }

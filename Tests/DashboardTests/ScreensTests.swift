@@ -272,6 +272,50 @@ import Testing
         #expect(driver.taken() == [.setFrozen(number, true), .setFrozen(number, false)])
     }
 
+    @Test func undoTakesARestockBackOnceItWasDone() {
+        var driver = Driver()
+        let number = driver.model.cursorSKU!
+        driver.type("+250")
+        driver.type("y")
+        // Not done yet, so there is nothing to take back.
+        driver.type("u")
+        #expect(driver.text.contains("nothing to undo"))
+        driver.send(.actDone(ActReport(sentence: "refused", succeeded: false)))
+        driver.type("u")
+        #expect(driver.model.dialogs.isEmpty)
+        driver.send(.actDone(ActReport(sentence: "done", succeeded: true, done: .restock(number, units: 250))))
+        driver.type("u")
+        #expect(driver.text.contains("Takes 250 units of it off sale again"))
+        driver.type("y")
+        #expect(
+            driver.taken().filter { $0 != .bell } == [
+                .restock(number, units: 250), .restock(number, units: -250),
+            ])
+        // Refused it stays on offer, done it does not.
+        driver.send(.actDone(ActReport(sentence: "fewer are left", succeeded: false)))
+        driver.type("u")
+        #expect(driver.text.contains("undo restock"))
+        driver.press(.escape)
+        driver.send(.actDone(ActReport(sentence: "gone", succeeded: true, done: .restock(number, units: -250))))
+        driver.type("u")
+        #expect(driver.text.contains("nothing to undo"))
+    }
+
+    @Test func undoOfABulkRestockConcernsThoseThatSucceeded() {
+        var driver = Driver()
+        driver.type("  +40")
+        driver.type("y")
+        guard case .bulk(let id, let parts)? = driver.taken().last else {
+            Issue.record("no bulk act")
+            return
+        }
+        driver.send(.bulkStep(id: id, ActReport(sentence: "done", succeeded: true, done: parts[0])))
+        driver.send(.bulkStep(id: id, ActReport(sentence: "no", succeeded: false)))
+        driver.press(.escape)
+        driver.type("u")
+        #expect(driver.text.contains("Takes 40 units of it off sale again"))
+    }
+
     @Test func readOnlyMarksButDoesNotAct() {
         var driver = Driver(permissions: Permissions(isReadOnly: true))
         driver.type("  z")

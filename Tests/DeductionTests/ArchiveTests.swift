@@ -7,7 +7,7 @@ import SaleRig
 import Testing
 
 /// Settled orders leave Redis's ledgers; every answer stays what it was.
-@Suite("Archiving ledgers", .timeLimit(.minutes(2)))
+@Suite("Archiving ledgers", .timeLimit(.minutes(5)))
 struct ArchiveTests {
     /// Flows of long ago, so that a watermark can pass them while the test's own flows are young.
     private static let longAgo: UInt64 = 1_600_000_000_000

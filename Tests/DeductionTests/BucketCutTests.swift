@@ -6,7 +6,7 @@ import SaleRig
 import Testing
 
 /// A cut's SKUs come as one text.
-@Suite("A bucket's cut", .timeLimit(.minutes(1)))
+@Suite("A bucket's cut", .timeLimit(.minutes(5)))
 struct BucketCutTests {
     static let bucket = Bucket(
         number: BucketNumber(rawValue: 1), tag: "t", skus: [SKUNumber(rawValue: 3), SKUNumber(rawValue: 9)])

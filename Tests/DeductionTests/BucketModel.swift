@@ -109,9 +109,11 @@ struct BucketModel {
         if skus[sku]!.version > version { return "r" }
         if skus[sku]!.version < version { return "G" }
         skus[sku]!.version += 1
+        n += 1
+        // Taken back are all of them or none, and what was refused once is refused for good.
+        if skus[sku]!.stock + units < 0 { return "S" }
         skus[sku]!.allocated += units
         skus[sku]!.stock += units
-        n += 1
         return "R"
     }
 

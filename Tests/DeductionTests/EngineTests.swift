@@ -10,7 +10,7 @@ import Testing
 @testable import Deduction
 
 /// The engine on a real server and a real file.
-@Suite("The engine", .timeLimit(.minutes(1)))
+@Suite("The engine", .timeLimit(.minutes(5)))
 struct EngineTests {
     static let yes = DeductionOutcome.done(duplicate: false)
 

@@ -8,7 +8,7 @@ import Telemetry
 import Testing
 
 /// A sale that goes on in SQL while its only server is down, and is handed back.
-@Suite("While fenced", .timeLimit(.minutes(1)))
+@Suite("While fenced", .timeLimit(.minutes(5)))
 struct FencedSaleTests {
     @Test("SQL sells at the chosen rate while the server is down, and hands back exactly")
     func sellsOnAndHandsBack() async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import Deduction
 
 /// What SQL decided reaches Redis, whatever else waits.
-@Suite("The give-back worker", .timeLimit(.minutes(1)))
+@Suite("The give-back worker", .timeLimit(.minutes(5)))
 struct GiveBackTests {
     static let yes = DeductionOutcome.done(duplicate: false)
 

@@ -7,7 +7,7 @@ import Testing
 @testable import Deduction
 
 /// How long a payment waits for its order: by the clock that nobody sets, and until SQL has what the outboxes held.
-@Suite("Late payments", .timeLimit(.minutes(1)))
+@Suite("Late payments", .timeLimit(.minutes(5)))
 struct LatePaymentTests {
     /// Two clocks set by hand.
     private final class SetTime: SaleClock.Source {

@@ -7,7 +7,7 @@ import SaleRig
 import Testing
 
 /// Units per SKU per buyer: exact under concurrency, after recovery, and against whoever writes into the ledger.
-@Suite("Limits per buyer", .timeLimit(.minutes(2)))
+@Suite("Limits per buyer", .timeLimit(.minutes(5)))
 struct LimitTests {
     static func buyer(_ number: Int) -> BuyerID { BuyerID(high: 0xb, low: UInt64(number + 1))! }
 

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// The stream between Redis and SQL when SQL is slow, out, or full.
-@Suite("The outbox", .timeLimit(.minutes(2)))
+@Suite("The outbox", .timeLimit(.minutes(5)))
 struct OutboxTests {
     private func worker(_ rig: SaleRig, _ store: any OrderStore, entriesMax: Int = 512) -> OutboxWorker {
         var configuration = OutboxWorker.Configuration()

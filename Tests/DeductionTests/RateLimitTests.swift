@@ -5,7 +5,7 @@ import Testing
 
 @testable import Deduction
 
-@Suite("Limits on the rate of orders", .timeLimit(.minutes(2)))
+@Suite("Limits on the rate of orders", .timeLimit(.minutes(5)))
 struct RateLimitTests {
     @Test("tokens come at the rate, up to the burst, whatever the clock does")
     func bucket() {

@@ -34,6 +34,9 @@ import Testing
             ] {
                 #expect(walk.met[met, default: 0] > 20, "met too few \(met): \(walk.met)")
             }
+            for met in ["takenBack", "reversalRefused"] {
+                #expect(walk.met[met, default: 0] > 2, "met too few \(met): \(walk.met)")
+            }
         }
     }
 }
@@ -192,7 +195,14 @@ struct Walk {
     mutating func restock() async throws {
         if restocks.isEmpty || random(0..<3) == 0 {
             let sku = anySKU()
-            restocks.append(try await rig.store.restock(sku, units: Int64(random(1..<30))))
+            let isReversal = random(0..<6) == 0
+            do {
+                restocks.append(
+                    try await rig.store.restock(sku, units: isReversal ? -Int64(random(1..<12)) : Int64(random(1..<30)))
+                )
+            } catch let error as OrderStoreError where isReversal && error.outcome == .refused {
+                return
+            }
             if random(0..<3) == 0 { restocks.append(try await rig.store.restock(sku, units: 1)) }
         }
         let some = restocks.suffix(8)
@@ -202,6 +212,9 @@ struct Walk {
             .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units),
             ["\(restock.fromVersion)", "\(restock.units)"])
         let letter = model.restock(restock.sku, from: restock.fromVersion, units: restock.units)
+        if restock.units < 0, letter == "R" || letter == "S" {
+            met[letter == "R" ? "takenBack" : "reversalRefused", default: 0] += 1
+        }
         try same(answer, .letters(letter), oneLetter: true)
     }
 
@@ -313,8 +326,12 @@ struct Walk {
                     now != nil && now!.digest == entry.digest,
                     "an order of \(entry.quantity) of SKU \(sku.rawValue) was lost")
             }
+            // What Redis had not heard of, the fold decided: added, taken back, or refused.
+            let unheard = restocks.filter { $0.sku == sku && $0.fromVersion >= was.version }
+            let least = unheard.reduce(was.allocated) { $0 + min(0, $1.units) }
+            let most = unheard.reduce(was.allocated) { $0 + max(0, $1.units) }
             try require(
-                after.skus[sku]!.version >= was.version && after.skus[sku]!.allocated >= was.allocated,
+                after.skus[sku]!.version >= was.version && (least...most).contains(after.skus[sku]!.allocated),
                 "a restock was lost")
         }
     }

@@ -8,7 +8,7 @@ import Testing
 @testable import Deduction
 
 /// Two engines sell out of one bucket: what one of them refuses by itself stays true to what happened elsewhere.
-@Suite("Refusals without Redis, with another engine about", .timeLimit(.minutes(2)))
+@Suite("Refusals without Redis, with another engine about", .timeLimit(.minutes(5)))
 struct TwoEnginesTests {
     static let yes = DeductionOutcome.done(duplicate: false)
     static let bound = Duration.milliseconds(Int64(LocalRefusals.trustMilliseconds))

@@ -95,7 +95,7 @@ extension SaleRig {
 }
 
 /// Orders over several buckets, on a real server and a real file.
-@Suite("An order over several buckets", .timeLimit(.minutes(1)))
+@Suite("An order over several buckets", .timeLimit(.minutes(5)))
 struct WideOrderTests {
     func withEngine(
         units: [Int64], buckets: Int = 2, durability: Durability = .durable,

@@ -8,7 +8,7 @@ import Redis
 import Testing
 
 /// A recoverer elsewhere died. The engines that live on do not wait for it for ever.
-@Suite("A recovery that its process did not end", .timeLimit(.minutes(1)))
+@Suite("A recovery that its process did not end", .timeLimit(.minutes(5)))
 struct AbandonedRecoveryTests {
     enum DiedAfter: CaseIterable { case claim, close, markOpened }
 

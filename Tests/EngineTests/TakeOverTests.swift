@@ -11,7 +11,7 @@ import Synchronization
 import Testing
 
 /// A process whose worker served the outbox is killed; one that lives takes over.
-@Suite("A worker's process that is killed", .timeLimit(.minutes(1)))
+@Suite("A worker's process that is killed", .timeLimit(.minutes(5)))
 struct TakeOverTests {
     /// An order store that keeps what SQL answered to each entry, in order.
     private final class Answers: OrderStoreDecorator {

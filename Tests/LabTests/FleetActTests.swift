@@ -37,7 +37,7 @@ private func key(ofShard shard: Int, in fleet: EmbeddedFleet) -> String {
     (0...).lazy.map { "k\($0)" }.first { fleet.shard(ofSlot: HashSlot.of($0)) == shard }!
 }
 
-@Suite("Acts on a single master with replicas", .timeLimit(.minutes(1)))
+@Suite("Acts on a single master with replicas", .timeLimit(.minutes(5)))
 struct ReplicatedActTests {
     private static let proxied = EmbeddedFleet.Configuration(masters: 1, replicas: 1, isProxied: true)
 
@@ -173,7 +173,7 @@ struct ReplicatedActTests {
     }
 }
 
-@Suite("Acts on what a server holds", .timeLimit(.minutes(1)))
+@Suite("Acts on what a server holds", .timeLimit(.minutes(5)))
 struct DataActTests {
     @Test("an append-only file cut to an older size brings an older state back", arguments: [0, 3])
     func cut(tornBytes: Int) async throws {
@@ -212,7 +212,7 @@ struct DataActTests {
     }
 }
 
-@Suite("Acts on a cluster", .timeLimit(.minutes(1)))
+@Suite("Acts on a cluster", .timeLimit(.minutes(5)))
 struct ClusterActTests {
     @Test("a replica with a dead link takes over without the tail, and the former master follows it")
     func promotion() async throws {

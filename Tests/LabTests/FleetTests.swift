@@ -5,7 +5,7 @@ import Redis
 import Synchronization
 import Testing
 
-@Suite("An embedded fleet", .timeLimit(.minutes(1)))
+@Suite("An embedded fleet", .timeLimit(.minutes(5)))
 struct FleetTests {
     private func soon() -> ContinuousClock.Instant { .now + .seconds(5) }
 
@@ -117,7 +117,7 @@ struct FleetTests {
     }
 }
 
-@Suite("A fleet whose owner is killed", .timeLimit(.minutes(1)))
+@Suite("A fleet whose owner is killed", .timeLimit(.minutes(5)))
 struct OrphanTests {
     @Test("leaves no server, and its folder to the next start's sweep", arguments: [(1, 0), (3, 0), (1, 1)])
     func killedOwner(masters: Int, replicas: Int) async throws {

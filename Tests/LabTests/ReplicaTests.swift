@@ -3,7 +3,7 @@ import Lab
 import Redis
 import Testing
 
-@Suite("Replicas of a fleet", .timeLimit(.minutes(1)))
+@Suite("Replicas of a fleet", .timeLimit(.minutes(5)))
 struct ReplicaTests {
     private func soon() -> ContinuousClock.Instant { .now + .seconds(5) }
 

@@ -11,7 +11,7 @@ import Telemetry
 import Testing
 
 /// The rules that `doctor` prints, on a real server with exactly these users.
-@Suite("Least-privilege users", .timeLimit(.minutes(1)))
+@Suite("Least-privilege users", .timeLimit(.minutes(5)))
 struct AccessRuleTests {
     /// A connection as a user who has a role's rules and nothing else.
     private func connect(_ role: AccessRole, _ rig: SaleRig, foreign: ForeignKeys? = nil) async throws -> RedisCluster {

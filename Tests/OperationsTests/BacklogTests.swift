@@ -8,7 +8,7 @@ import SaleRig
 import Testing
 
 /// What a sale that died left on its way, seen and finished by somebody else.
-@Suite("Backlog", .timeLimit(.minutes(1)))
+@Suite("Backlog", .timeLimit(.minutes(5)))
 struct BacklogTests {
     private func service(_ rig: SaleRig) async throws -> SaleService {
         try await SaleService(cluster: rig.cluster, store: rig.store, events: EventLog())

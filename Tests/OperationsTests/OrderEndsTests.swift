@@ -9,7 +9,7 @@ import Telemetry
 import Testing
 
 /// How orders end in a sale that runs: by deadline, late payment, a person's choice.
-@Suite("How orders end", .serialized, .timeLimit(.minutes(2)))
+@Suite("How orders end", .serialized, .timeLimit(.minutes(5)))
 struct OrderEndsTests {
     /// A service at work on a rig's sale.
     private func withService(

@@ -102,7 +102,7 @@ struct PreflightListTests {
 }
 
 /// The list, the countdown and the closing on a real server.
-@Suite("A sale from its list to its books", .serialized, .timeLimit(.minutes(2)))
+@Suite("A sale from its list to its books", .serialized, .timeLimit(.minutes(5)))
 struct SaleControlLiveTests {
     private func withService(
         _ rig: SaleRig, _ body: (SaleService, EventLog) async throws -> Void

@@ -3,7 +3,7 @@ import OrderStore
 import Testing
 
 /// What leaves Redis's ledgers, what must stay, and what this store answers for what has left.
-@Suite("Ledger growth and limits per buyer", .timeLimit(.minutes(1)))
+@Suite("Ledger growth and limits per buyer", .timeLimit(.minutes(5)))
 struct LedgerGrowthTests {
     /// Orders made at 1, 2, … ms; the bucket's newest flow keeps the watermark well below the machine's clock.
     private func raise(_ fixture: Fixture, horizon: Int64, ordersMax: Int = 1_000) async throws -> UInt64? {

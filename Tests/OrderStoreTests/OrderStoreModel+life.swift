@@ -17,6 +17,20 @@ extension OrderStoreModel {
         return expired.sorted { $0.order.flow < $1.order.flow }
     }
 
+    /// Ends what is reserved, in flow order after `position`, whatever its deadline; `nil`: the sale is not closed, so nothing.
+    mutating func endReservations(after position: FlowID?, limit: Int) -> EndedReservations? {
+        guard isClosed else { return nil }
+        let open = rows.values.filter {
+            $0.state == .reserved && position.map { [row = $0] in row.order.flow > $0 } ?? true
+        }
+        .map(\.order).sorted { $0.flow < $1.flow }.prefix(limit)
+        for order in open {
+            end(order)
+            rows[order.flow]!.state = .expired
+        }
+        return EndedReservations(ended: open.count, next: open.count < limit ? nil : open.last?.flow)
+    }
+
     mutating func wait(_ order: Order) -> PaymentResult {
         if payments[key(order)] == nil {
             payments[key(order)] = PaymentRow(

@@ -59,11 +59,20 @@ struct OrderStoreModel {
     struct RestockRow {
         let restock: Restock
         var done: OutboxID?
+        /// What it moved for good: 0 for a reversal that was refused.
+        var units: Int64
+        var isRefused: Bool { done != nil && units == 0 }
+
+        init(restock: Restock) {
+            self.restock = restock
+            units = restock.units
+        }
     }
 
     let durability: Durability
     let timeout: Int64?
     let latePayments: LatePaymentPolicy
+    var isClosed = false
     /// Unix milliseconds: the store's clock.
     var now: Int64 = 0
     var payments: [GiveBackKey: PaymentRow] = [:]
@@ -105,6 +114,7 @@ struct OrderStoreModel {
     mutating func fold(_ bucket: BucketNumber) {
         let claim = buckets[bucket]!.epoch
         buckets[bucket]!.folded = claim
+        for sku in catalogue[bucket]!.skus { takeBack(sku) }
         for sku in catalogue[bucket]!.skus {
             buckets[bucket]!.base[sku] = (taken[sku] ?? 0, allocated[sku]!, versions[sku] ?? 0)
         }
@@ -123,10 +133,31 @@ struct OrderStoreModel {
         buckets[bucket]!.opened = buckets[bucket]!.epoch
     }
 
-    mutating func restock(_ sku: SKUNumber, _ units: Int64) {
+    /// False: SQL itself has fewer units left than are to be taken back.
+    mutating func restock(_ sku: SKUNumber, _ units: Int64) -> Bool {
+        let leaving = restocks.reduce(0) {
+            $1.restock.sku == sku && $1.done == nil ? $0 + min(0, $1.restock.units) : $0
+        }
+        if units < 0, allocated[sku]! - (taken[sku] ?? 0) + leaving + units < 0 { return false }
         restocks.append(RestockRow(restock: Restock(sku: sku, fromVersion: versions[sku] ?? 0, units: units)))
         versions[sku, default: 0] += 1
-        allocated[sku]! += units
+        allocated[sku]! += max(0, units)
+        return true
+    }
+
+    /// Decides what is still to be taken back of a SKU, each movement without what later ones add.
+    private mutating func takeBack(_ sku: SKUNumber) {
+        let mine = restocks.indices.filter { restocks[$0].restock.sku == sku && restocks[$0].done == nil }
+        for position in mine where restocks[position].restock.units < 0 {
+            let later = mine.filter { $0 > position }.reduce(0) { $0 + max(0, restocks[$1].restock.units) }
+            move(position, left: allocated[sku]! - later - (taken[sku] ?? 0))
+        }
+    }
+
+    /// Takes a reversal's units out of what is allocated, or refuses it.
+    private mutating func move(_ position: Int, left: Int64) {
+        if left + restocks[position].units < 0 { restocks[position].units = 0 }
+        allocated[restocks[position].restock.sku]! += restocks[position].units
     }
 
     // MARK: Settlement
@@ -183,11 +214,18 @@ struct OrderStoreModel {
             }
         case .restock(let sku, let version, let units):
             let position = restocks.firstIndex {
-                $0.restock == Restock(sku: sku, fromVersion: version, units: units)
+                let isRefusal = $0.restock.units < 0 && units == 0
+                return $0.restock.sku == sku && $0.restock.fromVersion == version
+                    && ($0.restock.units == units || isRefusal)
             }
-            if let position {
-                restocks[position].done = restocks[position].done ?? entry.id
-            } else {
+            if let position, restocks[position].done == nil {
+                if units == 0 {
+                    restocks[position].units = 0
+                } else if units < 0 {
+                    self.move(position, left: allocated[sku]! - (taken[sku] ?? 0))
+                }
+                restocks[position].done = entry.id
+            } else if position == nil {
                 deadLetters += 1
             }
         case .mark: break
@@ -338,7 +376,7 @@ struct OrderStoreModel {
             }
             let applied = restocks.filter { $0.restock.sku == sku && isWithin($0.done) }
             result[sku] = CutFold(
-                allocated: base.allocated + applied.reduce(0) { $0 + $1.restock.units },
+                allocated: base.allocated + applied.reduce(0) { $0 + $1.units },
                 version: base.version + Int64(applied.count),
                 taken: movements.reduce(base.taken) {
                     $1.sku == sku && $1.bucket == bucket && isWithin($1.id) ? $0 + $1.units : $0

@@ -390,7 +390,7 @@ import Testing
         #expect(cut?[sku] == CutFold(allocated: 15, version: 1, taken: 0, frozen: false))
         try await fixture.settle(epoch, 3, .restock(sku: sku, version: 7, units: 5))
         #expect(try await fixture.store.orderTotals().deadLetters == 1)
-        for units in [0, -1, 1_000_000_000_000] as [Int64] {
+        for units in [0, -16, .min, 1_000_000_000_000] as [Int64] {
             await #expect(throws: OrderStoreError.self) { try await fixture.store.restock(sku, units: units) }
         }
     }

@@ -144,7 +144,7 @@ extension CommandTests {
 
         let connection = try RedisConnection(address: url.address)
         _ = try await connection.call(
-            RedisCommand("CONFIG", "SET", "requirepass", "geheim"), deadline: .now + .seconds(5))
+            RedisCommand("CONFIG", "SET", "requirepass", "geheim"), deadline: .now + .seconds(30))
         connection.close()
         try await watch("redis://\(url.address)").expectOneLine("wants a password", status: 2)
         let wrong = try await Program.run(

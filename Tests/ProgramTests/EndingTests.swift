@@ -13,7 +13,7 @@ extension ScreenTests {
     func signalled(signal: Int32) async throws {
         try await Terminal.open(80, 24) { terminal in
             try await terminal.open(Self.quick)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             #expect(try await terminal.state.alternateScreen)
             #expect(try await terminal.state.cursorShown == false)
             #expect(terminal.scratch.servers.count == 1)
@@ -36,7 +36,7 @@ extension ScreenTests {
     func killed() async throws {
         try await Terminal.open(80, 24) { terminal in
             try await terminal.open(Self.quick)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             let folders = terminal.scratch.leftovers.filter { $0.contains("fleet-") }
             #expect(!folders.isEmpty)
             try await terminal.signal(SIGKILL)
@@ -48,7 +48,7 @@ extension ScreenTests {
             try await terminal.press("C-j")
             try await terminal.expect("here")
             try await terminal.run(Self.quick)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             #expect(terminal.scratch.leftovers.filter { folders.contains($0) } == [])
             try await terminal.press("q")
             try await terminal.expect("status=0")
@@ -62,7 +62,7 @@ extension ScreenTests {
     func suspended() async throws {
         try await Terminal.open(100, 30) { terminal in
             try await terminal.open(Self.quick)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             for key in ["C-z", "kill"] {
                 if key == "C-z" { try await terminal.press(key) } else { try await terminal.signal(SIGTSTP) }
                 try await terminal.expect("status=148")
@@ -89,7 +89,7 @@ extension ScreenTests {
         let scratch = try Scratch()
         try await Terminal.open(80, 24, in: scratch) { terminal in
             try await terminal.open(Self.quick)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
         }
         try await scratch.expectNothingLeft()
     }
@@ -101,7 +101,7 @@ extension ScreenTests {
         try await Terminal.open(80, 24) { terminal in
             try await terminal.open(
                 "sellout demo --masters 1 --skus 3 --units 2000 --rate 300 --durability memory --outbox-delay 500ms")
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             try await terminal.press("F", "y")
             try await terminal.expect("orders") { (Terminal.figure("accepted", in: $0) ?? "0") != "0" }
             try await terminal.press("C", "y")

@@ -7,7 +7,7 @@ extension ScreenTests {
     func saleFromListToBooks() async throws {
         try await Terminal.open(120, 40) { terminal in
             try await terminal.open("sellout demo --skus 24 --units 9000 --rate 150 --reservation-timeout 10m")
-            try await terminal.expect("press F", within: .seconds(20))
+            try await terminal.expect(" WARMED ", within: .seconds(20))
             // A moment to come, and taken back by the brake.
             try await terminal.press(":")
             try await terminal.type("open at +1h")

@@ -1,6 +1,8 @@
 import Foundation
+import GRDB
 import Glibc
 import Host
+import Redis
 import Testing
 
 extension CommandTests {
@@ -58,7 +60,15 @@ extension CommandTests {
 
         // Halted at the end of the demo: opened, halted, and halted once more, which never hurts.
         #expect(try await run("open").status == 0)
+        let again = try await run("open")
+        #expect(again.status == 0 && again.output == "the sale is open already\n", "\(again)")
         #expect(try await run("halt").status == 0)
+        let back = try await run("restock", "1002", "50", "--reverse")
+        #expect(back.status == 0 && back.output.contains("SKU 1002 has 50 units fewer"), "\(back)")
+        let tooMany = try await run("restock", "1002", "5000", "--reverse")
+        #expect(tooMany.status == 1 && tooMany.output.contains("fewer than the 5000 to take back"), "\(tooMany)")
+        let negative = try await run("restock", "1002", "-5")
+        negative.expectOneLine("-5 units: use 1 to 1000000; with --reverse", status: 64)
         let unknown = try await run("freeze", "1001", "nowhere")
         unknown.expectOneLine("SKU nowhere is not in", "nothing was changed", status: 2)
         let refused = try await run("restock", "1001", "0")
@@ -68,6 +78,49 @@ extension CommandTests {
         asked.expectOneLine("is marked production: give --confirm '1002'", status: 2)
         #expect(try await run("freeze", "1002", "--production", "--confirm", "1002").status == 0)
         #expect(try await run("halt", "--production").output.contains("halt"))
+    }
+
+    @Test(
+        "halt stops orders in Redis while another program locks SQL, and ends once SQL has it; close prints its books")
+    func haltsBesideALock() async throws {
+        let scratch = try Scratch()
+        let made = try await Program.run(
+            "demo", "--no-ui", "--duration", "1s", "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100",
+            "--keep", "\(scratch.path)/kept", in: scratch)
+        try #require(made.status == 0, "\(made.error)")
+        defer { for pid in scratch.servers { kill(pid, SIGKILL) } }
+        let match = try #require(made.error.firstMatch(of: #/watch --redis (\S+) --orders (\S+)/#), "\(made.error)")
+        let sources = ["--redis", String(match.1), "--orders", String(match.2)]
+        #expect(try await Program.start(["open"] + sources, in: scratch).result().status == 0)
+
+        let redis = try RedisConnection(address: RedisURL(String(match.1)).address)
+        defer { redis.close() }
+        func state() async throws -> String? {
+            try await redis.call(RedisCommand("HGET", "sc_{a0}", "state"), deadline: .now + .seconds(30)).string
+        }
+        #expect(try await state() == "open")
+        var configuration = GRDB.Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let books = try DatabaseQueue(path: String(match.2.dropFirst("sqlite:".count)), configuration: configuration)
+        try await books.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        let halt = try await Program.start(["halt"] + sources, in: scratch)
+        try await eventually(within: .seconds(30)) { try await state() == "halted" }
+        try await eventually(within: .seconds(30)) { halt.error.contains("take no orders; the halt goes to SQL") }
+        try await books.inDatabase { try $0.execute(sql: "ROLLBACK") }
+        let halted = await halt.result()
+        #expect(halted.status == 0 && halted.output.contains("the sale is halted"), "\(halted)")
+        try books.close()
+
+        let closed = try await Program.start(["close", "--confirm", "summer-drop", "--json"] + sources, in: scratch)
+            .result()
+        #expect(closed.status == 0, "\(closed)")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(closed.output.utf8)) as? [String: Any])
+        let sums = try #require(json["books"] as? [String: Any])
+        let units = ["soldUnits", "reservedUnits", "stockUnits"].compactMap { sums[$0] as? Int }
+        #expect(units.count == 3 && units.reduce(0, +) == sums["allocatedUnits"] as? Int, "\(sums)")
+        #expect(sums["driftUnits"] as? Int == 0 && sums["lostOrders"] is NSNull)
+        let opened = try await Program.start(["open"] + sources, in: scratch).result()
+        #expect(opened.status == 1 && opened.output.contains("a closed sale does not open again"), "\(opened)")
     }
 
     @Test("--linear: a demo told in plain sentences, in a pipe, which ends with its duration")

@@ -7,7 +7,7 @@ extension ScreenTests {
             try await terminal.open("sellout demo --masters 1 --skus 40 --rate 50")
             try await terminal.expect("sellout needs 60×16; this terminal is 50×12")
             try await terminal.resize(80, 24)
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             try await terminal.press("F")
             try await terminal.expect("a second")
             for (columns, rows) in [(300, 90), (10, 3), (1, 1), (61, 17), (200, 20), (60, 60), (2, 70), (160, 48)] {
@@ -34,7 +34,7 @@ extension ScreenTests {
     func poorTerminals(setting: String) async throws {
         try await Terminal.open(80, 24) { terminal in
             try await terminal.open("env \(setting) sellout demo --masters 1 --skus 8 --rate 50")
-            try await terminal.expect("press F")
+            try await terminal.expect(" WARMED ")
             let text = try await terminal.text
             if ["TERM=dumb", "LANG=C", "LC_ALL=C"].contains(setting) {
                 let isPlain = text.allSatisfy(\.isASCII)

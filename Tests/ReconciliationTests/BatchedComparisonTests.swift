@@ -6,7 +6,7 @@ import SaleRig
 import Testing
 
 /// A comparison of many buckets says what comparing each of them says.
-@Suite("Comparing many buckets", .timeLimit(.minutes(2)))
+@Suite("Comparing many buckets", .timeLimit(.minutes(5)))
 struct BatchedComparisonTests {
     struct Numbers: RandomNumberGenerator {
         var state: UInt64

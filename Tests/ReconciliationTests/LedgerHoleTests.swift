@@ -10,7 +10,7 @@ import Telemetry
 import Testing
 
 /// Ledgers that somebody writes into: what Redis and SQL's movements agree about may still be wrong.
-@Suite("Holes in a ledger", .timeLimit(.minutes(1)))
+@Suite("Holes in a ledger", .timeLimit(.minutes(5)))
 struct LedgerHoleTests {
     private func mend(_ rig: SaleRig) async throws {
         let plan = RepairPlan(

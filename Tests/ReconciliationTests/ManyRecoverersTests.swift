@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Several processes mend the same bucket at once: one does it, the others wait for that one.
-@Suite("Several who mend at once", .timeLimit(.minutes(1)))
+@Suite("Several who mend at once", .timeLimit(.minutes(5)))
 struct ManyRecoverersTests {
     /// Tells when somebody has read the buckets' records.
     private struct WatchedStore: OrderStoreDecorator {

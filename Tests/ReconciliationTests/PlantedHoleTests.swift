@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// Each way in which a bucket's data can go wrong behind the callers' backs, made on purpose; the fence must close it.
-@Suite("Planted holes", .timeLimit(.minutes(1)))
+@Suite("Planted holes", .timeLimit(.minutes(5)))
 struct PlantedHoleTests {
     /// An engine under way, and the reasons for which it fenced.
     final class Watched: Sendable {

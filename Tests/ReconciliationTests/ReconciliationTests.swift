@@ -7,7 +7,7 @@ import SaleRig
 import Testing
 
 /// Damage made by hand, found by the cut, explained, planned and mended.
-@Suite("Reconciliation", .timeLimit(.minutes(1)))
+@Suite("Reconciliation", .timeLimit(.minutes(5)))
 struct ReconciliationTests {
     /// A sale of which `sold` single units of SKU 1 are in Redis and in SQL.
     func withSale(

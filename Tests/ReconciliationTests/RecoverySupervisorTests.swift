@@ -8,7 +8,7 @@ import Testing
 @testable import Reconciliation
 
 /// Who recovers what is fenced: again and again, not too often, and once more where it is fenced anew.
-@Suite("The recovery supervisor", .timeLimit(.minutes(1)))
+@Suite("The recovery supervisor", .timeLimit(.minutes(5)))
 struct RecoverySupervisorTests {
     /// A clock that notes how long somebody wants to sleep, and does not let them.
     private final class Impatient: SaleClock.Source {

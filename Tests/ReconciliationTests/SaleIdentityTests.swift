@@ -9,7 +9,7 @@ import SaleRig
 import Testing
 
 /// Two sales whose SKUs, tags and epochs have the same names: neither's books are ever written over the other's Redis.
-@Suite("Whose sale a bucket is", .timeLimit(.minutes(1)))
+@Suite("Whose sale a bucket is", .timeLimit(.minutes(5)))
 struct SaleIdentityTests {
     /// The Redis of one sale and the books of another.
     private func crossed(

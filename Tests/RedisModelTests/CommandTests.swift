@@ -3,7 +3,7 @@ import SaleRig
 import Testing
 
 /// Commands at random on a real server and on the model.
-@Suite("The Redis model's commands", .timeLimit(.minutes(2)))
+@Suite("The Redis model's commands", .timeLimit(.minutes(5)))
 struct CommandTests {
     @Test("answer as a real server's do", arguments: [1, 2, 3, 20_261_121] as [UInt64])
     func atRandom(seed: UInt64) async throws {

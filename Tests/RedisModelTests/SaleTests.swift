@@ -7,7 +7,7 @@ import SaleRig
 import Testing
 
 /// A whole sale on a real server, the model beside it.
-@Suite("The Redis model beside a sale", .timeLimit(.minutes(2)))
+@Suite("The Redis model beside a sale", .timeLimit(.minutes(5)))
 struct SaleTests {
     @Test(
         "answers an engine, its worker, its give-backs and recoveries as the server does",

@@ -3,7 +3,7 @@ import SaleRig
 import Testing
 
 /// Scripts on a real server and on the model.
-@Suite("The Redis model's scripts", .timeLimit(.minutes(2)))
+@Suite("The Redis model's scripts", .timeLimit(.minutes(5)))
 struct ScriptTests {
     /// Each is run with the keys s (a string), h (a hash), q (a stream) and the arguments 1, x and the bytes 0 to 255.
     static let sources = [

@@ -2,7 +2,7 @@ import Lab
 import Redis
 import Testing
 
-@Suite("A cluster", .timeLimit(.minutes(1)), .serialized)
+@Suite("A cluster", .timeLimit(.minutes(5)), .serialized)
 struct ClusterTests {
     private func withCluster(
         masters: Int = 3, _ body: (EmbeddedFleet, RedisCluster) async throws -> Void

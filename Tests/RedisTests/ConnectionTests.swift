@@ -62,7 +62,7 @@ extension Result where Failure == RedisError {
     var failure: RedisError? { if case .failure(let error) = self { error } else { nil } }
 }
 
-@Suite("A connection", .timeLimit(.minutes(1)), .serialized)
+@Suite("A connection", .timeLimit(.minutes(5)), .serialized)
 struct ConnectionTests {
     @Test("answers 100,000 pipelined commands in their order")
     func pipelining() async throws {
@@ -139,18 +139,41 @@ struct ConnectionTests {
         }
     }
 
-    @Test("a passed deadline makes everything sent unknown, and the next command works")
+    @Test("a passed deadline ends its own call alone, while the server speaks; its answer is nobody else's")
     func deadline() async throws {
         try await withServer { fleet, connection in
             let pauser = try RedisConnection(address: fleet.nodes[0].address)
             _ = try await connection.call(RedisCommand("PING"), deadline: soon())
-            _ = try await pauser.call(RedisCommand("CLIENT", "PAUSE", "600", "WRITE"), deadline: soon())
+            _ = try await pauser.call(RedisCommand("CLIENT", "PAUSE", "300", "WRITE"), deadline: soon())
+            let results = Results()
+            results.expect(connection, RedisCommand("INCR", "a"), deadline: .now + .milliseconds(50))
+            results.expect(connection, RedisCommand("INCR", "a"), deadline: soon())
+            let all = await results.all()
+            let late = all[0].failure
+            #expect(late?.outcome == .unknown && late?.kind == .deadline)
+            #expect(late?.message == "\(fleet.nodes[0].address): no answer before the deadline")
+            #expect(try all[1].get() == .integer(2), "the first was carried out, late")
+            #expect(connection.health.isUp && connection.health.errors == 1)
+            #expect(try await connection.call(RedisCommand("INCR", "a"), deadline: soon()) == .integer(3))
+            pauser.close()
+        }
+    }
+
+    @Test("a server that says nothing once an answer is late: everything sent is unknown, and the next command works")
+    func silence() async throws {
+        var options = RedisOptions()
+        options.silenceMax = .milliseconds(200)
+        try await withServer(options: options) { fleet, connection in
+            let pauser = try RedisConnection(address: fleet.nodes[0].address)
+            _ = try await connection.call(RedisCommand("PING"), deadline: soon())
+            _ = try await pauser.call(RedisCommand("CLIENT", "PAUSE", "10000", "WRITE"), deadline: soon())
             let results = Results()
             results.expect(connection, RedisCommand("SET", "a", "1"), deadline: .now + .milliseconds(50))
             results.expect(connection, RedisCommand("SET", "b", "1"), deadline: soon())
             let failures = await results.all().map(\.failure)
             #expect(failures.map { $0?.outcome } == [.unknown, .unknown])
             #expect(failures.map { $0?.kind } == [.deadline, .connectionLost])
+            _ = try await pauser.call(RedisCommand("CLIENT", "UNPAUSE"), deadline: soon())
             #expect(try await connection.call(RedisCommand("SET", "c", "1"), deadline: soon()) == .status("OK"))
             pauser.close()
         }

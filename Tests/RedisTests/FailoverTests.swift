@@ -40,7 +40,7 @@ private final class Load: Sendable {
     }
 }
 
-@Suite("A client under failover", .timeLimit(.minutes(1)))
+@Suite("A client under failover", .timeLimit(.minutes(5)))
 struct FailoverTests {
     /// Runs load on a fleet while `body` harms it.
     private func underLoad(

@@ -112,8 +112,7 @@ public struct UIBench: Sendable {
             Self.own, ["demo", "--masters", "1", "--rate", "max", "--durability", "memory"], columns: 200, rows: 60,
             home: home)
         let found = try await Self.onThread { () -> Double? in
-            // "press F" would be cut by the colour of its letter.
-            guard screen.waits(for: "nobody is buying", within: .seconds(30)) else { return nil }
+            guard screen.waits(for: "WARMED", within: .seconds(30)) else { return nil }
             screen.type("F")
             _ = screen.burst(within: .seconds(2))
             screen.type("y")

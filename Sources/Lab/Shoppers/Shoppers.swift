@@ -83,10 +83,17 @@ public final class Shoppers: Sendable {
         wantedRate.withLock { $0 = ratePerSecond }
         let start = clock.now
         let end = seconds.map { start + .seconds($0) }
-        if let ratePerSecond {
-            await buyAtRate(ratePerSecond, from: start, until: end, crowd: crowd, round: round)
-        } else {
-            await buyAtFullSpeed(until: end, crowd: crowd, round: round)
+        // A crowd has a thread of its own. In the shared pool, whatever watches and mends the sale would stand in one line with
+        // twenty thousand buyers, once for each of its steps: on a busy machine the screen stood still for ten seconds, and a
+        // server that answered was taken for dead.
+        let street = try? CrowdExecutor()
+        defer { street?.end() }
+        await withTaskExecutorPreference(street) {
+            if let ratePerSecond {
+                await buyAtRate(ratePerSecond, from: start, until: end, crowd: crowd, round: round)
+            } else {
+                await buyAtFullSpeed(until: end, crowd: crowd, round: round)
+            }
         }
         let isLast = self.crowd.load(ordering: .relaxed) == crowd
         if isLast { wantedRate.withLock { $0 = 0 } }
@@ -104,10 +111,12 @@ public final class Shoppers: Sendable {
                     var person = Person(
                         random: SplitMix64(seed: configuration.seed &* 0x1_0000_0001 &+ UInt64(buyer) &+ round << 40))
                     while !isOver(end, crowd) {
-                        let outcome = await attempt(&person)
-                        if case .refused(let refusal) = outcome, refusal != .soldOut {
-                            // The bucket does not sell just now; a crowd that hammers it would only burn the core.
-                            try? await clock.sleep(for: .milliseconds(5))
+                        switch await attempt(&person) {
+                        // Said without waiting for anybody: others are let on.
+                        case .refused(.soldOut): await Task.yield()
+                        // The bucket does not sell just now; a crowd that hammers it would only burn the core.
+                        case .refused: try? await clock.sleep(for: .milliseconds(5))
+                        case .done, .unknown: break
                         }
                     }
                 }

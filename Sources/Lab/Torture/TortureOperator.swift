@@ -32,7 +32,12 @@ struct TortureOperator {
             switch random.unit() {
             case ..<0.7:
                 let hot = sale.skus.filter(\.isHot).randomElement(using: &random)!
-                await restock(hot.number, units: Int32(10 + random.next() % 90))
+                let units = Int32(10 + random.next() % 90)
+                if random.unit() < 0.25 {
+                    await takeBack(hot.number, units: units / 8)
+                } else {
+                    await restock(hot.number, units: units)
+                }
             case ..<0.93:
                 let sku = sale.skus.randomElement(using: &random)!.number
                 frozen = sku
@@ -60,6 +65,11 @@ struct TortureOperator {
 
     private mutating func restock(_ sku: SKUNumber, units: Int32) async {
         await act(.restock, "restock \(sku.rawValue) \(units)", lines: [OrderLine(sku: sku, quantity: units)])
+    }
+
+    private mutating func takeBack(_ sku: SKUNumber, units: Int32) async {
+        await act(
+            .reverseRestock, "restock \(sku.rawValue) -\(units)", lines: [OrderLine(sku: sku, quantity: units)])
     }
 
     @discardableResult

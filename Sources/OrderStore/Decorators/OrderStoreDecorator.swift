@@ -21,6 +21,7 @@ extension OrderStoreDecorator {
     public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
         try await base.restock(sku, units: units)
     }
+    public func outcome(of restock: Restock) async throws -> RestockOutcome { try await base.outcome(of: restock) }
     public func claimEpoch(bucket: BucketNumber, above: Epoch, by claimant: String) async throws -> Epoch {
         try await base.claimEpoch(bucket: bucket, above: above, by: claimant)
     }

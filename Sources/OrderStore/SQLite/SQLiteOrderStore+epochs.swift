@@ -42,6 +42,7 @@ extension SQLiteOrderStore {
             guard record.epoch == claim, record.state == .recovering else { throw Self.stale(claim, record) }
             let sale = try Self.requireSale(database)
             let dead = try Self.deadUnits(database, of: bucket)
+            try Self.takeBack(database, in: bucket, dead: dead)
             let limits = try Self.limits(database, bucket)
             var skus: [BucketFold.SKU] = []
             let rows = try SQLiteStatement(

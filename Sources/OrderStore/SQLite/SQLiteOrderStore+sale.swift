@@ -191,31 +191,6 @@ extension SQLiteOrderStore {
         }
     }
 
-    public func restock(_ sku: SKUNumber, units: Int64) async throws -> Restock {
-        try await write { database, _ in
-            let row = try Row.fetchOne(
-                database, cached: "SELECT bucket, allocated, version FROM counters WHERE sku = ?",
-                arguments: [sku.rawValue])
-            guard let row else { throw Self.unknown(sku) }
-            let bucket: Int32 = row[0]
-            let allocated: Int64 = row[1]
-            let version: Int64 = row[2]
-            guard units >= 1, units <= Self.unitsMax - allocated else {
-                throw OrderStoreError(
-                    .refused,
-                    "cannot restock SKU number \(sku.rawValue) by \(units) units: "
-                        + "it has \(allocated), at most \(Self.unitsMax) fit; give 1 or more")
-            }
-            try database.execute(
-                cached: "UPDATE counters SET allocated = allocated + ?, version = version + 1 WHERE sku = ?",
-                arguments: [units, sku.rawValue])
-            try database.execute(
-                cached: "INSERT INTO restocks VALUES (?, ?, ?, ?, NULL, NULL)",
-                arguments: [bucket, sku.rawValue, version, units])
-            return Restock(sku: sku, fromVersion: version, units: units)
-        }
-    }
-
     static func unknown(_ sku: SKUNumber) -> OrderStoreError {
         OrderStoreError(.refused, "SKU number \(sku.rawValue) is not in this sale")
     }

@@ -5,13 +5,15 @@ struct TransactionBooks {
     struct SKU {
         let number: Int32
         let bucket: Int32
-        let allocated: Int64
+        var allocated: Int64
         var sold: Int64
         var reserved: Int64
         var overCapacity: Int64
         /// Units that one buyer may hold; 0: any number.
         let limitPerBuyer: Int64
         var isChanged = false
+        /// Whether units were taken back from what is allocated.
+        var isShrunk = false
         /// Units that the entry under way moved in Redis, and which entry that is.
         var moved: Int64 = 0
         var movedBy = 0
@@ -224,6 +226,12 @@ extension SQLiteWriter {
             writeSKU.bind(3, sku.reserved)
             writeSKU.bind(4, sku.overCapacity)
             try writeSKU.run()
+        }
+        // After the counters, which may not exceed it.
+        for sku in books.skus where sku.isShrunk {
+            writeAllocated.bind(1, sku.number)
+            writeAllocated.bind(2, sku.allocated)
+            try writeAllocated.run()
         }
         for bucket in books.buckets where bucket.isChanged {
             writeBucket.bind(1, bucket.number.rawValue)

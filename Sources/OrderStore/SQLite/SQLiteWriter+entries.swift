@@ -114,13 +114,18 @@ extension SQLiteWriter {
     }
 
     /// Notes at which id Redis applied a restock. One that SQL never ordered is a dead letter.
+    ///
+    /// What is taken back leaves the allocation only here, in whatever order entries are settled: an order is given back in SQL before
+    /// Redis, so SQL's orders never hold more than Redis had taken at the newest entry that is settled, and there it all fitted.
     private func applyRestock(sku: SKUNumber, version: Int64, units: Int64, entry: EntrySettlement) throws {
         findRestock.bind(1, entry.bucket.rawValue)
         findRestock.bind(2, sku.rawValue)
         findRestock.bind(3, version)
-        let ordered = try findRestock.next() ? findRestock.int64(0) : nil
+        let found = try findRestock.next() ? (ordered: findRestock.int64(0), isEnded: findRestock.int64(1) != 0) : nil
         findRestock.reset()
-        guard ordered == units else {
+        // Ended by a fold before: it decided, whatever Redis had made of it.
+        if let found, found.isEnded, found.ordered <= 0, units <= 0 { return }
+        guard let found, found.ordered == units || units == 0 && found.ordered < 0 else {
             try writeDeadLetter(
                 bucket: entry.bucket, id: entry.id, blob: [],
                 reason:
@@ -128,11 +133,24 @@ extension SQLiteWriter {
             )
             return
         }
+        var applied = units
+        if units < 0 {
+            guard let place = try place(of: sku) else { return }
+            let left = books.skus[place].allocated - books.skus[place].sold - books.skus[place].reserved
+            if left + units >= 0 {
+                books.skus[place].allocated += units
+                books.skus[place].isShrunk = true
+            } else {
+                // Redis took back what orders hold, so its books are not SQL's: a comparison tells, and SQL's stand.
+                applied = 0
+            }
+        }
         endRestock.bind(1, entry.bucket.rawValue)
         endRestock.bind(2, sku.rawValue)
         endRestock.bind(3, version)
         endRestock.bind(4, entry.id.epoch.rawValue)
         endRestock.bind(5, entry.id.n)
+        endRestock.bind(6, applied)
         try endRestock.run()
     }
 

@@ -38,6 +38,7 @@ final class SQLiteWriter {
     let anySettled: SQLiteStatement
     let insertSettled: SQLiteStatement
     let deleteSettled: SQLiteStatement
+    let writeAllocated: SQLiteStatement
     let findRestock: SQLiteStatement
     let endRestock: SQLiteStatement
     let limits: LimitStatements
@@ -119,10 +120,14 @@ final class SQLiteWriter {
         anySettled = try prepare("SELECT 1 FROM settled WHERE bucket = ?1 AND epoch = ?2 LIMIT 1")
         insertSettled = try prepare("INSERT INTO settled VALUES (?1, ?2, ?3)")
         deleteSettled = try prepare("DELETE FROM settled WHERE bucket = ?1 AND epoch = ?2 AND n = ?3")
-        findRestock = try prepare("SELECT units FROM restocks WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3")
+        writeAllocated = try prepare("UPDATE counters SET allocated = ?2 WHERE sku = ?1")
+        findRestock = try prepare(
+            """
+            SELECT units, epoch IS NOT NULL FROM restocks WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3
+            """)
         endRestock = try prepare(
             """
-            UPDATE restocks SET epoch = ?4, n = ?5
+            UPDATE restocks SET epoch = ?4, n = ?5, units = ?6
             WHERE bucket = ?1 AND sku = ?2 AND fromVersion = ?3 AND epoch IS NULL
             """)
         limits = try LimitStatements(database)

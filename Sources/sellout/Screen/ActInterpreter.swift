@@ -82,7 +82,7 @@ final class ActInterpreter: Sendable {
             }
         case .setFrozen(let sku, let frozen): done(await service.control.setFrozen(sku, frozen))
         case .restock(let sku, let units):
-            done(await restock(sku, units, service, floor))
+            done(await restock(sku, units, service, floor), effect: .restock(sku, units: units))
         case .bulk(let id, let parts):
             // One after another: the screen names the parts by their order.
             for part in parts {
@@ -91,7 +91,7 @@ final class ActInterpreter: Sendable {
                     case .setFrozen(let sku, let frozen): await service.control.setFrozen(sku, frozen)
                     case .restock(let sku, let units): await restock(sku, units, service, floor)
                     }
-                mailbox.put(.bulkStep(id: id, ActReport(sentence: report.sentence, succeeded: report.succeeded)))
+                mailbox.put(.bulkStep(id: id, Self.told(report, part)))
             }
         case .look(let look): mailbox.put(.seen(look, await LookInterpreter(service: service).answer(look)))
         case .crash(let node):
@@ -112,17 +112,21 @@ final class ActInterpreter: Sendable {
         }
     }
 
-    private func done(_ report: SaleControl.Report) {
-        mailbox.put(.actDone(ActReport(sentence: report.sentence, succeeded: report.succeeded)))
+    private func done(_ report: SaleControl.Report, effect: BulkPart? = nil) {
+        mailbox.put(.actDone(Self.told(report, effect)))
+    }
+
+    private static func told(_ report: SaleControl.Report, _ part: BulkPart?) -> ActReport {
+        ActReport(sentence: report.sentence, succeeded: report.succeeded, done: report.succeeded ? part : nil)
     }
 
     private func restock(
         _ sku: SKUNumber, _ units: Int64, _ service: SaleService, _ floor: DemoFloor?
     ) async -> SaleControl.Report {
-        // The buyers' record must know of the capacity before anybody can buy it.
-        floor?.book.allocate(sku, units: units)
+        // The buyers' record must know of the capacity before anybody can buy it, and until nobody can any more.
+        if units > 0 { floor?.book.allocate(sku, units: units) }
         let report = await service.control.restock(sku, units: units)
-        if !report.succeeded { floor?.book.allocate(sku, units: -units) }
+        if report.succeeded == (units < 0) { floor?.book.allocate(sku, units: units < 0 ? units : -units) }
         return report
     }
 

@@ -16,9 +16,16 @@ final class RawTerminal: Sendable {
     }
 
     static func start(
-        _ arguments: [String], _ columns: Int, _ rows: Int, in scratch: Scratch, environment: [String: String?]
+        _ arguments: [String], _ columns: Int, _ rows: Int, in scratch: Scratch, environment: [String: String?],
+        echoes: Bool = true
     ) async throws -> RawTerminal {
         let terminal = try PseudoTerminal(columns: columns, rows: rows)
+        if !echoes {
+            var modes = termios()
+            tcgetattr(terminal.programEnd, &modes)
+            modes.c_lflag &= ~tcflag_t(ECHO)
+            tcsetattr(terminal.programEnd, TCSANOW, &modes)
+        }
         var launch = ChildProcess.Launch(
             executable: "\(try Program.folder)/sellout", arguments: arguments,
             environment: try scratch.environment(environment), directory: scratch.path, output: terminal.programEnd)
@@ -37,7 +44,7 @@ final class RawTerminal: Sendable {
 
     /// Reads until `isEnough` of all that came, or until nothing comes within `limit`. Returns whether it was enough.
     @discardableResult
-    func read(within limit: Duration = .seconds(20), until isEnough: ([UInt8]) -> Bool) -> Bool {
+    func read(within limit: Duration = .seconds(60), until isEnough: ([UInt8]) -> Bool) -> Bool {
         let deadline = ContinuousClock.now + limit
         while !isEnough(bytes) {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -61,7 +68,7 @@ final class RawTerminal: Sendable {
     }
 
     /// Reads to the end of the program.
-    func readToTheEnd() { read(within: .seconds(10)) { _ in false } }
+    func readToTheEnd() { read(within: .seconds(60)) { _ in false } }
 
     func shows(_ text: String) -> Bool { read { $0.contains(text) } }
 

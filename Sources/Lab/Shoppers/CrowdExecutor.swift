@@ -5,7 +5,7 @@ import Synchronization
 /// Runs the tasks of many callers on one thread of their own, as the event loop of a web server does.
 ///
 /// A reply answers hundreds of callers at once. On the shared pool each of them is queued and woken by itself, which costs more
-/// than the order; here they are one append, and one wake-up for all.
+/// than the order; here they are one append, and one wake-up for all. Nobody else waits in line with them.
 final class CrowdExecutor: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
