@@ -35,7 +35,7 @@ extension Model {
             default: .good
             }
         let panel = Panel(
-            "alerts", details: [alerts.isEmpty ? "" : "\(alerts.count) hold, by when each began"],
+            "alerts", details: [alerts.isEmpty ? "" : "\(count(alerts.count, "alert")), and since when"],
             hints: dialogHints(dialog, glyphs), isFocused: true, frame: tone)
         let rect = canvas.bounds.centred(width: width + 6, height: shownLines.count + 4)
         canvas.overlay(rect, panel) { canvas in

@@ -16,7 +16,8 @@ extension Model {
         let columns = [
             TableColumn("when", width: 8), TableColumn("who", width: 10, expendability: 2),
             TableColumn("act", width: 10),
-            TableColumn("to", width: 10), TableColumn("before", width: 14, stretch: 1, expendability: 1),
+            TableColumn("to", width: 10, stretch: 1),
+            TableColumn("before", width: 16, stretch: 1, expendability: 1),
             TableColumn("after", width: 18, stretch: 2), TableColumn("from", width: 16, expendability: 3),
         ]
         var hits = TableHits()

@@ -54,7 +54,7 @@ extension Model {
                 case .bad(let words): (glyphs.down, .bad, words, true)
                 }
             // What went wrong may need more than a line.
-            let parts = canvas.wrapped(words, width: max(10, width - 33), lines: isLoud ? 3 : 1)
+            let parts = canvas.wrapped(words, width: max(10, width - 33), lines: isLoud ? 3 : 2)
             for (index, part) in parts.enumerated() {
                 lines.append([
                     Span(index == 0 ? glyph + " " : "  ", Style(.role(role), attributes: isLoud ? .bold : [])),

@@ -37,7 +37,10 @@ extension Model {
             guard parts[1].height >= 2 else { return }
             if sku.isForeign { return canvas.within(parts[1]) { drawForeignBooks(on: &$0) } }
             if canvas.width >= 96 {
-                let columns = parts[1].columns([.share(2), .share(1)], gap: 3)
+                // A whole order's id, if its columns leave anything for the acts beside them.
+                let side = canvas.width - Self.entriesWidth - 3
+                let columns = parts[1].columns(
+                    [.share(1), .fixed(side >= 33 ? min(side, 60) : canvas.width / 3)], gap: 3)
                 hits = canvas.within(columns[0]) { drawEntries(number, on: &$0) }
                 canvas.within(columns[1]) { drawActs(sku, on: &$0) }
             } else if parts[1].height >= 11 {
@@ -162,6 +165,9 @@ extension Model {
 
     // MARK: Ledger and orders
 
+    /// Cells in which a row of the newest orders has its whole id.
+    private static let entriesWidth = 80
+
     private func drawEntries(_ number: SKUNumber, on canvas: inout Canvas) -> TableHits {
         canvas.rule(0, "newest orders, in SQL and in Redis's ledger")
         let area = Rect(y: 1, width: canvas.width, height: canvas.height - 1)
@@ -169,11 +175,11 @@ extension Model {
             canvas.label(0, 2, width: canvas.width, waiting(for: .sku(number)), Style(.dim), .centre)
             return TableHits()
         }
-        let isWhole = canvas.width >= 84
+        let isWhole = canvas.width >= Self.entriesWidth
         let columns = [
             TableColumn("made", width: 8), TableColumn("order", width: isWhole ? 36 : 14),
-            TableColumn("units", width: 6, .right), TableColumn("state", width: 13),
-            TableColumn("Redis", width: 7, stretch: 1, expendability: 1),
+            TableColumn("units", width: 5, .right), TableColumn("state", width: 13),
+            TableColumn("Redis", width: 6, stretch: 1, expendability: 1),
         ]
         let table = Table(
             columns: columns, rowCount: sight.entries.count, position: position(screen), showsCursor: false,
@@ -183,7 +189,7 @@ extension Model {
             switch column {
             case 0: return .text(timeOfDay(entry.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
             case 1: return .text(shortFlow(entry.flow, isWhole: isWhole), Style(.text))
-            case 2: return .text(units(entry.units, width: 6), Style(.title))
+            case 2: return .text(units(entry.units, width: 5), Style(.title))
             case 3: return .text(entry.kind.words, entry.kind.style)
             default:
                 switch entry.isInRedis {

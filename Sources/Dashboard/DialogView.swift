@@ -25,6 +25,7 @@ extension Model {
                 helpSections(canvas.glyphs), title: "help", hints: dialogHints(dialog, canvas.glyphs), scroll: scroll)
         case .themes(let choice): drawThemes(choice, dialogHints(dialog, canvas.glyphs), on: &canvas)
         case .plan(let plan, let scroll): drawPlan(plan, scroll, dialog, on: &canvas)
+        case .settling(let plan, let scroll): drawSettling(plan, scroll, dialog, on: &canvas)
         case .openSale(let open): draw(openSheet(open, canvas), dialog, on: &canvas)
         case .freeze(let subject, let freezes): draw(freezeSheet(subject, freezes), dialog, on: &canvas)
         case .bulk(let bulk): draw(bulkSheet(bulk, on: canvas), dialog, on: &canvas)
@@ -35,6 +36,7 @@ extension Model {
                 text: [
                     Span(naming(restock.subject), Style(.title, attributes: .bold)),
                     Span("Puts more units of it on sale, in SQL first, then in Redis.", Style(.text)),
+                    Span(afterRestock(restock), Style(.dim)),
                 ], fields: [restock.units], tone: .good)
             draw(sheet, dialog, on: &canvas)
         case .takeBack(let subject, let units): draw(takeBackSheet(subject, units), dialog, on: &canvas)
@@ -79,6 +81,14 @@ extension Model {
         let name = SafeText.fitted(subject.name, width: 60)
         let left = subject.left.map { ": \(Formats.grouped($0)) left" } ?? ": does not answer"
         return "SKU \(SafeText.fitted(subject.sku, width: 40))  \(name)\(left)"
+    }
+
+    /// What there will be, as the number is typed.
+    private func afterRestock(_ restock: DialogState.Restock) -> String {
+        guard let left = restock.subject.left else { return "How many are left now, its bucket does not say." }
+        guard let units = restock.units.value else { return "\(Formats.grouped(left)) are left now." }
+        return
+            "\(Formats.grouped(left)) are left now, then \(Formats.grouped(left + Int64(units))), less what sells meanwhile."
     }
 
     /// Exactly what will happen, SKU by SKU.
@@ -127,11 +137,22 @@ extension Model {
         }
         let room = max(3, min(12, canvas.height - 14))
         let shown = bulk.subjects.count > room ? room - 1 : bulk.subjects.count
-        for subject in bulk.subjects.prefix(shown) {
-            let left = subject.left.map { Formats.grouped($0) + " left" } ?? "does not answer"
+        // In columns: what is left must be read at a glance before it is confirmed.
+        let rows = bulk.subjects.prefix(shown).map { subject in
+            (
+                sku: SafeText.fitted(subject.sku, width: 12), name: SafeText.fitted(subject.name, width: 28),
+                left: subject.left.map { Formats.grouped($0) + " left" } ?? "does not answer"
+            )
+        }
+        let widths = (
+            sku: rows.map { SafeText.width($0.sku) }.max() ?? 0, name: rows.map { SafeText.width($0.name) }.max() ?? 0,
+            left: rows.map(\.left.count).max() ?? 0
+        )
+        for row in rows {
             sheet.lines.append([
-                Span(SafeText.fitted(subject.sku, width: 12) + "  ", Style(.dim)),
-                Span(SafeText.fitted(subject.name, width: 30) + "  ", Style(.text)), Span(left, Style(.dim)),
+                Span(row.sku.padded(to: widths.sku) + "  ", Style(.dim)),
+                Span(row.name.padded(to: widths.name) + "  ", Style(.text)),
+                Span(Formats.padded(row.left, widths.left), Style(.title)),
             ])
         }
         if shown < bulk.subjects.count {
@@ -276,7 +297,7 @@ extension Model {
     }
 
     /// The field for a name that must be typed at a place marked production.
-    private func drawName(_ name: String, y: Int, width: Int, on canvas: inout Canvas) {
+    func drawName(_ name: String, y: Int, width: Int, on canvas: inout Canvas) {
         canvas.put(2, y, "type", Style(isNameFocused ? .title : .dim, attributes: isNameFocused ? .bold : []))
         canvas.field(8, y, width: 20, typedName, isFocused: isNameFocused)
         let isRight = typedName.text == name
@@ -339,14 +360,19 @@ extension Model {
     /// The keys, from the table; then what the words mean and where this sale is found.
     func helpSections(_ glyphs: Glyphs) -> [HelpSection] {
         var sections = Keys.table(permissions).help(glyphs: glyphs).map { section in
-            HelpSection(title: section.title, lines: section.lines.filter { !$0.help.isEmpty })
+            // Backticks are for the README.
+            HelpSection(
+                title: section.title,
+                lines: section.lines.filter { !$0.help.isEmpty }.map {
+                    .init(keys: $0.keys, help: $0.help.replacing("`", with: ""))
+                })
         }
         sections.append(
             HelpSection(
                 title: "States",
                 lines: [
                     .init(keys: "HOT", help: "sells out within 30 s at this rate"),
-                    .init(keys: "LOW", help: "a tenth or less is left"),
+                    .init(keys: "LOW", help: "\(lowShareWords) or less is left"),
                     .init(keys: "FROZEN", help: "stopped by a person"),
                     .init(keys: "FENCED", help: "its bucket takes no orders until it is rebuilt from SQL"),
                     .init(keys: "OVERSOLD", help: "units acknowledged beyond the allocation"),
@@ -369,6 +395,12 @@ extension Model {
                     .init(keys: "Redis", help: shown.redisURL), .init(keys: "orders", help: shown.ordersURL),
                 ].filter { !$0.help.isEmpty }))
         return sections
+    }
+
+    /// The share at which a SKU is low, as this sale is configured.
+    private var lowShareWords: String {
+        let share = shown.skus.first?.lowShare ?? WarRoomSnapshot.SKU.lowShareStandard
+        return share == 0.1 ? "a tenth" : Formats.percent(share)
     }
 
     /// How far the help scrolls at this size.

@@ -11,6 +11,8 @@ enum DialogState: Sendable, Hashable {
     case takeBack(Subject, units: Int64)
     case crash(node: Int)
     case plan(PlanSummary, scroll: Int)
+    /// Who would lose where more was promised than there is.
+    case settling(SettlingPlan, scroll: Int)
     case quit
     case help(scroll: Int)
     /// The same act on all that was marked when the key went down.
@@ -96,6 +98,7 @@ enum DialogState: Sendable, Hashable {
         case .plan(let plan, _):
             return plan.repairs > 0 && !permissions.isReadOnly
                 ? isTyped ? [.typed] : [.question, .reader, .dialog] : [.reader, .dialog]
+        case .settling: return isTyped ? [.typed, .rule] : [.question, .rule, .reader, .dialog]
         case .help, .results, .closing, .alerts: return [.reader, .dialog]
         case .themes: return [.choice, .reader, .dialog]
         }

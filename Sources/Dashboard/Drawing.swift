@@ -62,6 +62,12 @@ extension Canvas {
         milliseconds.map { own(Formats.duration(seconds: $0 / 1000)) } ?? "-"
     }
 
+    /// How long ago something was, in whole seconds: what changes ten times a second cannot be read.
+    func age(_ seconds: Double) -> String {
+        seconds < 1
+            ? "just now" : seconds < 99 ? "\(wholeSeconds(seconds)) s ago" : Formats.duration(seconds: seconds) + " ago"
+    }
+
     /// A label and, at the right end of the field, its value.
     mutating func pair(_ x: Int, _ y: Int, width: Int, _ label: String, _ value: [Span]) {
         let size = value.reduce(0) { $0 + SafeText.width($1.text) }
@@ -109,6 +115,13 @@ extension Canvas {
         restyle(bounds) { style in
             Style(.faint, on: style.background == .standard ? .standard : .background, [])
         }
+    }
+}
+
+extension String {
+    /// With spaces behind it up to so many cells.
+    func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - SafeText.width(self)))
     }
 }
 

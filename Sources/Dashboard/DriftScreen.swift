@@ -8,7 +8,7 @@ extension Model {
     func drawDriftScreen(_ rect: Rect, on canvas: inout Canvas) -> TableHits {
         let drift = shown.drift
         let age =
-            drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"
+            drift.cutAgeSeconds.map { "cut " + canvas.age($0) } ?? "no cut yet"
         var frame: Role?
         let isLost = (drift.lostOrders ?? 0) > 0
         if drift.oversoldUnits > 0 || isLost { frame = .bad } else if drift.units > 0 { frame = .warn }
@@ -21,10 +21,17 @@ extension Model {
         var hits = TableHits()
         canvas.within(inside) { canvas in
             let findings = drift.findings.count
-            let bottom = max(4, min(findings + 2, canvas.height * 2 / 5))
-            let parts = canvas.bounds.rows([.share(1), .fixed(bottom)])
+            let bottom = max(findings == 0 ? 2 : 4, min(findings + 2, canvas.height * 2 / 5))
+            // Where every kind has its line, what is left is a graph over the whole width.
+            let kinds = DriftKind.allCases.count + 5
+            let isTall = canvas.width >= 90 && canvas.height - bottom >= kinds + 4
+            let parts =
+                isTall
+                ? canvas.bounds.rows([.fixed(kinds), .fixed(bottom), .share(1)])
+                : canvas.bounds.rows([.share(1), .fixed(bottom)])
+            if isTall { canvas.within(parts[2]) { drawComparisons(from: 0, rowsMax: .max, on: &$0) } }
             if canvas.width >= 90 {
-                let sides = parts[0].columns([.share(1), .share(1)], gap: 3)
+                let sides = parts[0].columns([.share(11), .share(9)], gap: 3)
                 canvas.within(sides[0]) { drawKinds(drift, on: &$0) }
                 canvas.within(sides[1]) { drawPlanAndLosers(on: &$0) }
             } else {
@@ -73,22 +80,6 @@ extension Model {
                 drawKind(kind, drift.byKind[kind] ?? 0, peak: peaks[kind] ?? 0, points, on: &canvas)
             }
         }
-        let used = y + order.count
-        if canvas.height - used >= 5 { drawUnits(points, from: used + 1, on: &canvas) }
-    }
-
-    /// All that counts as drift, over the comparisons that are kept.
-    private func drawUnits(_ points: [WarRoomSnapshot.DriftPoint], from y: Int, on canvas: inout Canvas) {
-        let values = points.map { Double($0.units) }
-        let peak = values.max() ?? 0
-        canvas.rule(y, "units of drift, comparison by comparison", note: peak > 0 ? "peak " + Formats.count(peak) : "")
-        let area = Rect(y: y + 1, width: canvas.width, height: min(10, canvas.height - y - 1))
-        let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
-        if peak > 0 {
-            canvas.graph(area, stretched(values, to: slots), .between(.warn, .bad))
-        } else {
-            canvas.sparkline(0, area.bottom - 1, width: area.width, Array(repeating: 0, count: slots))
-        }
     }
 
     private func drawKind(
@@ -100,6 +91,10 @@ extension Model {
         let figure = Formats.count(Double(units))
         canvas.putRight(0, 0, width: 29, [Span(figure, style)])
         let graph = canvas.width - 32
+        // Where each has room: some with and some without would look like a difference between them.
+        if peak == 0, canvas.width >= 77 {
+            canvas.put(31, 0, kind.meaning, Style(units != 0 ? .dim : .faint))
+        }
         guard graph >= 8, peak > 0 else { return }
         let note = "peak " + Formats.count(Double(peak))
         let width = graph - note.count - 2
@@ -115,10 +110,10 @@ extension Model {
     private func drawPlanAndLosers(on canvas: inout Canvas) {
         canvas.rule(0, "plan of repairs", note: lastPlan == nil ? "" : "\(wholeSeconds(now - lastPlanAt)) s ago")
         var y = 1
-        func line(_ text: String, _ style: Style, _ bullet: String = "") {
+        func line(_ text: String, _ style: Style, _ bullet: String = "", _ role: Role = .accent) {
             for (index, part) in canvas.wrapped(text, width: canvas.width - 2, lines: 3).enumerated()
             where y < canvas.height {
-                if index == 0 { canvas.put(0, y, bullet, Style(.accent)) }
+                if index == 0 { canvas.put(0, y, bullet, Style(.role(role))) }
                 canvas.put(2, y, part, style)
                 y += 1
             }
@@ -142,12 +137,14 @@ extension Model {
         canvas.rule(y, "who would lose", note: losers.policy.isEmpty ? "" : losers.policy)
         y += 1
         if losers.losersCount == 0 && losers.takenIn.isEmpty {
-            line("nobody: no order is beyond capacity", Style(.good), canvas.glyphs.calm)
+            line("nobody: no order is beyond capacity", Style(.good), canvas.glyphs.calm, .good)
             return
         }
         line(
             "\(count(losers.losersCount, "order")) would lose, \(losers.takenIn.count) would be taken in: "
-                + "sellout reconcile --settle-oversold does it", Style(.bad, attributes: .bold))
+                + (permissions.isReadOnly
+                    ? "sellout reconcile --settle-oversold does it" : "O shows all, y there does it"),
+            Style(.bad, attributes: .bold))
         for text in losers.losers { line(text, Style(.text), canvas.glyphs.bullet) }
         for text in losers.takenIn { line(text, Style(.good), canvas.glyphs.bullet) }
     }
@@ -161,7 +158,10 @@ extension Model {
         var position = position(.drift)
         let body = Rect(y: 1, width: canvas.width, height: canvas.height - 1)
         guard !drift.findings.isEmpty else {
-            canvas.label(0, 1 + body.height / 2, width: canvas.width, "none", Style(.dim), .centre)
+            canvas.label(
+                2, 1, width: canvas.width - 2,
+                drift.cutAgeSeconds == nil ? "nothing has been compared yet" : "none: every bucket agrees to the unit",
+                Style(.dim))
             return TableHits()
         }
         position.settle(count: drift.findings.count, visible: body.height)

@@ -25,6 +25,29 @@ extension DriftKind {
         case .expiring: "expiring key"
         }
     }
+
+    /// What it means, in a few words.
+    var meaning: String {
+        switch self {
+        case .inFlight: "on its way from Redis to SQL; no drift"
+        case .unpersisted: "taken in Redis, drained, yet not in SQL"
+        case .lostInRedis: "in SQL, absent from Redis's stock"
+        case .lostBucket: "its keys are gone, or its node started anew"
+        case .missingLedgerEntry: "in SQL and stock, absent from the ledger"
+        case .missingRow: "in the ledger, settled, its row in SQL gone"
+        case .unaccounted: "taken in Redis, and no order accounts for it"
+        case .foreignField: "in a ledger, written by no script of ours"
+        case .halfDone: "some groups of an order over several buckets"
+        case .conflict: "one flow, two different orders"
+        case .deadLetter: "an entry that SQL refused; for a person"
+        case .reusedID: "two outbox entries of one id: a rollback"
+        case .unbalanced: "stock + taken is not what was allocated"
+        case .overCapacity: "orders beyond what there is"
+        case .negative: "a stock below zero"
+        case .missedAct: "a bucket that has not heard an act yet"
+        case .expiring: "a key of ours that will vanish by itself"
+        }
+    }
 }
 
 extension Model {
@@ -33,7 +56,7 @@ extension Model {
         if shown.foreign != nil { return drawForeignDrift(rect, on: &canvas) }
         let drift = shown.drift
         let age =
-            drift.cutAgeSeconds.map { "cut " + canvas.own(Formats.duration(seconds: $0)) + " ago" } ?? "no cut yet"
+            drift.cutAgeSeconds.map { "cut " + canvas.age($0) } ?? "no cut yet"
         var panel = Panel(
             "drift", details: [Formats.count(Double(drift.units)) + " units", age], number: 4,
             hints: hints(.drift, canvas.glyphs), isFocused: isFocused(.drift))
@@ -44,6 +67,10 @@ extension Model {
         canvas.within(inside) { canvas in
             var y = drawVerdict(drift, on: &canvas)
             let first = position(.drift).cursor
+            if drift.findings.isEmpty && canvas.height - y >= 3 {
+                drawComparisons(from: y, rowsMax: 8, on: &canvas)
+                return
+            }
             for finding in drift.findings.dropFirst(first) {
                 guard y < canvas.height else { return }
                 canvas.put(0, y, canvas.glyphs.bullet, Style(.warn))
@@ -55,6 +82,28 @@ extension Model {
                     y += 1
                 }
             }
+        }
+    }
+
+    /// Drift over the comparisons that are kept; where there was none, what was on its way while they were made.
+    func drawComparisons(from y: Int, rowsMax: Int, on canvas: inout Canvas) {
+        let points = shown.series.drift
+        guard canvas.height - y >= 3, !points.isEmpty else { return }
+        let drifts = points.map { Double($0.units) }
+        let hasDrift = drifts.contains { $0 > 0 }
+        let values = hasDrift ? drifts : points.map { Double(max(0, $0.byKind[.inFlight] ?? 0)) }
+        let peak = values.max() ?? 0
+        let isWide = canvas.width >= 56
+        canvas.rule(
+            y, hasDrift ? "units of drift" : "units in flight",
+            note: (isWide ? "last \(count(points.count, "comparison")), peak " : "peak ") + Formats.count(peak))
+        let area = Rect(x: 0, y: y + 1, width: canvas.width, height: min(rowsMax, canvas.height - y - 1))
+        let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
+        if peak > 0 {
+            let gradient: Gradient = hasDrift ? .between(.warn, .bad) : .between(.accent, .second)
+            canvas.graph(area, stretched(values, to: slots), gradient)
+        } else {
+            canvas.sparkline(0, area.bottom - 1, width: area.width, Array(repeating: 0, count: slots))
         }
     }
 
@@ -119,8 +168,10 @@ extension Model {
             y += 1
         }
         if y < canvas.height && (drift.cuts > 0 || drift.unitsPeak > 0) && canvas.height > 4 {
-            let peak = drift.unitsPeak > 0 ? "peak \(count(drift.unitsPeak, "unit"))" : ""
-            canvas.pair(0, y, width: canvas.width, count(drift.cuts, "comparison"), [Span(peak, Style(.dim))])
+            let peak = drift.unitsPeak > 0 ? ", peak \(count(drift.unitsPeak, "unit"))" : ""
+            let cuts = count(drift.cuts, "bucket")
+            let isTight = cuts.count + peak.count + 10 > canvas.width
+            canvas.pair(0, y, width: canvas.width, "compared", [Span(isTight ? cuts : cuts + peak, Style(.dim))])
             y += 1
         }
         return y

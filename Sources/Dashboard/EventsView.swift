@@ -25,18 +25,21 @@ extension Model {
                 blocks.append((event, lines))
                 used += lines.count
             }
-            var y = min(0, canvas.height - used)
+            if used > canvas.height, blocks.count > 1, let oldest = blocks.last {
+                // The oldest has room for some of its lines: then its beginning stands there, not its end.
+                let room = oldest.lines.count - (used - canvas.height)
+                blocks[blocks.count - 1].lines = canvas.wrapped(oldest.event.text, width: width, lines: room)
+            }
+            var y = 0
             for block in blocks.reversed() {
                 let severity = block.event.severity
-                for (index, line) in block.lines.enumerated() {
-                    if y >= 0 {
-                        if index == 0 {
-                            let time = timeOfDay(block.event.atMilliseconds, offset: utcOffsetSeconds)
-                            canvas.put(0, y, time, Style(.dim))
-                            canvas.put(10, y, severity.glyph(canvas.glyphs), severity.text)
-                        }
-                        canvas.put(indent, y, line, severity.text)
+                for (index, line) in block.lines.enumerated() where y < canvas.height {
+                    if index == 0 {
+                        let time = timeOfDay(block.event.atMilliseconds, offset: utcOffsetSeconds)
+                        canvas.put(0, y, time, Style(.dim))
+                        canvas.put(10, y, severity.glyph(canvas.glyphs), severity.text)
                     }
+                    canvas.put(indent, y, line, severity.text)
                     y += 1
                 }
             }

@@ -53,8 +53,8 @@ extension Model {
             Tile(
                 label: "outbox",
                 value: Formats.count(Double(ledger.backlogEntries))
-                    + (ledger.backlogEntries > 0
-                        ? " " + canvas.time(milliseconds: Double(ledger.backlogMilliseconds)) : ""),
+                    + (ledger.backlogEntries > 0 && ledger.backlogMilliseconds > 0
+                        ? ", " + canvas.time(milliseconds: Double(ledger.backlogMilliseconds)) : ""),
                 style: isBehind ? Style(.warn, attributes: .bold) : Style(.text), width: 11, expendability: 4))
         if orders.p99Milliseconds != nil {
             tiles.append(

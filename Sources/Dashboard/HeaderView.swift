@@ -101,6 +101,9 @@ extension Model {
 
     // MARK: The worst alert, or what to do next
 
+    /// Cells that news beside the next step may take.
+    private static let noteMax = 200
+
     private func drawAlert(_ snapshot: WarRoomSnapshot, on canvas: inout Canvas) {
         let glyphs = canvas.glyphs
         if case .starting(let what) = snapshot.phase {
@@ -128,12 +131,15 @@ extension Model {
             return
         }
         canvas.put(0, 0, nextStep(snapshot, glyphs))
-        if let note = snapshot.alerts.first {
-            // What is no more than news stands beside how things go.
+        if let note = snapshot.alerts.first, snapshot.saleState != .closed {
+            // What is no more than news stands beside how things go, whole or as far as its first part.
             let used = nextStep(snapshot, glyphs).reduce(0) { $0 + SafeText.width($1.text) }
             let room = canvas.width - used - 4
             if room >= 20 {
-                let text = SafeText.fitted(note.text, width: room, ellipsis: glyphs.ellipsis)
+                let whole = SafeText.fitted(note.text, width: Self.noteMax, ellipsis: glyphs.ellipsis)
+                let short = whole.split(separator: ", ", maxSplits: 1).first.map(String.init) ?? whole
+                let text = SafeText.fitted(
+                    SafeText.width(whole) <= room ? whole : short, width: room, ellipsis: glyphs.ellipsis)
                 canvas.putRight(used + 3, 0, width: canvas.width - used - 3, [Span(canvas.own(text), Style(.dim))])
             }
         }
@@ -163,7 +169,8 @@ extension Model {
             ]
         case .open:
             let rate =
-                buyers.map { $0.isFinite ? " from \(Formats.rate($0)) buyers" : " from buyers at full speed" } ?? ""
+                buyers.map { $0.isFinite ? " from \(perSecond($0)) buyers/s" : " from buyers at full speed" }
+                ?? ""
             return [calm, text("healthy: orders come in\(rate), no alert")]
         case .halted:
             return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]

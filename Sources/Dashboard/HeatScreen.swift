@@ -12,6 +12,8 @@ extension Model {
         var side: Rect?
         /// The line that tells what is under the cursor.
         var reading: Rect
+        /// What the slots leave: the SKUs under the cursor, where they have room.
+        var rest: Rect
     }
 
     private static let gutter = 7
@@ -24,9 +26,12 @@ extension Model {
             x: sides[0].x + Self.gutter, y: sides[0].y + 1, width: sides[0].width - Self.gutter,
             height: max(1, sides[0].height - 2 - reading))
         let grid = HeatGrid(columns: area.width, rows: area.height, halves: capabilities.glyphs.ladder >= .eighths)
+        let below = area.y + grid.rows + 1
+        let end = below + reading + 1
         return HeatPlaces(
             grid: grid, area: area, side: isWide ? sides[1] : nil,
-            reading: Rect(x: sides[0].x, y: area.y + grid.rows + 1, width: sides[0].width, height: reading))
+            reading: Rect(x: sides[0].x, y: below, width: sides[0].width, height: reading),
+            rest: Rect(x: sides[0].x, y: end, width: sides[0].width, height: max(0, sides[0].bottom - end)))
     }
 
     private var heatGrid: HeatGrid { heatPlaces(Layout(self).body.inset(2, 1)).grid }
@@ -102,6 +107,7 @@ extension Model {
             let peak = shown.buckets.map(\.ordersPerSecond).max() ?? 0
             drawGrid(places, peak: peak, on: &canvas)
             canvas.within(places.reading) { drawReading(peak, on: &$0) }
+            if places.rest.height >= 4 { canvas.within(places.rest) { drawSKUsHere(on: &$0) } }
             if let side = places.side { canvas.within(side) { drawHeatSide(peak, on: &$0) } }
         }
     }
@@ -236,6 +242,42 @@ extension Model {
         }
     }
 
+    private static let skusLookedAtMax = 20_000
+
+    /// The SKUs of the tag under the cursor, hottest first: as many as the slots leave room for.
+    private func drawSKUsHere(on canvas: inout Canvas) {
+        guard let bucket = bucketUnderCursor else { return }
+        let skus = shown.skus
+        // All of them are gone through in each frame: of a sale this large the stock list tells, by Enter.
+        guard skus.count <= Self.skusLookedAtMax else { return }
+        let here = RowSort.largest(skus.count, limit: canvas.height) {
+            skus[$0].tag == bucket.tag ? skus[$0].unitsPerSecond : -1
+        }
+        .filter { skus[$0].tag == bucket.tag }
+        canvas.rule(
+            0, "SKUs of tag \(SafeText.fitted(bucket.tag, width: 20, ellipsis: canvas.glyphs.ellipsis))",
+            note: "Enter lists all")
+        let columns = [
+            TableColumn("SKU", width: min(14, list.skuWidth)), TableColumn("name", width: 14, stretch: 1),
+            TableColumn("left", width: 9, .right), TableColumn("sold %", width: 12, expendability: 2),
+            TableColumn("/s", width: 5, .right), TableColumn("60 s", width: 20, expendability: 3),
+            TableColumn("state", width: 9, expendability: 1),
+        ]
+        let table = Table(columns: columns, rowCount: here.count, showsCursor: false)
+        _ = canvas.placedTable(Rect(y: 1, width: canvas.width, height: canvas.height - 1), table) { row, column in
+            let sku = skus[here[row]]
+            switch column {
+            case 0: return .text(sku.sku, Style(.dim))
+            case 1: return .text(sku.name, Style(.text))
+            case 2: return .text(sku.stock.map { units($0, width: 9) } ?? "?", Style(.title))
+            case 3: return .gauge(sku.soldShare, gradient: sku.state.gauge)
+            case 4: return .text(perSecond(sku.unitsPerSecond), Style(sku.unitsPerSecond > 0 ? .title : .faint))
+            case 5: return .sparkline(minute(sku.history, slots: 40), gradient: .between(.accent, .second))
+            default: return .text(sku.state.word, sku.state.style)
+            }
+        }
+    }
+
     /// Nodes and tags beside the slots.
     private func drawHeatSide(_ peak: Double, on canvas: inout Canvas) {
         canvas.rule(0, "nodes")
@@ -247,7 +289,7 @@ extension Model {
         }
         y += 1
         guard y + 1 < canvas.height else { return }
-        canvas.rule(y, "tags by rate")
+        drawTagHead(y, "tags by rate", on: &canvas)
         y += 1
         let here = bucketUnderCursor?.tag
         let buckets = shown.buckets

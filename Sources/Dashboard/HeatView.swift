@@ -48,9 +48,10 @@ extension Model {
     ) {
         let glyphs = canvas.glyphs
         let isNarrow = canvas.width < 36
-        let name = isNarrow ? "n\(index + 1)" : "node \(index + 1)"
-        canvas.put(0, y, name, Style(.title, attributes: .bold))
-        let start = isNarrow ? 4 : 8
+        // As tags name their nodes, where a word would cost a figure.
+        let isShort = canvas.width < 44
+        canvas.put(0, y, isShort ? "n\(index + 1)" : "node \(index + 1)", Style(.title, attributes: .bold))
+        let start = isShort ? 4 : 8
         guard node.isUp else {
             let since = canvas.own(Formats.duration(seconds: node.sinceSeconds))
             let fenced = node.fencedBuckets > 0 ? "  \(Formats.grouped(node.fencedBuckets)) fenced" : ""
@@ -59,38 +60,66 @@ extension Model {
             canvas.label(end, y, width: canvas.width - end, fenced, Style(.warn, attributes: .bold))
             return
         }
-        var figures: [[Span]] = [
-            [Span(Formats.padded(Formats.rate(node.ordersPerSecond), 7), Style(.title, attributes: .bold))]
-        ]
-        if node.fencedBuckets > 0 {
-            figures.append([Span("\(Formats.grouped(node.fencedBuckets)) fenced", Style(.warn, attributes: .bold))])
-        }
-        if node.errors > 0 && node.fencedBuckets == 0 {
-            figures.append([Span("err \(Formats.count(Double(node.errors)))", Style(.warn))])
-        }
-        if let limit = node.rateLimit {
-            let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
-            figures.append([
-                Span("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
-            ])
-        }
-        let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds > 0 ? node.p99Milliseconds : nil), 6)
-        figures.append([Span(isNarrow ? p99 : "p99 " + p99, Style(.dim))])
-        if canvas.width >= 58 {
-            if node.errors == 0 { figures.append([Span("err 0", Style(.dim))]) }
-            figures.append([Span(Formats.padded(node.memoryBytes.map { Formats.bytes($0) } ?? "", 7), Style(.dim))])
-        }
-        if canvas.width >= 84 { figures.append([Span(node.address, Style(.dim))]) }
+        let figures = figures(of: node, on: canvas)
         let share = peak > 0 ? node.ordersPerSecond / peak : 0
         bar(figures, start: start, y, on: &canvas) { canvas, x, width in
             canvas.gauge(x, y, width: width, share, .between(.accent, .second))
         }
     }
 
-    private func drawTagHead(_ y: Int, on canvas: inout Canvas) {
-        let line = String(repeating: canvas.glyphs.horizontal, count: canvas.width)
-        canvas.put(0, y, line, Style(.border))
-        canvas.put(1, y, " hottest tags ", Style(.dim))
+    /// A node's figures, most telling first. Each takes as many cells as the widest of all nodes, so that bars end at one place.
+    private func figures(of node: WarRoomSnapshot.Node, on canvas: Canvas) -> [[Span]] {
+        let isNarrow = canvas.width < 36
+        let nodes = shown.nodes.filter(\.isUp)
+        let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds > 0 ? node.p99Milliseconds : nil), 6)
+        let latency = [Span(isNarrow ? p99 : "p99 " + p99, Style(.dim))]
+        var figures: [[Span]] = [
+            [Span(Formats.padded(Formats.rate(node.ordersPerSecond), 7), Style(.title, attributes: .bold))]
+        ]
+        func slot(_ text: (WarRoomSnapshot.Node) -> (String, Style)) {
+            let width = nodes.map { text($0).0.count }.max() ?? 0
+            let (mine, style) = text(node)
+            if width > 0 { figures.append([Span(Formats.padded(mine, width), style)]) }
+        }
+        let isWide = canvas.width >= 58
+        func trouble(_ node: WarRoomSnapshot.Node) -> (String, Style) {
+            if node.fencedBuckets > 0 {
+                return ("\(Formats.grouped(node.fencedBuckets)) fenced", Style(.warn, attributes: .bold))
+            }
+            if node.errors > 0 { return ("err \(Formats.count(Double(node.errors)))", Style(.warn)) }
+            return (isWide ? "err 0" : "", Style(.dim))
+        }
+        if isNarrow {
+            // One figure beside the rate: what is fenced, where anything is.
+            if nodes.contains(where: { $0.fencedBuckets > 0 }) { slot(trouble) } else { figures.append(latency) }
+            return figures
+        }
+        slot(trouble)
+        slot { node in
+            guard let limit = node.rateLimit else { return ("", Style(.dim)) }
+            let away = limit.turnedAway > 0 ? " -" + Formats.count(Double(limit.turnedAway)) : ""
+            return ("max " + Formats.rate(limit.ordersPerSecond) + away, Style(away.isEmpty ? .dim : .warn))
+        }
+        figures.append(latency)
+        if isWide {
+            figures.append([Span(Formats.padded(node.memoryBytes.map { Formats.bytes($0) } ?? "", 7), Style(.dim))])
+        }
+        if canvas.width >= 84 { slot { ($0.address, Style(.dim)) } }
+        return figures
+    }
+
+    /// A line across that names what stands under it.
+    func drawTagHead(_ y: Int, _ title: String = "hottest tags", on canvas: inout Canvas) {
+        canvas.rule(y, title)
+        guard canvas.width >= 36 else { return }
+        var heads = " orders node  slot"
+        if let width = skusWidth(canvas) { heads += "  " + "SKUs".padded(to: width) }
+        canvas.put(canvas.width - heads.count - 1, y, " " + heads, Style(.dim))
+    }
+
+    /// Cells for the SKUs of a tag, where there is room for any.
+    private func skusWidth(_ canvas: Canvas) -> Int? {
+        canvas.width >= 40 ? max(9, min(32, canvas.width - 46)) : nil
     }
 
     func drawTag(_ tag: WarRoomSnapshot.Tag, peak: Double, _ y: Int, on canvas: inout Canvas) {
@@ -108,12 +137,16 @@ extension Model {
             figures.append([Span(tag.node.map { "n\($0 + 1)" } ?? "n?", Style(.dim))])
             if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.faint))]) }
         }
-        if canvas.width >= 40 {
-            let skus = tag.skus.map { SafeText.fitted($0, width: 10, ellipsis: canvas.glyphs.ellipsis) }
-            let width = max(9, min(32, canvas.width - 46))
-            let shown = SafeText.fitted(skus.joined(separator: " "), width: width, ellipsis: canvas.glyphs.ellipsis)
-            let slack = String(repeating: " ", count: max(0, width - SafeText.width(shown)))
-            figures.append([Span(shown + slack, Style(.dim))])
+        if let width = skusWidth(canvas) {
+            // As many as fit whole: half a SKU is another SKU.
+            var listed = ""
+            for sku in tag.skus {
+                let next = SafeText.fitted(sku, width: width, ellipsis: canvas.glyphs.ellipsis)
+                let longer = listed.isEmpty ? next : listed + " " + next
+                if SafeText.width(longer) > width { break }
+                listed = longer
+            }
+            figures.append([Span(listed.padded(to: width), Style(.dim))])
         }
         let share = peak > 0 ? tag.ordersPerSecond / peak : 0
         bar(figures, start: start, y, on: &canvas) { canvas, x, width in
@@ -140,11 +173,7 @@ extension Model {
 
     private func drawLegend(_ hottest: Double, on canvas: inout Canvas) {
         let high = Formats.rate(hottest)
-        let width = min(24, canvas.width - high.count - 4)
-        let end = canvas.heatLegend(0, canvas.height - 1, width: width, low: "0", high: high)
-        let note = "n: node  slot"
-        if canvas.width - end >= note.count + 2 {
-            canvas.putRight(end, canvas.height - 1, width: canvas.width - end, [Span(note, Style(.faint))])
-        }
+        canvas.heatLegend(
+            0, canvas.height - 1, width: min(24, canvas.width - high.count - 4), low: "0", high: high)
     }
 }

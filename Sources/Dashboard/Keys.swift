@@ -29,6 +29,8 @@ enum KeyContext: Hashable, Sendable {
     case refusal
     /// The dialog that closes a sale: what becomes of its reservations.
     case policy
+    /// The dialog that settles what is oversold: who loses.
+    case rule
     /// A dialog that wants a name typed, because the place is marked production.
     case typed
     /// A dialog that chooses one of a list, none of which changes the sale: Enter takes it.
@@ -51,11 +53,13 @@ extension PanelID {
 enum Intent: Hashable, Sendable {
     enum Motion: Hashable, Sendable { case up, down, pageUp, pageDown, first, last, left, right }
 
-    case openSale, halt, freeze, restock, crash, compare, applyPlan, undo, closeSale, cancelOpening
+    case openSale, halt, freeze, restock, crash, compare, applyPlan, settle, undo, closeSale, cancelOpening
     /// Goes through the list before an opening once more.
     case checkAgain
     /// What becomes of reservations at closing.
     case policy
+    /// By which rule somebody loses where more was promised than there is.
+    case rule
     case alerts
     case move(Motion)
     /// A panel of the overview, a screen elsewhere.
@@ -79,7 +83,7 @@ enum Intent: Hashable, Sendable {
     /// Whether it changes the place that the screen shows.
     var isAct: Bool {
         switch self {
-        case .openSale, .halt, .freeze, .restock, .crash, .applyPlan, .undo, .closeSale, .cancelOpening: true
+        case .openSale, .halt, .freeze, .restock, .crash, .applyPlan, .settle, .undo, .closeSale, .cancelOpening: true
         default: false
         }
     }
@@ -128,6 +132,11 @@ enum Keys {
         Binding(
             [.char("a")], in: [.findings], label: "apply plan",
             help: "shows the last plan again, to be applied by y", group: "The sale", .applyPlan),
+        Binding(
+            [.char("O")], in: [.findings], label: "settle oversold",
+            help:
+                "drift: lists who would lose where more was promised than there is; y there rolls them back, with refunds",
+            group: "The sale", .settle),
         Binding(
             [.char("u")], in: [.screen], help: "undoes the last freeze, thaw or restock; asks first",
             group: "The sale", .undo),
@@ -258,6 +267,9 @@ enum Keys {
                 [.tab], in: [.policy], label: "reservations",
                 help: "closing: lets open reservations wait for their deadlines, or ends them now",
                 group: "In dialogs", .policy),
+            Binding(
+                [.tab], in: [.rule], label: "who loses", help: "settling: another rule by which somebody loses",
+                group: "In dialogs", .rule),
             Binding(
                 [.enter], in: [.typed], label: "does it once the name is typed",
                 help: "at a place marked production: does what the dialog says, once the name it asks for is typed",

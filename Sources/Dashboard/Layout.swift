@@ -80,7 +80,7 @@ struct Layout {
             panels = [.stock: sides[0], .heat: right[0], .ledger: right[1], .drift: right[2], .events: parts[1]]
             return
         }
-        let sides = parts[0].columns([.share(20), .share(11)])
+        let sides = parts[0].columns([.share(27), .share(14)])
         let ledger = min(12, max(5, height * 3 / 10))
         let left = sides[0].rows([.share(1), .fixed(ledger)])
         let heat = min(heatLines, height - max(5, height * 3 / 10))

@@ -36,8 +36,8 @@ extension Model {
         func time(_ milliseconds: Double) -> String { canvas.time(milliseconds: milliseconds) }
         let isBehind = ledger.backlogMilliseconds > 5_000
         let age =
-            ledger.backlogEntries > 0
-            ? (canvas.width < 30 ? " " : ", oldest ") + time(Double(ledger.backlogMilliseconds)) : ""
+            ledger.backlogEntries > 0 && ledger.backlogMilliseconds > 0
+            ? (canvas.width < 30 ? ", " : ", oldest ") + time(Double(ledger.backlogMilliseconds)) : ""
         var facts: [Fact] = []
         if let error = ledger.storeError { facts.append(("SQL", [Span(error, Style(.bad, attributes: .bold))])) }
         if ledger.deadLetters > 0 {

@@ -78,6 +78,8 @@ public enum Message: Sendable {
     /// The answer to `Effect.look`.
     case seen(Look, Sight)
     case planReady(PlanSummary)
+    /// The answer to `Effect.planSettling`.
+    case settlingReady(SettlingPlan)
     /// How far the list before an opening has come.
     case preflight(PreflightReport)
     /// How far the closing of the sale has come.
@@ -119,6 +121,10 @@ public enum Effect: Sendable, Hashable {
     case crash(node: Int)
     case compare
     case applyPlan(id: Int)
+    /// Find out who would lose where more was promised than there is; reads only. Answered by `Message.settlingReady`.
+    case planSettling(SettlingPolicy)
+    /// Carry out the plan of that answer.
+    case applySettling(id: Int)
     /// The same act on several SKUs, one after another; each comes back as `Message.bulkStep`.
     case bulk(id: Int, [BulkPart])
     /// Look something up, bounded, without writing; answered by `Message.seen`.

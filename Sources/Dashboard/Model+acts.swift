@@ -34,6 +34,7 @@ extension Model {
                 return []
             }
             dialogs.append(.plan(plan, scroll: 0))
+        case .settle: return askToSettle()
         case .undo:
             guard let undo else {
                 tell("nothing to undo: the last freeze, thaw or restock of this screen can be")
@@ -102,10 +103,10 @@ extension Model {
 
     private var subjectNode: Int? { screen != .overview || focus == .stock ? subject?.node : nil }
 
-    private var restockField: NumberField { NumberField("units", nil, in: 1...Limits.restockMax, unit: "units each") }
+    private var restockField: NumberField { NumberField("add", nil, in: 1...Limits.restockMax, unit: "units each") }
 
     mutating func askToRestock(_ sku: WarRoomSnapshot.SKU) {
-        let field = NumberField("units", nil, in: 1...Limits.restockMax, unit: "units")
+        let field = NumberField("add", nil, in: 1...Limits.restockMax, unit: "units")
         dialogs.append(.restock(DialogState.Restock(subject: DialogState.Subject(sku), units: field)))
     }
 
@@ -197,6 +198,10 @@ extension Model {
             effects = [.applyPlan(id: plan.id)]
             lastPlan = nil
             tell("applying \(count(plan.repairs, "repair"))…")
+        case .settling(let plan, _):
+            guard !permissions.isReadOnly else { return [] }
+            effects = [.applySettling(id: plan.id)]
+            tell("settling \(count(plan.losers + plan.takenIn, "order"))…", .warning)
         case .quit:
             effects = [.quit]
         case .help, .results, .closing, .alerts:

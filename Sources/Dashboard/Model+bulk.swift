@@ -86,7 +86,7 @@ extension Model {
         case .freeze(let subject, _): return Self.typable(subject.sku)
         case .restock(let dialog): return Self.typable(dialog.subject.sku)
         case .takeBack(let subject, _): return Self.typable(subject.sku)
-        case .bulk, .plan, .schedule, .closeSale: return Self.typable(snapshot.saleName)
+        case .bulk, .plan, .settling, .schedule, .closeSale: return Self.typable(snapshot.saleName)
         case .openSale(let dialog): return dialog.buyers == nil ? Self.typable(snapshot.saleName) : nil
         case .crash, .quit, .help, .results, .themes, .closing, .alerts: return nil
         }

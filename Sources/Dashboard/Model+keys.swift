@@ -54,10 +54,12 @@ extension Model {
 
     mutating func perform(_ intent: Intent) -> [Effect] {
         switch intent {
-        case .openSale, .halt, .freeze, .restock, .crash, .compare, .applyPlan, .undo, .closeSale, .cancelOpening:
+        case .openSale, .halt, .freeze, .restock, .crash, .compare, .applyPlan, .settle, .undo, .closeSale,
+            .cancelOpening:
             return act(intent)
         case .checkAgain: return checkAgain()
         case .policy: togglePolicy()
+        case .rule: return changeSettlingPolicy()
         case .alerts: dialogs.append(.alerts(scroll: 0))
         case .confirm: return confirm()
         case .move(let motion):
@@ -203,7 +205,7 @@ extension Model {
     }
 
     /// The stock list with a filter of its own; the one before comes back when it is closed.
-    private mutating func showStock(filteredBy text: String) {
+    mutating func showStock(filteredBy text: String) {
         if filterBefore == nil { filterBefore = list.filter.text }
         setFilter(text)
         list.unbind()
@@ -340,6 +342,8 @@ extension Model {
         case .help(let line): dialogs[dialogs.count - 1] = .help(scroll: moved(line, limit: helpScrollLimit))
         case .plan(let plan, let line):
             dialogs[dialogs.count - 1] = .plan(plan, scroll: moved(line, limit: max(0, plan.lines.count - 1)))
+        case .settling(let plan, let line):
+            dialogs[dialogs.count - 1] = .settling(plan, scroll: moved(line, limit: max(0, plan.lines.count - 1)))
         case .results(let line):
             dialogs[dialogs.count - 1] = .results(scroll: moved(line, limit: max(0, (bulk?.results.count ?? 0) - 1)))
         case .alerts(let line):

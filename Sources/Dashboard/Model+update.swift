@@ -47,6 +47,7 @@ extension Model {
                 waitingPlan = plan
                 tell("the comparison is ready: R shows it", plan.repairs > 0 ? .warning : .good)
             }
+        case .settlingReady(let plan): take(plan)
         case .preflight(let list): return take(list)
         case .closing(let report): return take(report)
         case .themeChanged(let theme):

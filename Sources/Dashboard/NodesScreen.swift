@@ -66,7 +66,10 @@ extension Model {
                     "\(glyphs.down) DOWN " + Formats.duration(seconds: node.sinceSeconds),
                     Style(.bad, attributes: .bold))
             }
-            if node.fencedBuckets > 0 { return .text("\(node.fencedBuckets) fenced", Style(.warn, attributes: .bold)) }
+            if node.fencedBuckets > 0 {
+                let text = "\(node.recoveredBuckets) of \(node.recoveredBuckets + node.fencedBuckets) back"
+                return .text(text, Style(.warn, attributes: .bold))
+            }
             return .text("up " + Formats.duration(seconds: node.sinceSeconds), Style(.good))
         }
         add("orders/s", 8, 2) { node, _ in .text(perSecond(node.ordersPerSecond), Style(.title, attributes: .bold)) }
@@ -116,8 +119,12 @@ extension Model {
     /// How far its fenced buckets have come.
     private func recovery(_ node: WarRoomSnapshot.Node) -> String {
         if shown.foreign != nil { return "" }
-        guard node.fencedBuckets > 0 else { return node.isUp ? "all its buckets are whole" : "" }
-        return "\(node.buckets - node.fencedBuckets) of \(count(node.buckets, "bucket")) are whole again"
+        guard node.fencedBuckets > 0 else {
+            let back = node.recoveredBuckets > 0 ? ", \(Formats.grouped(node.recoveredBuckets)) of them recovered" : ""
+            return node.isUp ? "all its buckets are whole" + back : ""
+        }
+        return
+            "\(node.recoveredBuckets) of \(count(node.recoveredBuckets + node.fencedBuckets, "fenced bucket")) open again"
     }
 
     private func server(_ node: WarRoomSnapshot.Node) -> ServerSight? {
@@ -136,6 +143,17 @@ extension Model {
             add("says", SafeText.fitted(failure, width: 32), failure.hasPrefix("needs +") ? .dim : .bad)
         }
         if node.fencedBuckets > 0 { add("fenced", "\(node.fencedBuckets) of \(node.buckets)", .warn) }
+        if !node.slots.isEmpty {
+            let ranges = node.slots.prefix(2).map {
+                $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+            }
+            let more = node.slots.count > 2 ? " +\(node.slots.count - 2)" : ""
+            add(
+                node.slots.count == 1 && node.slots[0].count == 1 ? "slot" : "slots",
+                ranges.joined(separator: ", ") + more)
+        }
+        let all = shown.nodes.reduce(0) { $0 + $1.ordersPerSecond }
+        if shown.nodes.count > 1, all > 0 { add("its part of all orders", Formats.percent(node.ordersPerSecond / all)) }
         if let server, server.failure == nil {
             add(
                 "Redis",
@@ -166,7 +184,7 @@ extension Model {
     private func drawReplicasAndBuckets(_ node: WarRoomSnapshot.Node, _ index: Int, on canvas: inout Canvas) {
         var y = 0
         if node.fencedBuckets > 0 {
-            let share = node.buckets > 0 ? Double(node.buckets - node.fencedBuckets) / Double(node.buckets) : 0
+            let share = Double(node.recoveredBuckets) / Double(node.recoveredBuckets + node.fencedBuckets)
             let text = "recovering \(Formats.percent(share)) "
             canvas.put(0, y, text, Style(.warn, attributes: .bold))
             canvas.gauge(text.count, y, width: canvas.width - text.count, share, .solid(.warn))
@@ -204,6 +222,7 @@ extension Model {
             TableColumn("outbox", width: 7, .right, expendability: 2),
             TableColumn("SKUs", width: 5, .right, expendability: 3),
             TableColumn("state", width: 14, stretch: 1),
+            TableColumn("hottest SKUs", width: 26, stretch: 2, expendability: 4),
         ]
         let table = Table(
             columns: columns, rowCount: buckets.count, showsCursor: false, emptyText: "no bucket lies on it")
@@ -216,6 +235,7 @@ extension Model {
             case 3: return .text(bucket.epoch.map { "\($0)" } ?? "?", Style(.dim))
             case 4: return .text(Formats.count(Double(bucket.backlog)), Style(.dim))
             case 5: return .text("\(bucket.skuCount)", Style(.dim))
+            case 7: return .text(bucket.skus.joined(separator: " "), Style(.dim))
             default:
                 return bucket.fenced
                     ? .text("FENCED " + (bucket.fence ?? ""), Style(.warn, attributes: .bold))

@@ -52,9 +52,20 @@ extension Model {
     /// - Returns: the next free line.
     private func drawCounts(on canvas: inout Canvas) -> Int {
         var (x, y) = (1, 0)
+        let counts = shown.counts
+        let all = OrderKind.allCases.reduce(Int64(0)) { $0 + $1.count(counts) }
+        func figure(_ number: Int64) -> String {
+            canvas.width >= 130 ? Formats.grouped(number) : Formats.count(Double(number))
+        }
+        // As much air as keeps them on one line; where none does, two lines with all of it.
+        let least = OrderKind.allCases.reduce(6 + figure(all).count) {
+            $0 + $1.words.count + figure($1.count(counts)).count + 3
+        }
+        let chips = OrderKind.allCases.count
+        let air = (0...2).last { least + $0 * chips <= canvas.width - 2 } ?? 2
         func chip(_ title: String, _ number: Int64, _ isChosen: Bool, _ style: Style) {
-            let figure = canvas.width >= 130 ? Formats.grouped(number) : Formats.count(Double(number))
-            let size = title.count + figure.count + 6
+            let figure = figure(number)
+            let size = title.count + figure.count + 3
             if x + size > canvas.width - 1 {
                 x = 1
                 y += 1
@@ -66,11 +77,9 @@ extension Model {
                     Span(mark.0, Style(.accent, attributes: .bold)),
                     Span(title + " ", isChosen ? Style(.accent, attributes: .bold) : Style(.dim)),
                     Span(figure, number > 0 ? style : Style(.faint)),
-                    Span(mark.1 + "  ", Style(.accent, attributes: .bold)),
+                    Span(mark.1 + String(repeating: " ", count: air), Style(.accent, attributes: .bold)),
                 ])
         }
-        let counts = shown.counts
-        let all = OrderKind.allCases.reduce(Int64(0)) { $0 + $1.count(counts) }
         chip("all", all, orderKind == nil, Style(.title))
         for kind in OrderKind.allCases { chip(kind.words, kind.count(counts), orderKind == kind, kind.style.bold) }
         return y + 1
@@ -94,7 +103,7 @@ extension Model {
             case 1: return .text(shortFlow(order.flow, isWhole: rect.width >= 110), Style(.text))
             case 2: return .text(order.kind.words, order.kind.style)
             case 3: return .text(units(order.units, width: 5), Style(.title))
-            case 4: return .text(lines(order), Style(.text))
+            case 4: return .text(lines(order, isNamed: rect.width >= 150), Style(.text))
             case 5: return .text(order.entry, Style(.dim))
             default:
                 let deadline = order.kind == .reserved ? order.deadlineMilliseconds : nil
@@ -113,8 +122,11 @@ extension Model {
         return otherwise
     }
 
-    private func lines(_ order: OrderSight) -> String {
-        order.lines.map { "\($0.units) × \($0.name)" }.joined(separator: ", ")
+    private func lines(_ order: OrderSight, isNamed: Bool) -> String {
+        order.lines.map { line in
+            let name = isNamed ? sku(line.sku).map { " " + $0.name } ?? "" : ""
+            return "\(line.units) × \(line.name)\(name)"
+        }.joined(separator: ", ")
     }
 
     private func drawOrderInFull(on canvas: inout Canvas) {

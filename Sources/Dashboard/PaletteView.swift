@@ -1,13 +1,18 @@
 import TerminalUI
 
 extension Model {
+    /// Where the palette stands in an area of this size.
+    func palettePlace(width: Int, height: Int, offers: Int) -> Rect {
+        let mine = min(width - 4, 84)
+        let rows = max(5, min(height - 2, offers + 4))
+        return Rect(x: (width - mine) / 2, y: min(2, height - rows), width: mine, height: rows)
+    }
+
     /// The line being typed, and what it could mean.
     func drawPalette(on canvas: inout Canvas) {
         guard let palette else { return }
         let offers = offers
-        let width = min(canvas.width - 4, 84)
-        let height = max(5, min(canvas.height - 2, offers.count + 4))
-        let rect = Rect(x: (canvas.width - width) / 2, y: min(2, canvas.height - height), width: width, height: height)
+        let rect = palettePlace(width: canvas.width, height: canvas.height, offers: offers.count)
         let panel = Panel("command", hints: hints(.palette, canvas.glyphs), isFocused: true)
         canvas.overlay(rect, panel) { canvas in
             canvas.put(1, 0, ":", Style(.hot, attributes: .bold))

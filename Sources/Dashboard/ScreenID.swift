@@ -38,7 +38,7 @@ public enum ScreenID: Sendable, Hashable {
         case .sku: "one SKU: time line, ledger, orders, drift, acts"
         case .ledger: "growth, backlog, lag, memory, largest ledgers, dead letters"
         case .heat: "load over the 16,384 slots, tags, nodes"
-        case .drift: "whether the books agree, by kind over time, and what would mend them"
+        case .drift: "whether the books agree, by kind over time; what would mend them"
         case .events: "what happened, in sentences"
         case .nodes: "servers: replicas, latency, errors, memory, epochs, recovery"
         case .orders: "orders by state; find one by its id"

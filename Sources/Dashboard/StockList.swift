@@ -1,5 +1,6 @@
 import Inventory
 import Telemetry
+import TerminalUI
 
 /// By what the stock table is sorted.
 enum SortColumn: Int, Sendable, CaseIterable, Hashable {
@@ -33,6 +34,11 @@ enum SortColumn: Int, Sendable, CaseIterable, Hashable {
 /// most twice a second (rates change once): rows that jump ten times a second cannot be read, and 100,000 of them cost.
 struct StockList: Sendable {
     static let secondsBetweenSorts = 0.5
+    /// Rows sorted by rate are sorted again this soon where the rates that they show have changed: else half a second of each second
+    /// shows them in an order that is not theirs.
+    static let secondsBetweenRateSorts = 0.2
+    /// The widest SKU that a column is made for.
+    static let skuWidthMax = 24
     /// SKUs that one act may name.
     static let marksMax = 1_000
 
@@ -50,6 +56,11 @@ struct StockList: Sendable {
     /// How often rows were sorted: for tests of cost.
     private(set) var passes = 0
 
+    /// Cells that the widest SKU of the whole catalogue takes, at most ``skuWidthMax``: a column that widens as rows come into
+    /// sight would make the others jump.
+    private(set) var skuWidth = 4
+    /// The rates of the first rows in sight when they were sorted.
+    private var ratesSorted: [Double] = []
     private var arrangedAt = -Double.infinity
     private var catalogue = CatalogueStamp()
     private var textRanks: [SortColumn: [UInt64]] = [:]
@@ -80,7 +91,9 @@ struct StockList: Sendable {
     /// Takes a snapshot; sorts only when the catalogue changed or the last sort is a second old.
     mutating func take(_ snapshot: WarRoomSnapshot, now: Double) {
         let stamp = CatalogueStamp(snapshot.skus)
-        if stamp != catalogue || now - arrangedAt >= Self.secondsBetweenSorts || now < arrangedAt {
+        let age = now - arrangedAt
+        let isDue = age >= Self.secondsBetweenSorts || age >= Self.secondsBetweenRateSorts && ratesDiffer(snapshot.skus)
+        if stamp != catalogue || isDue || now < arrangedAt {
             arrange(snapshot, now: now)
             // Ranking 100,000 names takes longer than a key may: so it is done before anybody asks.
             if let missing = [SortColumn.name, .sku].first(where: { textRanks[$0] == nil }) {
@@ -88,6 +101,19 @@ struct StockList: Sendable {
             }
         }
     }
+
+    /// Whether rows sorted by rate show other rates than those they were sorted by.
+    private func ratesDiffer(_ skus: [WarRoomSnapshot.SKU]) -> Bool {
+        sort == .rate && ratesInSight(skus) != ratesSorted
+    }
+
+    private func ratesInSight(_ skus: [WarRoomSnapshot.SKU]) -> [Double] {
+        order.dropFirst(offset).prefix(Self.ratesCompared).compactMap { row in
+            skus.indices.contains(Int(row)) ? skus[Int(row)].unitsPerSecond : nil
+        }
+    }
+
+    private static let ratesCompared = 64
 
     private mutating func rank(_ skus: [WarRoomSnapshot.SKU], by column: SortColumn) {
         textRanks[column] = RowSort.ranks(skus.map { column == .sku ? $0.sku : $0.name })
@@ -101,13 +127,25 @@ struct StockList: Sendable {
             catalogue = stamp
             textRanks = [:]
             filtering.forget()
+            skuWidth = Self.widest(skus)
             if !marks.isEmpty { marks.formIntersection(skus.map(\.number)) }
         }
         passes += 1
         arrangedAt = now
         let rows = filter.isEmpty ? skus.indices.map { Int32($0) } : filtering.rows(of: skus, filter)
         order = RowSort.sorted(rows, keys: keys(skus))
+        ratesSorted = ratesInSight(skus)
         follow(skus)
+    }
+
+    /// Only a SKU of more bytes than the widest so far can be wider: of 100,000 SKUs few are measured.
+    private static func widest(_ skus: [WarRoomSnapshot.SKU]) -> Int {
+        var widest = 4
+        for sku in skus where sku.sku.utf8.count > widest {
+            widest = max(widest, SafeText.width(SafeText.fitted(sku.sku, width: skuWidthMax)))
+            if widest >= skuWidthMax { break }
+        }
+        return widest
     }
 
     /// A number for each SKU by which ascending order is the order wanted.

@@ -3,7 +3,7 @@ import TerminalUI
 
 /// A column of the stock table.
 struct StockColumn {
-    enum Kind { case sku, name, left, sold, gauge, percent, rate, history, state }
+    enum Kind { case sku, name, left, sold, gauge, percent, rate, end, history, place, state }
 
     var kind: Kind
     /// By what a click on its head sorts.
@@ -15,21 +15,26 @@ struct StockColumn {
         let inner = width - 2
         let isRoomy = inner >= 92
         let isVast = inner >= 112
-        let history = isVast ? 30 : isRoomy ? 20 : 10
-        let gauge = isVast ? 12 : isRoomy ? 10 : 6
+        // A large screen tells what a small one leaves to be worked out.
+        let isHuge = inner >= 150
+        let history = isHuge ? 30 : isVast ? 24 : isRoomy ? 20 : 7
+        let gauge = isHuge ? 20 : isVast ? 12 : isRoomy ? 10 : 6
         let number = isRoomy ? 9 : 6
         let hasOversold = model.shown.drift.oversoldUnits > 0
         let list = model.list
         func sorted(_ column: SortColumn) -> TableColumn.Sort? {
             list.sort != column ? nil : list.isDescending ? .descending : .ascending
         }
-        // Wide enough for most SKUs at the top of the catalogue; a longer one is cut.
-        let longest = model.shown.skus.prefix(64).map { SafeText.fitted($0.sku, width: 14).count }.max() ?? 4
-        return [
+        let skuMax = isHuge ? StockList.skuWidthMax : isRoomy ? 18 : 14
+        var columns = [
             StockColumn(
-                kind: .sku, sort: .sku, table: TableColumn("SKU", width: min(14, max(4, longest)), sort: sorted(.sku))),
+                kind: .sku, sort: .sku,
+                table: TableColumn("SKU", width: min(skuMax, list.skuWidth), sort: sorted(.sku))),
             StockColumn(
-                kind: .name, sort: .name, table: TableColumn("name", width: 12, stretch: 1, sort: sorted(.name))),
+                kind: .name, sort: .name,
+                table: TableColumn(
+                    // Somebody else's keys have no names; a key is its SKU and its tag.
+                    model.shown.foreign == nil ? "name" : "tag", width: 12, stretch: 1, sort: sorted(.name))),
             StockColumn(
                 kind: .left, sort: .left, table: TableColumn("left", width: number, .right, sort: sorted(.left))),
             StockColumn(
@@ -38,17 +43,23 @@ struct StockColumn {
             StockColumn(
                 kind: .gauge, sort: .share,
                 table: TableColumn(
-                    "sold %", width: gauge, sort: sorted(.share), expendability: 4)),
+                    "sold %", width: gauge, stretch: isHuge ? 1 : 0, sort: sorted(.share), expendability: 4)),
             StockColumn(
                 kind: .percent, sort: .share, table: TableColumn("", width: 5, .right, expendability: isRoomy ? 6 : 9)),
             StockColumn(
                 kind: .rate, sort: .rate, table: TableColumn("/s", width: 5, .right, sort: sorted(.rate))),
+            StockColumn(kind: .end, sort: nil, table: TableColumn("gone in", width: 8, .right, expendability: 8)),
             StockColumn(
                 kind: .history, sort: nil, table: TableColumn("60 s", width: history, expendability: 3)),
+            StockColumn(
+                kind: .place, sort: nil,
+                table: TableColumn(model.shown.foreign == nil ? "tag and node" : "node", width: 16, expendability: 7)),
             StockColumn(
                 kind: .state, sort: .state,
                 table: TableColumn(" state", width: hasOversold ? 14 : 9, sort: sorted(.state))),
         ]
+        if !isHuge { columns.removeAll { $0.kind == .end || $0.kind == .place } }
+        return columns
     }
 }
 
@@ -143,7 +154,7 @@ extension Model {
         let width = column.table.width
         switch column.kind {
         case .sku: return .text(sku.sku, Style(.dim))
-        case .name: return .text(sku.name, Style(state == .soldOut ? .dim : .text))
+        case .name: return .text(sku.isForeign ? sku.tag : sku.name, Style(state == .soldOut ? .dim : .text))
         case .left:
             guard let stock = sku.stock else { return .text("?", Style(.warn, attributes: .bold)) }
             let style: Style =
@@ -159,15 +170,31 @@ extension Model {
         case .rate:
             let style = sku.unitsPerSecond > 0 ? Style(.title, attributes: .bold) : Style(.faint)
             return .text(perSecond(sku.unitsPerSecond), style)
+        case .end:
+            let end = sku.secondsToSellOut.map { Formats.duration(seconds: $0) } ?? ""
+            return .text(end, state == .hot ? Style(.hot) : Style(.dim))
+        case .place:
+            let tag = sku.isForeign ? "" : SafeText.fitted(sku.tag, width: 10) + "  "
+            return .text(tag + (sku.node.map { "n\($0 + 1)" } ?? "n?"), Style(.dim))
         case .history:
             let slots = ladder == .braille ? width * 2 : width
+            let values = minute(sku.history, slots: slots)
             return .sparkline(
-                minute(sku.history, slots: slots),
+                values, maximum: Self.ceiling(values),
                 gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
         case .state:
             // A cell at either side, which the filled words need to read well.
             return .text(" " + state.word + (state.isFilled ? " " : ""), state.style)
         }
+    }
+
+    /// What fills the height of a row's history: its largest value, or less where a few stand far above all others. The rush at an
+    /// opening would else flatten a whole minute to its lowest dots.
+    static func ceiling(_ values: [Double]) -> Double? {
+        let sold = values.filter { $0 > 0 }.sorted()
+        guard sold.count >= 8, let peak = sold.last else { return nil }
+        let usual = sold[(sold.count - 1) * 85 / 100]
+        return peak > usual * 2 ? usual * 1.5 : nil
     }
 
     /// A minute of history folded into so many values; what is not known yet counts as nothing.

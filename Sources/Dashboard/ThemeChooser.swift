@@ -87,16 +87,31 @@ extension Model {
 // MARK: The eye
 
 extension Model {
+    /// Where the chooser stands in an area of this size, and its list in it.
+    struct ThemePlaces {
+        var rect: Rect
+        /// A row for each theme in sight.
+        var rows: Rect
+        /// The first theme in sight.
+        var first: Int
+    }
+
+    func themePlaces(_ choice: ThemeChoice, width area: Int, height: Int) -> ThemePlaces {
+        let longest = choice.names.map { SafeText.width(SafeText.fitted($0, width: 30)) }.max() ?? 0
+        let width = min(area - 4, max(38, longest + 16))
+        let samples = 5
+        let room = max(3, min(choice.names.count, height - samples - 6))
+        let first = min(max(0, choice.index - room / 2), max(0, choice.names.count - room))
+        let mine = min(height, room + samples + 4)
+        let rect = Rect(x: area - width - 2, y: max(0, (height - mine) / 2), width: width, height: mine)
+        return ThemePlaces(
+            rect: rect, rows: Rect(x: rect.x + 1, y: rect.y + 2, width: width - 2, height: room), first: first)
+    }
+
     /// Beside the screen rather than over it: the screen is the preview.
     func drawThemes(_ choice: ThemeChoice, _ hints: [Hint], on canvas: inout Canvas) {
-        let longest = choice.names.map { SafeText.width(SafeText.fitted($0, width: 30)) }.max() ?? 0
-        let width = min(canvas.width - 4, max(38, longest + 16))
-        let samples = 7
-        let room = max(3, min(choice.names.count, canvas.height - samples - 6))
-        let first = min(max(0, choice.index - room / 2), max(0, choice.names.count - room))
-        let height = min(canvas.height, room + samples + 4)
-        let rect = Rect(
-            x: canvas.width - width - 2, y: max(0, (canvas.height - height) / 2), width: width, height: height)
+        let places = themePlaces(choice, width: canvas.width, height: canvas.height)
+        let (rect, first, room) = (places.rect, places.first, places.rows.height)
         let panel = Panel(
             "theme", details: ["\(choice.index + 1) of \(choice.names.count)"], hints: hints, isFocused: true)
         canvas.overlay(rect, panel) { canvas in

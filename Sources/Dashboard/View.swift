@@ -21,7 +21,7 @@ public func view(_ model: Model) -> Canvas {
             case .events: model.drawEvents(rect, on: &canvas)
             }
         }
-        if let bar = layout.foldBar { model.drawFoldBar(bar, hiding: layout.panels, on: &canvas) }
+        if let bar = layout.foldBar { model.drawFoldBar(bar, on: &canvas) }
     } else {
         model.drawScreen(layout.body, on: &canvas)
         if let bar = layout.foldBar { model.drawTabs(bar, on: &canvas) }
@@ -106,59 +106,85 @@ extension Model {
 
     // MARK: Fold bar
 
+    /// A screen's name on the line below, and where it stands there.
+    struct TabPlace {
+        var screen: ScreenID
+        var x: Int
+        var width: Int
+        var text: String
+        var role: Role
+    }
+
+    /// The folded panels, as many as fit.
+    func foldPlaces(width: Int) -> [TabPlace] {
+        let shownPanels = Layout(self).panels
+        var places: [TabPlace] = []
+        var x = 1
+        for panel in PanelID.allCases where shownPanels[panel] == nil {
+            let (text, role) = summary(panel)
+            let size = SafeText.width(capabilities.glyphs.superscript(panel.rawValue) + panel.title + " " + text)
+            if x + size > width { break }
+            places.append(TabPlace(screen: panel.screen, x: x, width: size, text: " " + text, role: role))
+            x += size + 3
+        }
+        return places
+    }
+
     /// A line with what the folded panels would tell first.
-    func drawFoldBar(_ rect: Rect, hiding shownPanels: [PanelID: Rect], on canvas: inout Canvas) {
+    func drawFoldBar(_ rect: Rect, on canvas: inout Canvas) {
         canvas.within(rect) { canvas in
-            var x = 1
-            for panel in PanelID.allCases where shownPanels[panel] == nil {
-                let (text, role) = summary(panel)
-                let head = canvas.glyphs.superscript(panel.rawValue)
-                let size = SafeText.width(head + panel.title + " " + text)
-                if x + size > canvas.width { break }
-                x = canvas.put(
-                    x, 0,
-                    [
-                        Span(head, Style(.hot)), Span(panel.title + " ", Style(.dim)),
-                        Span(text, Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
-                    ])
-                x += 3
-            }
+            for place in foldPlaces(width: canvas.width) { draw(place, isHere: false, on: &canvas) }
         }
     }
 
-    /// Every screen by its digit, with what it would tell first; the one that is open stands out.
+    private func draw(_ place: TabPlace, isHere: Bool, on canvas: inout Canvas) {
+        let name = isHere ? Style(.accent, attributes: [.bold, .underline]) : Style(.dim)
+        let isLoud = place.role == .bad || place.role == .warn
+        canvas.put(
+            place.x, 0,
+            [
+                Span(canvas.glyphs.superscript(place.screen.number ?? 0), Style(.hot)), Span(place.screen.title, name),
+                Span(place.text, Style(.role(place.role), attributes: isLoud ? .bold : [])),
+            ])
+    }
+
+    /// Every screen by its digit, with what it would tell first.
+    func tabPlaces(width: Int) -> [TabPlace] {
+        let told = ScreenID.numbered.map(summary)
+        // All figures; else first those that are wrong, then as many of the others as fit.
+        let order = told.indices.sorted { (told[$0].1.isLoud ? 0 : 1, $0) < (told[$1].1.isLoud ? 0 : 1, $1) }
+        let digit = SafeText.width(capabilities.glyphs.superscript(1))
+        let bare = ScreenID.numbered.reduce(0) { $0 + digit + $1.title.count }
+        let gaps = ScreenID.numbered.count - 1
+        let wanted = told.reduce(0) { $0 + ($1.0.isEmpty ? 0 : 1 + SafeText.width($1.0)) }
+        let isRoomy = 2 + bare + wanted + gaps * 2 <= width
+        var left = width - 2 - bare - gaps * (isRoomy ? 2 : 1)
+        var marks = [String](repeating: "", count: told.count)
+        for index in order where !told[index].0.isEmpty && (isRoomy || told[index].1.isLoud) {
+            let text = " " + told[index].0
+            if SafeText.width(text) <= left {
+                marks[index] = text
+                left -= SafeText.width(text)
+            }
+        }
+        let used = zip(ScreenID.numbered, marks).reduce(0) { $0 + digit + $1.0.title.count + SafeText.width($1.1) }
+        let gap = max(1, min(3, (width - 2 - used) / max(1, gaps)))
+        var places: [TabPlace] = []
+        var x = 1
+        for (index, other) in ScreenID.numbered.enumerated() {
+            let size = digit + SafeText.width(other.title + marks[index])
+            if x + size > width { break }
+            places.append(TabPlace(screen: other, x: x, width: size, text: marks[index], role: told[index].1))
+            x += size + gap
+        }
+        return places
+    }
+
+    /// Every screen by its digit; the one that is open stands out.
     func drawTabs(_ rect: Rect, on canvas: inout Canvas) {
+        let here = stack.last { $0.number != nil }
         canvas.within(rect) { canvas in
-            let here = stack.last { $0.number != nil }
-            // All figures, else those that are wrong; then less air.
-            func marks(_ isRoomy: Bool) -> [String] {
-                ScreenID.numbered.map { screen in
-                    let (text, role) = summary(screen)
-                    return text.isEmpty || !isRoomy && role != .bad && role != .warn ? "" : " " + text
-                }
-            }
-            func width(_ marks: [String], _ gap: Int) -> Int {
-                zip(ScreenID.numbered, marks).reduce(1 - gap) { $0 + 1 + $1.0.title.count + SafeText.width($1.1) + gap }
-            }
-            var told = marks(true)
-            if width(told, 3) > canvas.width { told = marks(false) }
-            let gap = [3, 2, 1].first { width(told, $0) <= canvas.width - 1 } ?? 1
-            var x = 1
-            for (index, other) in ScreenID.numbered.enumerated() {
-                let role = summary(other).1
-                let isHere = other == here
-                let head = canvas.glyphs.superscript(index + 1)
-                let size = SafeText.width(head + other.title + told[index])
-                if x + size > canvas.width { break }
-                let name = isHere ? Style(.accent, attributes: [.bold, .underline]) : Style(.dim)
-                x = canvas.put(
-                    x, 0,
-                    [
-                        Span(head, Style(.hot)), Span(other.title, name),
-                        Span(told[index], Style(.role(role), attributes: role == .bad || role == .warn ? .bold : [])),
-                    ])
-                x += gap
-            }
+            for place in tabPlaces(width: canvas.width) { draw(place, isHere: place.screen == here, on: &canvas) }
         }
     }
 
@@ -201,12 +227,12 @@ extension Model {
         var hints = table.hints(in: .screen, glyphs: glyphs)
         // Rows' own keys stand in the stock panel's border.
         let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc", "Space"]
-        hints.removeAll { rowKeys.contains($0.key) }
+        hints.removeAll { rowKeys.contains($0.key) || shown.foreign != nil && $0.key == "R" }
         let kept = ["X", "?", "q"]
         if let notice = currentNotice {
             hints.removeAll { !kept.contains($0.key) }
             let width = hints.reduce(0) { $0 + $1.width + 2 }
-            let room = rect.width - width - 4
+            let room = rect.width - width - 6
             canvas.put(rect.x + 1, rect.y, notice.severity.glyph(glyphs), notice.severity.text.bold)
             canvas.label(rect.x + 3, rect.y, width: room, canvas.own(notice.text), notice.severity.text)
             canvas.footer(Rect(x: rect.right - width - 1, y: rect.y, width: width + 1, height: 1), hints)
@@ -240,4 +266,9 @@ extension Model {
 
 extension Hint {
     var width: Int { spans.reduce(0) { $0 + SafeText.width($1.text) } }
+}
+
+extension Role {
+    /// Whether it says that something is wrong.
+    fileprivate var isLoud: Bool { self == .bad || self == .warn }
 }

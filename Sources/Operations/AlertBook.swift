@@ -135,8 +135,8 @@ extension WarRoomSnapshot.Alert.Kind {
         case .skew: "the nodes share the load again"
         case .deadLetters: "no dead letter waits any more"
         case .refunds: "no refund waits any more"
-        case .lowStock: "no SKU is low any more"
-        case .nodeDown, .drift, .paused, .store, .promise, .fenced, .other: nil
+        // What is low, and that it is gone, is told SKU by SKU.
+        case .lowStock, .nodeDown, .drift, .paused, .store, .promise, .fenced, .other: nil
         }
     }
 }

@@ -19,7 +19,8 @@ extension Alerts {
         let total = rates.reduce(0, +)
         if total >= rateMin * holdShare {
             let isLoad = total >= rateMin
-            if let hottest = snapshot.hottestTags.first, snapshot.bucketCount >= 4 {
+            // A slot of the only server can be moved nowhere: that most orders go to it is no news but what sells.
+            if let hottest = snapshot.hottestTags.first, snapshot.bucketCount >= 4, rates.count > 1 {
                 let share = hottest.ordersPerSecond / total
                 if share >= thresholds.hotSlotShare * holdShare {
                     let node = hottest.node.map { " on node \($0 + 1)" } ?? ""
@@ -50,8 +51,8 @@ extension Alerts {
                 all.append(
                     AlertCondition(
                         kind: .errors, subject: node.address, severity: .bad,
-                        text: "node \(index + 1) (\(node.address)): \(percent(share)) of the calls of the last minute "
-                            + "failed, \(errors) in all", isOver: share >= thresholds.errorShare))
+                        text: "node \(index + 1) (\(node.address)): \(percent(share)) of its calls failed in the last "
+                            + "minute, \(errors.inGroups) in all", isOver: share >= thresholds.errorShare))
             }
             if let limit = memoryLimits[node.address],
                 let left = trends.secondsUntilFull(node.address, limit: limit),

@@ -71,13 +71,13 @@ enum Alerts {
         if ledger.isUnattended {
             add(
                 .unattended, .bad,
-                "nobody takes \(ledger.backlogEntries) outbox entries to SQL, for "
+                "nobody takes \(ledger.backlogEntries.inGroups) outbox entries to SQL, for "
                     + "\(tenths(Double(age) / 1_000)) s: sellout reconcile --repair does"
             )
         } else if Double(age) > Double(thresholds.outboxAgeMilliseconds) * holdShare {
             add(
                 .outboxAge, .warning,
-                "SQL is \(tenths(Double(age) / 1_000)) s behind: \(ledger.backlogEntries) outbox entries wait",
+                "SQL is \(tenths(Double(age) / 1_000)) s behind: \(ledger.backlogEntries.inGroups) outbox entries wait",
                 isOver: age > thresholds.outboxAgeMilliseconds)
         }
         if ledger.deadLetters > 0 {
@@ -112,7 +112,9 @@ enum Alerts {
             }
         }
         guard low + near > 0 else { return nil }
-        let worst = first.map { ", least of \($0.sku) \($0.name): \($0.stock ?? 0) of \($0.allocated)" } ?? ""
+        let worst =
+            first.map { ", least of \($0.sku) \($0.name): \(($0.stock ?? 0).inGroups) of \($0.allocated.inGroups)" }
+            ?? ""
         return AlertCondition(
             kind: .lowStock, severity: .info,
             text: "LOW: \(max(low, 1).counted("SKU")) nearly gone\(worst)", isOver: low > 0)

@@ -75,7 +75,8 @@ struct EventTeller {
         guard let first = lowUntold.first, now - lowToldAt >= Self.soldOutPauseMilliseconds else { return }
         let names = lowUntold.prefix(3).map { "\($0.sku) \($0.name)" }.joined(separator: ", ")
         let others = lowUntold.count > 3 ? " and \((lowUntold.count - 3).counted("other"))" : ""
-        let left = lowUntold.count == 1 ? ", \((first.stock ?? 0).counted("unit")) left of \(first.allocated)" : ""
+        let left =
+            lowUntold.count == 1 ? ", \((first.stock ?? 0).counted("unit")) left of \(first.allocated.inGroups)" : ""
         events.add(.info, "\(names)\(others): low\(left)")
         lowUntold = []
         lowToldAt = now

@@ -101,13 +101,14 @@ extension Preflight {
             if need > free {
                 // When it comes to that the sale halts itself, with room kept for give-backs.
                 return .bad(
-                    "\(node.address) has \(free >> 20) MiB free, and the ledgers may need \(need >> 20) MiB: raise its maxmemory",
+                    "\(node.address) has \((free >> 20).inGroups) MiB free, and the ledgers may need \((need >> 20).inGroups) MiB: raise its maxmemory",
                     mayBeOverridden: true)
             }
             if most.map({ need > $0.need }) ?? true { most = (need, free) }
         }
         guard let most else { return .ok("no server tells its limit") }
-        return .ok("at most \(max(1, most.need >> 20)) MiB a node needed, \(most.free >> 20) MiB free")
+        return .ok(
+            "at most \(max(1, most.need >> 20).inGroups) MiB a node needed, \((most.free >> 20).inGroups) MiB free")
     }
 
     /// - Parameters:

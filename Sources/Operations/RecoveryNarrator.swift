@@ -79,7 +79,7 @@ final class RecoveryNarrator: Sendable {
             var sentence =
                 story.rebuilt == 0
                 ? "node \(node): nothing was lost; \(story.recovered.counted("bucket")) open again after \(took), not rebuilt"
-                : "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries) ledger entries) and open again"
+                : "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries.inGroups) ledger entries) and open again"
                     + " after \(took)"
             if story.survivors > 0 { sentence += "; \(story.survivors) outbox entries had survived" }
             events.add(story.overCapacity > 0 ? .bad : .good, sentence)

@@ -176,7 +176,7 @@ public struct SaleControl: Sendable {
             let restock = try await store.restock(sku, units: units)
             let outcome = await acts.apply(restock, patience: Self.patience)
             return (
-                "\(before) allocated", "\(before + units) allocated",
+                "\(before.inGroups) allocated", "\((before + units).inGroups) allocated",
                 sentence("SKU \(name) has \(units.counted("unit")) more", outcome)
             )
         }

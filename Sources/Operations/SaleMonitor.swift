@@ -10,6 +10,8 @@ public final class SaleMonitor: Sendable {
     public struct Configuration: Sendable {
         /// Pause between two looks.
         public var interval = Duration.milliseconds(500)
+        /// The same where nothing follows but an event for somebody who watches.
+        public var watchInterval = Duration.seconds(1)
         /// Pause between two looks at the sale's own keys, where some keys of a server expire.
         public var keysInterval = Duration.seconds(15)
         /// Bytes of a server's memory that orders must leave free; `nil`: see `Preflight.headroom`.
@@ -90,7 +92,7 @@ public final class SaleMonitor: Sendable {
             }
             tellLease()
             state.withLock { $0.looks += 1 }
-            try? await clock.sleep(for: configuration.interval)
+            try? await clock.sleep(for: halt == nil ? configuration.watchInterval : configuration.interval)
         }
     }
 

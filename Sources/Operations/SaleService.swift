@@ -220,7 +220,7 @@ public final class SaleService: Sendable {
             var stillness = Stillness(now: clock.now)
             while !Task.isCancelled {
                 // Asked before: what is written while it compares counts for the next time.
-                let moves = stillness.differs(await Stillness.writes(of: cluster, clock.now))
+                let moves = stillness.differs(await Stillness.writes(of: cluster, clock.now), now: clock.now)
                 if moves || stillness.isDue(now: clock.now) {
                     let comparison = await compare()
                     stillness.compared(comparison.findings.isEmpty && comparison.unread.isEmpty, now: clock.now)

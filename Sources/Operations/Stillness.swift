@@ -12,7 +12,9 @@ struct Stillness {
     /// Between looks while still.
     static let interval = Duration.seconds(1)
     /// Between questions while still: the longest by which a first move is seen later than otherwise.
-    static let probeInterval = Duration.milliseconds(200)
+    static let probeInterval = Duration.milliseconds(250)
+    /// Between cuts of everything while still.
+    static let cutPatience = Duration.seconds(5)
     static let probeTimeout = Duration.milliseconds(300)
 
     /// What a snapshot says that time alone does not change.
@@ -29,6 +31,8 @@ struct Stillness {
     private var since: ContinuousClock.Instant
     /// What the servers last said of themselves, in the order of ``RedisCluster/onEachMaster(_:deadline:)``.
     private var writes: [String?] = []
+    /// When they were first asked: only what was cut later is sure to hold all that they counted then.
+    private(set) var knownSince: ContinuousClock.Instant?
 
     init(now: ContinuousClock.Instant) { since = now }
 
@@ -61,13 +65,19 @@ struct Stillness {
 
     func isStill(now: ContinuousClock.Instant) -> Bool { now - since >= Self.patience }
 
+    /// Whether what was cut at that moment is still what a cut would find.
+    func holds(cutAt: ContinuousClock.Instant, now: ContinuousClock.Instant) -> Bool {
+        isStill(now: now) && knownSince.map { cutAt > $0 } == true && now - cutAt < Self.cutPatience
+    }
+
     /// Something moved.
     mutating func end(now: ContinuousClock.Instant) { since = now }
 
     /// Compares what servers say of their writes with what they said before; the first answers only count as known.
     /// - Returns: whether it differs, an answer that is missing included.
-    mutating func differs(_ answers: [String?]) -> Bool {
+    mutating func differs(_ answers: [String?], now: ContinuousClock.Instant) -> Bool {
         defer { writes = answers }
+        if writes.isEmpty { knownSince = now }
         return !writes.isEmpty && (answers != writes || answers.contains(nil))
     }
 
@@ -104,7 +114,7 @@ extension WarRoomSampler {
         let reading = stillMark
         while clock.now < end, !Task.isCancelled {
             let answers = await Stillness.writes(of: service.cluster, clock.now)
-            if stillness.differs(answers) || service.events.last != event || stillMark != reading {
+            if stillness.differs(answers, now: clock.now) || service.events.last != event || stillMark != reading {
                 return stillness.end(now: clock.now)
             }
             try? await clock.sleep(until: min(end, clock.now + Stillness.probeInterval))

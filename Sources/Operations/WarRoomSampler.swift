@@ -41,6 +41,7 @@ public actor WarRoomSampler {
     private var deadLetters: [DeadLetter] = []
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
+    private var cutAt: ContinuousClock.Instant?
     var memory = MemoryBook()
     private(set) var trends = TrendBook()
     private var alertBook = AlertBook()
@@ -53,6 +54,7 @@ public actor WarRoomSampler {
     private var teller: EventTeller
     private var storeError: String?
     /// Since when each node answers for its buckets, or does not.
+    private var fenceWaves: [String: FenceWave] = [:]
     private var nodeStates: [String: (isUp: Bool, since: ContinuousClock.Instant)] = [:]
     /// Ledger entries that came by selling; what a rebuild writes again is no growth.
     private var entriesGrown: Int64 = 0
@@ -90,7 +92,7 @@ public actor WarRoomSampler {
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
-            await sample()
+            await sample(stillness)
             stillness.note(snapshot, now: clock.now)
             if stillness.isStill(now: clock.now) {
                 await waitWhileStill(&stillness)
@@ -109,9 +111,19 @@ public actor WarRoomSampler {
     }
 
     /// One snapshot, now.
-    public func sample() async {
-        await readRedis()
-        await readSQL()
+    public func sample() async { await sample(nil) }
+
+    /// - Parameter stillness: where it says that nobody wrote since the servers were last cut, they are not cut again; only now and
+    ///   then they are, for what a server does by itself, such as evicting, it does not count as a write.
+    private func sample(_ stillness: Stillness?) async {
+        if let stillness, let cutAt, stillness.holds(cutAt: cutAt, now: clock.now) {
+            // All servers answered when they were asked whether anybody wrote.
+            lastAnswerAt = clock.now
+        } else {
+            cutAt = clock.now
+            await readRedis()
+        }
+        await readSQL(every: stillness?.isStill(now: clock.now) == true ? .seconds(2) : .seconds(1))
         await readMemory()
         assemble()
         publish(snapshot)
@@ -120,27 +132,15 @@ public actor WarRoomSampler {
     // MARK: Reading
 
     private func readRedis() async {
-        // All cuts are asked for at once; of a large sale the last one comes when the server has made all others.
-        let deadline = clock.now + .milliseconds(400 + service.catalogue.entries.count / 50)
-        let (cluster, scripts, catalogue) = (service.cluster, service.scripts, service.catalogue)
-        let keys = keys
-        await withTaskGroup(of: (Int, BucketCut?).self) { group in
-            for position in catalogue.buckets.indices {
-                group.addTask {
-                    let cut = try? await BucketCut.read(
-                        catalogue.buckets[position], keys[position], by: scripts, on: cluster, deadline: deadline)
-                    return (position, cut)
-                }
-            }
-            for await (position, cut) in group { cuts[position] = cut }
-        }
+        let isLarge = service.catalogue.entries.count > SaleService.cutSKUsMax
+        await service.readCuts(keys, patience: .milliseconds(isLarge ? 1_000 : 400)) { cuts[$0] = $1 }
         if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
     }
 
-    private func readSQL() async {
+    private func readSQL(every pause: Duration) async {
         do {
             records = Dictionary(uniqueKeysWithValues: try await service.store.buckets().map { ($0.bucket, $0) })
-            if slowReadAt.map({ clock.now - $0 >= .seconds(1) }) ?? true {
+            if slowReadAt.map({ clock.now - $0 >= pause }) ?? true {
                 slowReadAt = clock.now
                 counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
                 totals = try await service.store.orderTotals()
@@ -282,6 +282,8 @@ public actor WarRoomSampler {
                 p99Milliseconds: node.p99.milliseconds, errors: node.errors, buckets: members.count,
                 fencedBuckets: members.count { fencedPositions.contains($0) },
                 memoryBytes: memory.used[address])
+            fenceWaves[address, default: FenceWave()].take(Set(members.filter { fencedPositions.contains($0) }))
+            shown.recoveredBuckets = fenceWaves[address]?.recovered ?? 0
             shown.slots = node.slotRanges
             shown.inFlight = node.inFlight
             shown.p50Milliseconds = node.p50.milliseconds

@@ -1,3 +1,5 @@
+import Inventory
+
 /// How far the closing of a sale has come, step by step, and its books at the end.
 public struct ClosingReport: Sendable, Hashable {
     public enum Step: String, Sendable, CaseIterable, Hashable {
@@ -81,7 +83,7 @@ public struct SaleBooks: Sendable, Hashable {
 
     /// `allocated 120000 = sold 90000 + reserved 0 + stock 30000 units; drift 0, oversold 0, lost 0`
     public var sentence: String {
-        "allocated \(allocated) = sold \(sold) + reserved \(reserved) + stock \(stock.map(String.init) ?? "?") units"
+        "allocated \(allocated.inGroups) = sold \(sold.inGroups) + reserved \(reserved.inGroups) + stock \(stock?.inGroups ?? "?") units"
             + ((missingUnits ?? 0) == 0 ? "" : " + \(missingUnits ?? 0) that nobody has")
             + "; drift \(driftUnits), oversold \(oversoldUnits), lost \(lostOrders.map(String.init) ?? "not known here")"
             + "; refunds \(refundsPending) to be paid, \(refundsSettled) paid"

@@ -25,7 +25,9 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         /// Units acknowledged beyond the allocation; in `watch` SQL's rows beyond capacity.
         public var oversold: Int64
         /// At or below this share of the allocation it is low.
-        public var lowShare = 0.1
+        public var lowShare = lowShareStandard
+        /// The share where nothing was configured.
+        public static let lowShareStandard = 0.1
         /// Orders a second that an engine lets through; `nil`: no limit.
         public var rateLimit: RateLimit?
         /// Units per second over ten seconds each, oldest first, at most 360; empty where nothing sold for long, or where too many
@@ -91,7 +93,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var p50Milliseconds = 0.0
         /// Why it is down, or why it last was.
         public var lastError: String?
-        /// Buckets rebuilt or opened again since the last of its fences.
+        /// Of the buckets that were fenced since any last was: those that are open again.
         public var recoveredBuckets = 0
         /// Bytes that it may use; `nil`: no limit of its own.
         public var memoryLimitBytes: Int64?

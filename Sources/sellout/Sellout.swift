@@ -16,6 +16,7 @@ struct Sellout: ParsableCommand {
 
             Exit codes: 0 good, 1 looked and found bad, 2 could not look or run, 3 a check stayed unknown, 64 usage.
             """,
+        version: "sellout 0.5",
         subcommands: [
             DemoCommand.self, WatchCommand.self, ReconcileCommand.self, DeadLettersCommand.self, RefundsCommand.self,
             TortureCommand.self, TorturePartyCommand.self, BenchCommand.self, ThemesCommand.self, ConfigCommand.self,

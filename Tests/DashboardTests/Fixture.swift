@@ -135,6 +135,7 @@ enum Fixture {
         snapshot.nodes[1].isUp = false
         snapshot.nodes[1].sinceSeconds = 1.2
         snapshot.nodes[1].fencedBuckets = 13
+        snapshot.nodes[1].recoveredBuckets = 8
         snapshot.orders.unknown = 41
         snapshot.orders.acceptedPerSecond = 31_870
         snapshot.alerts = [

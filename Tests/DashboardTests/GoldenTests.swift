@@ -19,6 +19,13 @@ import Testing
 
         case themes
 
+        /// More was promised than there is.
+        case settling, driftOversold
+
+        /// Somebody else's keys, without SQL.
+        case foreign, foreignStock, foreignSKU, foreignLedger, foreignHeat, foreignDrift, foreignNodes, foreignOrders,
+            foreignForbidden
+
         case checking, noGo, noGoForGood, schedule, opensSoon, close, books, booksBad, alertList
 
         func driver(
@@ -42,7 +49,14 @@ import Testing
                 snapshot = Fixture.warmed()
                 permissions = Permissions()
             case .durable, .nodesDown: snapshot = Fixture.crashedDurable()
-            case .memory, .plan, .zoomDrift: snapshot = Fixture.crashedMemory()
+            case .foreign, .foreignStock, .foreignSKU, .foreignLedger, .foreignHeat, .foreignDrift, .foreignNodes,
+                .foreignOrders:
+                snapshot = Fixture.foreign()
+                permissions = Permissions(isReadOnly: true)
+            case .foreignForbidden:
+                snapshot = Fixture.foreign(isForbidden: true)
+                permissions = Permissions(isReadOnly: true)
+            case .memory, .plan, .zoomDrift, .settling, .driftOversold: snapshot = Fixture.crashedMemory()
             case .halted:
                 snapshot = Fixture.open()
                 snapshot.saleState = .halted
@@ -115,7 +129,18 @@ import Testing
                 driver.type("44")
                 driver.send(.planReady(Fixture.plan))
                 driver.press(.escape)
-            case .stockScreen: driver.type("11")
+            case .settling:
+                driver.type("44O")
+                driver.send(.settlingReady(Fixture.settling(.newestFirst)))
+            case .driftOversold: driver.type("44")
+            case .foreignStock: driver.type("1")
+            case .foreignSKU: driver.press(.enter)
+            case .foreignLedger: driver.type("22")
+            case .foreignHeat: driver.type("33")
+            case .foreignDrift: driver.type("44")
+            case .foreignNodes: driver.type("6")
+            case .foreignOrders: driver.type("7")
+            case .stockScreen: driver.type("1")
             case .ledgerScreen: driver.type("22")
             case .eventsScreen: driver.type("55")
             case .nodesScreen: driver.type("6")
@@ -149,6 +174,8 @@ import Testing
             }
             if self == .noAnswer {
                 driver.answer { _ in .failed("SQL does not answer: the file is locked by another program") }
+            } else if self == .driftOversold {
+                driver.answer { look in look == .losers ? .losers(Fixture.losers) : Fixture.sight(look) }
             } else {
                 driver.answer()
             }
@@ -168,7 +195,7 @@ import Testing
         try expectGolden(canvas, "\(scene.rawValue)-80x24-ascii")
     }
 
-    @Test(arguments: [Scene.open, .memory])
+    @Test(arguments: [Scene.open, .memory, .stockScreen, .zoomHeat, .zoomDrift, .foreign])
     func otherSizes(_ scene: Scene) throws {
         for (columns, rows) in [(60, 16), (160, 48), (220, 60)] {
             let driver = scene.driver(columns: columns, rows: rows)

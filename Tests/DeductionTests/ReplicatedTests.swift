@@ -40,11 +40,11 @@ struct ReplicatedTests {
             let slow = try await rig.cluster.load(
                 RedisScript(name: "set", source: "return redis.call('INCR', KEYS[1])"))
             let call = Self.call
-            async let waiting = evaluate(rig.cluster, slow, call, replicas: 2, within: .seconds(1))
+            async let waiting = evaluate(rig.cluster, slow, call, replicas: 2, within: .seconds(4))
             try await eventually("it ran") { try await rig.redis("GET", Array("k".utf8)).int == 5 }
             let start = ContinuousClock.now
             try await rig.redis("GET", Array("k".utf8))
-            #expect(ContinuousClock.now - start < .milliseconds(500))
+            #expect(ContinuousClock.now - start < .seconds(3))
             #expect(try await waiting.replicas == 1)
             let broken = try await rig.cluster.load(RedisScript(name: "no", source: "return redis.error_reply('NO')"))
             await #expect(throws: RedisError.self) { try await evaluate(rig.cluster, broken, call, replicas: 1) }
@@ -229,8 +229,8 @@ struct ReplicatedTests {
                     await engine.deduct(rig.order()) == .refused(.fenced)
                 }
                 try await eventually("it is open again") { await engine.deduct(rig.order()) == Self.yes }
-                // The very process on which it was open has no double: nobody is waited for.
-                #expect(supervisor.status.lastOutage ?? .seconds(9) < .seconds(1))
+                // The very process on which it was open has no double: nobody is waited for, which would take 2.1 s.
+                #expect(supervisor.status.lastOutage ?? .seconds(9) < .seconds(2))
                 store.setSilent(true)
                 try await eventually("now it needs SQL") {
                     await engine.deduct(rig.order()) == .refused(.unreachable)

@@ -236,3 +236,12 @@ private struct Numbers: RandomNumberGenerator {
         #expect(OutboxID(epoch: Epoch(rawValue: 2), n: 0) > OutboxID(epoch: Epoch(rawValue: 1), n: 99))
     }
 }
+
+@Suite struct CountedTests {
+    @Test(
+        arguments: [
+            (0, "0 units"), (1, "1 unit"), (999, "999 units"), (1_000, "1,000 units"), (-12_500, "-12,500 units"),
+            (42_371_776, "42,371,776 units"), (Int64.min, "-9,223,372,036,854,775,808 units"),
+        ] as [(Int64, String)])
+    func digitsStandInGroups(_ number: Int64, _ text: String) { #expect(number.counted("unit") == text) }
+}

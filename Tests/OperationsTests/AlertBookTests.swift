@@ -97,7 +97,7 @@ struct AlertBookTests {
         var ended: [String] = []
         for second in 17...30 { ended += kinds(&book, figure, 0, at: Double(second)).news }
         #expect(kinds(&book, figure, 0, at: 31).kinds == [])
-        #expect(ended.count == (figure == .nodeDown || figure == .drift || figure == .fenced ? 0 : 1), "\(ended)")
+        #expect(ended.count == ([.nodeDown, .drift, .fenced, .lowStock].contains(figure) ? 0 : 1), "\(ended)")
         if isLoad { #expect(news.count == 1) }
     }
 

@@ -79,7 +79,7 @@ struct CancelledWorkTests {
             work.cancel()
             let start = ContinuousClock.now
             await work.value
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(20))
             for (name, count) in store.calls {
                 #expect(
                     count - before[name, default: 0] <= 20,

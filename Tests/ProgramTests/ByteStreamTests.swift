@@ -182,7 +182,7 @@ struct ByteStreamTests {
             ["demo", "--masters", "1", "--skus", "50", "--rate", "300", "--units", "900000"], 220, 60, in: scratch,
             environment: ["TERM": "xterm-256color"])
         defer { terminal.process.kill(SIGKILL) }
-        try #require(terminal.shows("WARMED"))
+        try #require(terminal.read { $0.contains("WARMED") && $0.contains(".sqlite") })
         let screen = String(decoding: terminal.bytes, as: UTF8.self)
         let redis = String(try #require(screen.matches(of: #/redis://[\d.]+:\d+/#).last).output)
         let books = String(try #require(screen.matches(of: #/sqlite:\/[^\s\x{1B}]+\.sqlite/#).last).output)

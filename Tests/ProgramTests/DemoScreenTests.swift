@@ -92,7 +92,7 @@ extension ScreenTests {
         }
         try await terminal.type("1000000")
         try await terminal.press("y")
-        try await terminal.expect("SKU \(sku) has 1000000 units more")
+        try await terminal.expect("SKU \(sku) has 1,000,000 units more")
     }
 
     private func crashAtDurable(_ terminal: Terminal) async throws {

