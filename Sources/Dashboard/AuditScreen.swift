@@ -15,7 +15,7 @@ extension Model {
         let inside = canvas.panel(rect, panel)
         let columns = [
             TableColumn("when", width: 8), TableColumn("who", width: 10, expendability: 2),
-            TableColumn("act", width: 10),
+            TableColumn("act", width: rect.width >= 100 ? 18 : 10),
             TableColumn("to", width: 10, stretch: 1),
             TableColumn("before", width: 16, stretch: 1, expendability: 1),
             TableColumn("after", width: 18, stretch: 2), TableColumn("from", width: 16, expendability: 3),
@@ -59,7 +59,9 @@ extension Model {
     func rowHits(_ rect: Rect) -> TableHits? {
         var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
         switch screen {
-        case .ledger: return drawLedgerScreen(rect, on: &canvas)
+        case .ledger:
+            if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }
+            return drawLedgerScreen(rect, on: &canvas)
         case .drift: return drawDriftScreen(rect, on: &canvas)
         case .nodes: return drawNodesScreen(rect, on: &canvas)
         case .orders: return drawOrdersScreen(rect, on: &canvas)

@@ -50,7 +50,9 @@ extension Model {
                 switch progress {
                 case .waiting: (glyphs.bullet, .dim, "waiting", false)
                 case .working(let words): (glyphs.cursor, .accent, words, false)
-                case .done(let words): (glyphs.calm, .good, words, false)
+                // The dialog's own name says what was done.
+                case .done(let words):
+                    (glyphs.calm, .good, words.replacing("the sale is closed for good: ", with: ""), false)
                 case .bad(let words): (glyphs.down, .bad, words, true)
                 }
             // What went wrong may need more than a line.

@@ -107,6 +107,12 @@ extension Model {
 
     // MARK: Plan
 
+    /// Whether somebody would lose, by the last look.
+    private var hasLosers: Bool {
+        guard case .losers(let losers)? = sights[.losers] else { return false }
+        return losers.losersCount > 0 || !losers.takenIn.isEmpty
+    }
+
     private func drawPlanAndLosers(on canvas: inout Canvas) {
         canvas.rule(0, "plan of repairs", note: lastPlan == nil ? "" : "\(wholeSeconds(now - lastPlanAt)) s ago")
         var y = 1
@@ -128,7 +134,7 @@ extension Model {
             if plan.repairs > 0 && !permissions.isReadOnly {
                 line("a shows the plan; there y applies it", Style(.dim))
             }
-        } else {
+        } else if canvas.height >= 6 || !hasLosers {
             line(
                 "R is a dry run: it compares every ledger, reads only, and plans what would mend a difference",
                 Style(.dim))
@@ -146,7 +152,7 @@ extension Model {
                     ? "sellout reconcile --settle-oversold does it" : "O shows all, y there does it"),
             Style(.bad, attributes: .bold))
         for text in losers.losers { line(text, Style(.text), canvas.glyphs.bullet) }
-        for text in losers.takenIn { line(text, Style(.good), canvas.glyphs.bullet) }
+        for text in losers.takenIn { line(text + ": is taken in", Style(.good), canvas.glyphs.bullet) }
     }
 
     // MARK: Findings

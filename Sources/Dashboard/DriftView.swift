@@ -91,12 +91,20 @@ extension Model {
         guard canvas.height - y >= 3, !points.isEmpty else { return }
         let drifts = points.map { Double($0.units) }
         let hasDrift = drifts.contains { $0 > 0 }
-        let values = hasDrift ? drifts : points.map { Double(max(0, $0.byKind[.inFlight] ?? 0)) }
+        var (title, span) = ("units of drift", "last " + count(points.count, "comparison"))
+        var values = drifts
+        if !hasDrift {
+            values = points.map { Double(max(0, $0.byKind[.inFlight] ?? 0)) }
+            title = "units in flight"
+        }
+        if (values.max() ?? 0) == 0, !shown.series.backlog.isEmpty {
+            // Comparisons met nothing on its way; between them the outbox did.
+            values = shown.series.backlog.map(Double.init)
+            title = "on the way to SQL"
+            span = "entries, last " + canvas.own(Formats.duration(seconds: Double(values.count)))
+        }
         let peak = values.max() ?? 0
-        let isWide = canvas.width >= 56
-        canvas.rule(
-            y, hasDrift ? "units of drift" : "units in flight",
-            note: (isWide ? "last \(count(points.count, "comparison")), peak " : "peak ") + Formats.count(peak))
+        canvas.rule(y, title, note: (canvas.width >= 56 ? span + ", peak " : "peak ") + Formats.count(peak))
         let area = Rect(x: 0, y: y + 1, width: canvas.width, height: min(rowsMax, canvas.height - y - 1))
         let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
         if peak > 0 {

@@ -16,12 +16,12 @@ extension Model {
                 Span("looking for SKUs: " + foreign.scan, Style(.text)),
             ]
         }
-        let rates =
-            foreign.ledgerKeys == nil ? "rates are what leaves the stock" : "rates are what comes into the ledgers"
-        return [calm, Span("\(rates); what is in sight or sells is read each second", Style(.text))]
+        let rates = foreign.ledgerKeys == nil ? "rates: what leaves the stock" : "rates: what comes into the ledgers"
+        return [calm, Span("\(rates); rows in sight are read each second", Style(.text))]
     }
 
-    func drawForeignLedger(_ foreign: WarRoomSnapshot.Foreign, _ rect: Rect, on canvas: inout Canvas) {
+    @discardableResult
+    func drawForeignLedger(_ foreign: WarRoomSnapshot.Foreign, _ rect: Rect, on canvas: inout Canvas) -> TableHits {
         let ledger = shown.ledger
         let need = shown.needs(.ledger, .memory)
         var details: [String] = ["no ledger"]
@@ -32,6 +32,7 @@ extension Model {
         var panel = Panel("ledger", details: details, number: 2, isFocused: isFocused(.ledger))
         if let need { panel.trailing = [[Span(need, Style(.dim))]] }
         let inside = canvas.panel(rect, panel).inset(1, 0)
+        var hits = TableHits()
         canvas.within(inside) { canvas in
             func plain(_ text: String) -> [Span] { [Span(text, Style(.title))] }
             func faint(_ text: String) -> [Span] { [Span(text, Style(.dim))] }
@@ -57,10 +58,18 @@ extension Model {
                 drawFacts(facts, Rect(width: min(60, canvas.width), height: canvas.height), on: &canvas)
                 return
             }
-            let parts = canvas.bounds.columns([.share(1), .fixed(canvas.width >= 90 ? 34 : 26)], gap: 2)
+            // As a screen it has room for more than a graph.
+            let isScreen = screen == .ledger && canvas.height >= 14
+            let rows = canvas.bounds.rows(
+                isScreen ? [.fixed(max(7, canvas.height / 3)), .share(1)] : [.share(1)], gap: 1)
+            let parts = rows[0].columns([.share(1), .fixed(canvas.width >= 90 ? 34 : 26)], gap: 2)
             drawGrowth(ledger, parts[0], on: &canvas)
             drawFacts(facts, parts[1], on: &canvas)
+            if isScreen {
+                hits = canvas.within(rows[1]) { drawLargest("entries, by the length of each hash", on: &$0) }
+            }
         }
+        return hits
     }
 
     /// A screen about what only SQL knows.

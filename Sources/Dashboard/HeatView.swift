@@ -72,7 +72,9 @@ extension Model {
         let isNarrow = canvas.width < 36
         let nodes = shown.nodes.filter(\.isUp)
         let p99 = Formats.padded(canvas.time(milliseconds: node.p99Milliseconds > 0 ? node.p99Milliseconds : nil), 6)
-        let latency = [Span(isNarrow ? p99 : "p99 " + p99, Style(.dim))]
+        // Beside a figure of what is wrong there is no room for the word.
+        let isTight = canvas.width < 44 && nodes.contains { $0.errors > 0 || $0.fencedBuckets > 0 }
+        let latency = [Span(isNarrow || isTight ? p99 : "p99 " + p99, Style(.dim))]
         var figures: [[Span]] = [
             [Span(Formats.padded(Formats.rate(node.ordersPerSecond), 7), Style(.title, attributes: .bold))]
         ]

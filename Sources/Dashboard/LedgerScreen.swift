@@ -78,6 +78,8 @@ extension Model {
         /// Fills the height; `nil`: the largest value.
         var maximum: Double?
         var isBad = false
+        /// Seconds between two values.
+        var step = 1.0
     }
 
     private var growthSeries: Curve {
@@ -120,20 +122,25 @@ extension Model {
             title: "memory",
             now: Span(
                 ledger.redisBytes.map { Formats.bytes($0) } ?? "-", Style(isSoon ? .warn : .title, attributes: .bold)),
-            values: shown.series.memory.map(Double.init), note: forecast, isBad: isSoon)
+            values: shown.series.memory.map(Double.init), note: forecast, isBad: isSoon, step: 2)
     }
 
     private func drawSeries(_ curve: Curve, _ rect: Rect, on canvas: inout Canvas) {
         canvas.within(rect) { canvas in
             canvas.pair(0, 0, width: canvas.width, curve.title, [curve.now])
+            let slots = canvas.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
             let note = canvas.height >= 3 ? 1 : 0
             if note == 1 {
                 let style = Style(curve.isBad ? .bad : .dim, attributes: curve.isBad ? .bold : [])
                 canvas.label(0, canvas.height - 1, width: canvas.width, curve.note, style)
+                let seconds = Double(min(slots, curve.values.count)) * curve.step
+                let back = "last " + canvas.own(Formats.duration(seconds: seconds))
+                if seconds > 0, canvas.width >= SafeText.width(curve.note) + back.count + 2 {
+                    canvas.putRight(0, canvas.height - 1, width: canvas.width, [Span(back, Style(.faint))])
+                }
             }
             let area = Rect(x: 0, y: 1, width: canvas.width, height: canvas.height - 1 - note)
             guard area.height > 0 else { return }
-            let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
             let recent = Array(curve.values.suffix(slots))
             if (recent.max() ?? 0) > 0 {
                 canvas.graph(area, recent, maximum: curve.maximum, .between(.accent, .second))
@@ -183,14 +190,18 @@ extension Model {
         }
     }
 
-    private func drawLargest(on canvas: inout Canvas) -> TableHits {
-        canvas.rule(0, "largest ledgers", note: "an entry an order and SKU, until it is archived")
+    func drawLargest(
+        _ note: String = "an entry an order and SKU, until it is archived", on canvas: inout Canvas
+    ) -> TableHits {
+        canvas.rule(0, "largest ledgers", note: note)
         let skus = shown.skus
         let largest = largestLedgers
         let total = max(1, shown.ledger.entries)
         let columns = [
-            TableColumn("SKU", width: 8), TableColumn("name", width: 12, stretch: 1),
-            TableColumn("entries", width: 10, .right), TableColumn("share", width: 14, expendability: 2),
+            TableColumn("SKU", width: max(8, min(14, list.skuWidth))),
+            TableColumn(shown.foreign == nil ? "name" : "key", width: 12, stretch: 1),
+            TableColumn("entries", width: 10, .right),
+            TableColumn("share", width: 14, stretch: canvas.width >= 120 ? 1 : 0, expendability: 2),
             TableColumn("left", width: 8, .right, expendability: 1), TableColumn("/s", width: 6, .right),
         ]
         let table = Table(

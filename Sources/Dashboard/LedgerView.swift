@@ -4,7 +4,10 @@ import TerminalUI
 extension Model {
     /// How fast Redis's ledgers grow and how far SQL follows.
     func drawLedger(_ rect: Rect, on canvas: inout Canvas) {
-        if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }
+        if let foreign = shown.foreign {
+            drawForeignLedger(foreign, rect, on: &canvas)
+            return
+        }
         let ledger = shown.ledger
         let rate = "+" + Formats.rate(ledger.entriesPerSecond)
         var panel = Panel(
@@ -53,7 +56,8 @@ extension Model {
             facts.append(("reserved again", plain(Formats.count(Double(life.reservedAgain)))))
         }
         if life.expired > 0 {
-            let lag = life.sweepP99Milliseconds > 0 ? ", p99 +" + time(life.sweepP99Milliseconds) : ""
+            let lag =
+                life.sweepP99Milliseconds > 0 && canvas.width >= 30 ? ", p99 +" + time(life.sweepP99Milliseconds) : ""
             facts.append(("expired", plain(Formats.count(Double(life.expired)) + lag)))
         }
         facts += [

@@ -55,7 +55,9 @@ extension Model {
             case .orders: return drawNoSQL(rect, "no SQL: there are no orders to show", on: &canvas)
             case .audit:
                 return drawNoSQL(rect, "no SQL: nothing is done here, and nothing is written down", on: &canvas)
-            case .ledger: return drawForeignLedger(shown.foreign!, rect, on: &canvas)
+            case .ledger:
+                drawForeignLedger(shown.foreign!, rect, on: &canvas)
+                return
             default: break
             }
         }

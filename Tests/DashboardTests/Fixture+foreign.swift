@@ -76,7 +76,7 @@ extension Fixture {
     static func settling(_ policy: SettlingPolicy, id: Int = 9) -> SettlingPlan {
         SettlingPlan(
             id: id, policy: policy,
-            lines: flows.prefix(19).map { "order \($0) (2 × 1001, not paid) loses: rolled back with a refund record" }
-                + ["order \(flows[30]) (1 × 1002, paid) is taken in"], losers: 19, takenIn: 1)
+            lines: flows.prefix(19).map { "\($0)  2 × 1001, not paid: loses" }
+                + ["\(flows[30])  1 × 1002, paid: is taken in"], losers: 19, takenIn: 1)
     }
 }

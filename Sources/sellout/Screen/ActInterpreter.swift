@@ -269,11 +269,24 @@ final class ActInterpreter: Sendable {
                 .settlingReady(
                     SettlingPlan(
                         id: id, policy: policy,
-                        lines: Array(plan.sentences(service.catalogue).prefix(Self.losersListed)),
+                        lines: plan.decisions.prefix(Self.losersListed).map { Self.line($0, service.catalogue) },
                         losers: plan.losers.count, takenIn: plan.takenIn.count)))
         } catch {
             done(SaleControl.Report(sentence: "who would lose is not known: \(error)", succeeded: false))
         }
+    }
+
+    /// One order of the list, on one line of most terminals.
+    private static func line(_ decision: OversoldPlan.Decision, _ catalogue: Catalogue) -> String {
+        let lines = decision.order.lines.map { "\($0.quantity) × \(catalogue[$0.sku]?.sku ?? "?")" }
+            .joined(separator: ", ")
+        let fate =
+            switch (decision.fate, decision.wasOverCapacity) {
+            case (.loses, true): "loses"
+            case (.loses, false): "loses its reservation"
+            case (.takenIn, _): "is taken in"
+            }
+        return "\(decision.order.flow)  \(lines), \(decision.isPaid ? "paid" : "not paid"): \(fate)"
     }
 
     /// Carries out the list that was shown; what has moved since is left as it is.
