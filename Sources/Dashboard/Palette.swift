@@ -130,7 +130,7 @@ extension Model {
         add("halt", "halts the sale everywhere, at once", .halt)
         add("compare", "compares Redis with SQL; reads only", .compare)
         add("settle oversold", "who would lose, where too much was promised; asks first", .settle)
-        add("undo", "takes the last freeze, thaw or restock back; asks first", .undo)
+        add("undo", "the last freeze, thaw or restock; asks first", .undo)
         for (verb, note) in [
             ("freeze ", "SKU: nobody can buy it"), ("thaw ", "SKU: it can be bought again"),
             ("restock ", "SKU: more units"),

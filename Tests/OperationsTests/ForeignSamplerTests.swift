@@ -6,12 +6,26 @@ import Synchronization
 import Telemetry
 import Testing
 
-/// The newest snapshot, and how many came: one for each second's reading, however long it takes.
+/// The newest snapshot, and what was asked of each that came: one for each second's reading, however long it takes.
 private final class Newest: Sendable {
-    private let state = Mutex<(snapshot: WarRoomSnapshot?, turns: Int)>((nil, 0))
-    func put(_ snapshot: WarRoomSnapshot) { state.withLock { $0 = (snapshot, $0.turns + 1) } }
+    private let state = Mutex<(snapshot: WarRoomSnapshot?, answers: [[Bool]])>((nil, []))
+    private let questions: [@Sendable (WarRoomSnapshot) -> Bool]
+
+    init(_ questions: [@Sendable (WarRoomSnapshot) -> Bool] = []) { self.questions = questions }
+
+    func put(_ snapshot: WarRoomSnapshot) {
+        let answers = questions.map { $0(snapshot) }
+        state.withLock { $0 = (snapshot, $0.answers + [answers]) }
+    }
     var snapshot: WarRoomSnapshot? { state.withLock { $0.snapshot } }
-    var turns: Int { state.withLock { $0.turns } }
+    var readings: Int { state.withLock { $0.answers.count } }
+
+    /// After how many readings since `count` the answer to a question was yes.
+    func yes(to question: Int, since count: Int) -> Int? {
+        state.withLock { state in
+            state.answers.indices.first { $0 >= count && state.answers[$0][question] }.map { $0 + 1 - count }
+        }
+    }
 }
 
 @Suite("Watching keys that are not ours", .timeLimit(.minutes(5)))
@@ -112,7 +126,10 @@ struct ForeignSamplerTests {
         var budget = ForeignBudget()
         (budget.scanKeysPerSecond, budget.readsPerSecond) = (20_000, 8_000)
         let sight = RowsInSight()
-        let kept = Newest()
+        let kept = Newest([
+            { $0.skus.count == 20_000 && $0.skus[12_345].stock == 999 },
+            { $0.skus.count == 20_000 && $0.skus.allSatisfy { $0.stock == 999 } },
+        ])
         try await watch(stock: "stock:sku", budget: budget, sight: sight, into: kept) { owner async throws in
             try await fill(owner, (0..<20_000).map { ("stock:\($0)", 1_000) })
         } _: { owner, newest async throws in
@@ -128,13 +145,10 @@ struct ForeignSamplerTests {
             sight.put([12_345])
             try await fill(owner, (0..<20_000).map { ("stock:\($0)", 999) })
             // Counted in readings, not by a clock: the one that was under way may have read before.
-            let before = kept.turns
-            try await eventually("in sight", within: .seconds(30)) { newest()?.skus[12_345].stock == 999 }
-            #expect(kept.turns <= before + 2)
-            try await eventually("swept", within: .seconds(60)) {
-                newest()?.skus.allSatisfy { $0.stock == 999 } ?? false
-            }
-            #expect(kept.turns <= before + foreign.sweepSeconds + 1)
+            let before = kept.readings
+            try await eventually("swept", within: .seconds(60)) { kept.yes(to: 1, since: before) != nil }
+            #expect(try #require(kept.yes(to: 0, since: before)) <= 2)
+            #expect(try #require(kept.yes(to: 1, since: before)) <= foreign.sweepSeconds + 1)
         }
     }
 
