@@ -1,7 +1,6 @@
 import Deduction
 import Inventory
 import Lab
-import Operations
 import OrderStore
 import Reconciliation
 import Redis
@@ -9,6 +8,8 @@ import SaleRig
 import Synchronization
 import Telemetry
 import Testing
+
+@testable import Operations
 
 /// The rules that `doctor` prints, on a real server with exactly these users.
 @Suite("Least-privilege users", .timeLimit(.minutes(5)))
@@ -88,7 +89,8 @@ struct AccessRuleTests {
                 try await allow("+" + forbidden.dropFirst())
                 try await eventually("it is seen again", within: .seconds(30)) {
                     await sampler.sample()
-                    return await sampler.snapshot.denied.isEmpty && sampler.snapshot.skus.allSatisfy { $0.stock == 10 }
+                    let seen = await sampler.snapshot
+                    return seen.denied.isEmpty && seen.skus.allSatisfy { $0.stock == 10 }
                 }
             }
             // Nor may a watcher act, and hears why.
