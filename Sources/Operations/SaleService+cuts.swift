@@ -6,7 +6,7 @@ extension SaleService {
     /// SKUs whose cuts are under way at once. Of a large sale everything at once would hold up whatever else is asked on the same
     /// connections, and the last answers would come too late on a slow machine, for all that it can do is answer one after the
     /// other; so a slow one makes a walk longer, and breaks nothing.
-    static let cutSKUsMax = 8_192
+    static let cutSKUsMax = 2_048
 
     /// Cuts every bucket; `take` gets each one's position in the catalogue and its cut, `nil` where it does not answer in time.
     ///

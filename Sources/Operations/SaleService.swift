@@ -222,12 +222,17 @@ public final class SaleService: Sendable {
                 // Asked before: what is written while it compares counts for the next time.
                 let moves = stillness.differs(await Stillness.writes(of: cluster, clock.now), now: clock.now)
                 if moves || stillness.isDue(now: clock.now) {
-                    let comparison = await compare()
+                    let comparison = await compare(beside: true)
                     stillness.compared(comparison.findings.isEmpty && comparison.unread.isEmpty, now: clock.now)
                 }
-                try? await clock.sleep(for: options.comparePeriod)
+                try? await clock.sleep(for: pauseAfterComparing)
             }
         }
+    }
+
+    /// The period, or as long as the last comparison took: one that takes long is not begun again at once.
+    private var pauseAfterComparing: Duration {
+        max(options.comparePeriod, lastComparisons.last?.duration ?? .zero)
     }
 
     // MARK: Comparing
@@ -238,8 +243,10 @@ public final class SaleService: Sendable {
     ///
     /// While this service works, a bucket that must be rebuilt is reported to the supervisor, which rebuilds it; until it has,
     /// the bucket is not compared, for it is known to hold nothing that could agree.
-    public func compare(ledgers: Bool = false) async -> Comparison {
-        var configuration = Reconciler.Configuration()
+    /// - Parameter beside: gently, for somebody sells meanwhile; always so while this service works.
+    public func compare(ledgers: Bool = false, beside: Bool = false) async -> Comparison {
+        let isGentle = beside || isWorking.load(ordering: .relaxed)
+        var configuration = isGentle ? Reconciler.Configuration.beside : .init()
         configuration.comparesLedgers = ledgers
         // Epochs first: what was recovered while it was compared must not be judged, or reported, by what it was before.
         let laneEpochs = Dictionary(uniqueKeysWithValues: engine.laneStatuses.map { ($0.bucket, $0.epoch) })
@@ -290,7 +297,7 @@ public final class SaleService: Sendable {
     /// A bucket that nobody buys from is found here: the engine would only meet its fence at the next order.
     private func compareOnPeriod() async {
         while !Task.isCancelled {
-            try? await clock.sleep(for: options.comparePeriod)
+            try? await clock.sleep(for: pauseAfterComparing)
             if Task.isCancelled { return }
             _ = await compare()
         }

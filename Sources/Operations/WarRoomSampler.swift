@@ -95,6 +95,7 @@ public actor WarRoomSampler {
         var next = clock.now
         var stillness = Stillness(now: clock.now)
         while !Task.isCancelled {
+            let began = clock.now
             await sample(stillness)
             stillness.note(snapshot, now: clock.now)
             if stillness.isStill(now: clock.now) {
@@ -102,7 +103,9 @@ public actor WarRoomSampler {
                 next = clock.now
                 continue
             }
-            next = max(next + interval, clock.now + .milliseconds(20))
+            // A large sale's walk that took long is not begun again at once.
+            let rest = interval > .seconds(1) ? began.duration(to: clock.now) : .milliseconds(20)
+            next = max(next + interval, clock.now + rest)
             if interval > .seconds(1) { await keepFresh(until: next) }
             try? await clock.sleep(until: next)
         }

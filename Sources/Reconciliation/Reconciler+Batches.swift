@@ -6,11 +6,7 @@ import OrderStore
 /// only numbers are compared. It can only say that a bucket agrees; whatever else it meets is for `compare(_:since:)`, which cuts
 /// anew. So a sale of a million SKUs of which few moved costs little more than reading it.
 extension Reconciler {
-    /// SKUs of one batch: what is held of both stores at a time.
-    static let batchSKUsMax = 8_000
     static let batchBucketsMax = 64
-    /// Batches of cuts under way, beside the one that is compared.
-    static let batchesMax = 3
 
     enum Look: Sendable {
         case agrees
@@ -34,7 +30,7 @@ extension Reconciler {
                     return (batch, cuts)
                 }
             }
-            for _ in 0..<Self.batchesMax { addOne() }
+            for _ in 0..<configuration.batchesMax { addOne() }
             for await (batch, cuts) in group {
                 addOne()
                 // SQL is read here, one batch at a time: each reader has pages of its own, and Redis is what is waited for.
@@ -47,7 +43,7 @@ extension Reconciler {
         var (end, skus) = (start, 0)
         while end < catalogue.buckets.count, end - start < Self.batchBucketsMax {
             skus += catalogue.buckets[end].skus.count
-            if end > start, skus > Self.batchSKUsMax { break }
+            if end > start, skus > configuration.batchSKUsMax { break }
             end += 1
         }
         return end

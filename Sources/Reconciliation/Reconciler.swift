@@ -15,6 +15,19 @@ public struct Reconciler: Sendable {
         public var comparesLedgers = false
         /// Buckets compared at once.
         public var concurrentMax = 8
+        /// SKUs whose cuts are asked for together.
+        public var batchSKUsMax = 8_000
+        /// Such batches under way, beside the one that is compared.
+        public var batchesMax = 3
+
+        /// For comparing again and again beside a sale that sells: orders stand in line behind the cuts that are under way,
+        /// on the same connections, and on a server that is slow at the moment it must not be a long one.
+        public static let beside = {
+            var configuration = Configuration()
+            configuration.batchSKUsMax = 2_000
+            configuration.batchesMax = 1
+            return configuration
+        }()
         public init() {}
     }
 
