@@ -76,7 +76,7 @@ extension WarRoomSnapshot.SKU {
         if oversold > 0 { return .oversold(oversold) }
         if fenced { return .fenced }
         if frozen { return .frozen }
-        guard let stock else { return isForeign ? .unread : .fenced }
+        guard let stock else { return isForeign || isUnseen ? .unread : .fenced }
         if stock < 0, isForeign { return .oversold(-stock) }
         if stock <= 0 { return .soldOut }
         if Double(stock) <= Double(allocated) * lowShare { return .low }

@@ -40,6 +40,8 @@ public enum FenceReason: String, Sendable, Hashable {
     case outOfMemory
     /// Redis takes no writes: its disk fails, or it has fewer replicas than `min-replicas-to-write`. Nothing was written.
     case takesNoWrites
+    /// The user of this process may not write there. Nothing was written.
+    case forbidden
 
     /// Whether the data can no longer be trusted, so that the bucket must be recovered.
     public var needsRecovery: Bool {
@@ -47,7 +49,8 @@ public enum FenceReason: String, Sendable, Hashable {
         case .noControl, .lineage, .behind, .missing, .unbalanced, .noOutbox, .reusedID, .outboxGap, .damaged,
             .scriptFailed, .soldInSQL, .badState:
             true
-        case .replica, .epoch, .recovering, .otherSale, .halted, .closed, .outOfMemory, .takesNoWrites: false
+        case .replica, .epoch, .recovering, .otherSale, .halted, .closed, .outOfMemory, .takesNoWrites, .forbidden:
+            false
         }
     }
 
@@ -56,7 +59,7 @@ public enum FenceReason: String, Sendable, Hashable {
     var passingRefusal: Refusal? {
         switch self {
         case .halted, .closed, .outOfMemory: .halted
-        case .takesNoWrites: .unreachable
+        case .takesNoWrites, .forbidden: .unreachable
         default: nil
         }
     }
@@ -84,6 +87,7 @@ public enum FenceReason: String, Sendable, Hashable {
         case .soldInSQL: "its node is silent, so SQL has closed it and sells in its place"
         case .outOfMemory: "the node's memory is full"
         case .takesNoWrites: "the node takes no writes: look at its disk and its replicas"
+        case .forbidden: "this user may not write there: sellout doctor prints the ACL rules that it lacks"
         }
     }
 }

@@ -77,7 +77,7 @@ enum Alerts {
         } else if Double(age) > Double(thresholds.outboxAgeMilliseconds) * holdShare {
             add(
                 .outboxAge, .warning,
-                "SQL is \(tenths(Double(age) / 1_000)) s behind: \(ledger.backlogEntries.inGroups) outbox entries wait",
+                "SQL is \(tenths(Double(age) / 1_000)) s behind: \(ledger.backlogEntries.inGroups) \(ledger.backlogEntries == 1 ? "entry of the outbox waits" : "outbox entries wait")",
                 isOver: age > thresholds.outboxAgeMilliseconds)
         }
         if ledger.deadLetters > 0 {

@@ -53,6 +53,9 @@ public actor WarRoomSampler {
     private var comparedAt: ContinuousClock.Instant?
     private var teller: EventTeller
     private var storeError: String?
+    /// The ACL rules without which buckets and the servers' memory cannot be read; `nil`: they can.
+    private var cutsLack: String?
+    private var memoryLacks: String?
     /// Since when each node answers for its buckets, or does not.
     private var fenceWaves: [String: FenceWave] = [:]
     private var nodeStates: [String: (isUp: Bool, since: ContinuousClock.Instant)] = [:]
@@ -138,6 +141,24 @@ public actor WarRoomSampler {
         let isLarge = service.catalogue.entries.count > SaleService.cutSKUsMax
         await service.readCuts(keys, patience: .milliseconds(isLarge ? 1_000 : 400)) { cuts[$0] = $1 }
         if cuts.contains(where: { $0 != nil }) { lastAnswerAt = clock.now }
+        await noteForbidden()
+    }
+
+    /// Who may not look sees no stock; the servers are up all the same, and nothing is fenced.
+    private func noteForbidden() async {
+        cutsLack = nil
+        guard let position = cuts.firstIndex(where: { $0 == nil }) else { return }
+        let bucket = service.catalogue.buckets[position].withoutSKUs
+        do {
+            _ = try await BucketCut.read(
+                bucket, BucketKeys(bucket: bucket, catalogue: service.catalogue), by: service.scripts,
+                on: service.cluster, deadline: clock.now + .milliseconds(400))
+        } catch {
+            guard error.isForbidden else { return }
+            // A server does not say what a script wanted; what else is forbidden may.
+            cutsLack = error.missingRule ?? memoryLacks ?? "the watcher's rules that sellout doctor prints"
+            lastAnswerAt = clock.now
+        }
     }
 
     private func readSQL(every pause: Duration) async {
@@ -165,11 +186,9 @@ public actor WarRoomSampler {
         let answers = await service.cluster.onEachMaster(
             RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(300))
         for answer in answers {
-            if case .failure(let error) = answer.result, let rule = error.missingRule {
-                snapshot.denied = [.init(part: .memory, rule: rule)]
-            }
+            if case .failure(let error) = answer.result, let rule = error.missingRule { memoryLacks = rule }
             guard case .success(let reply) = answer.result, let text = reply.string else { continue }
-            snapshot.denied = []
+            memoryLacks = nil
             memory.take(text, of: answer.address.description)
         }
         memory.note()
@@ -250,6 +269,7 @@ public actor WarRoomSampler {
                 fenced: fencedPositions.contains(position),
                 oversold: reading?.oversold[entry.number] ?? (witness == nil ? counter?.overCapacity ?? 0 : 0))
             shown.ledgerEntries = ledgers[index]
+            shown.isUnseen = cutsLack != nil && cuts[position] == nil
             shown.hour = rates.hour(index)
             skus.append(shown)
         }
@@ -264,6 +284,9 @@ public actor WarRoomSampler {
             for index in skus.indices { skus[index].lowShare = thresholds.lowStockShare }
         }
         snapshot.skus = skus
+        snapshot.denied = [
+            cutsLack.map { .init(part: .stock, rule: $0) }, memoryLacks.map { .init(part: .memory, rule: $0) },
+        ].compactMap { $0 }
         snapshot.saleState = sale.state
         // Time goes on for a sale that is open; how long a halted one was open, SQL does not know.
         snapshot.openSeconds =
@@ -275,7 +298,7 @@ public actor WarRoomSampler {
         snapshot.nodes = nodes.enumerated().map { index, node in
             let members = catalogue.buckets.indices.filter { self.nodeIndex(nodes, keys[$0].slot) == index }
             // A node that accepts connections and serves none of its buckets (empty, still joining) is not up for a sale.
-            let isUp = node.isUp && (members.isEmpty || members.contains { cuts[$0] != nil })
+            let isUp = node.isUp && (members.isEmpty || cutsLack != nil || members.contains { cuts[$0] != nil })
             let address = node.address.description
             if nodeStates[address]?.isUp != isUp { nodeStates[address] = (isUp, now) }
             var shown = WarRoomSnapshot.Node(
@@ -320,12 +343,19 @@ public actor WarRoomSampler {
                 node.address, at: seconds, bytes: node.memoryBytes, errors: node.errors,
                 callsPerSecond: node.callsPerSecond)
         }
-        let conditions =
+        var conditions =
             Alerts.of(
                 snapshot, storeError: storeError ?? service.engine.storeError, findings: service.monitor.findings,
                 evicted: service.monitor.evicted, leaseOverdue: service.engine.leaseOverdue, thresholds: thresholds)
             + Alerts.ofLoad(
                 snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
+        let denied = Set(snapshot.denied.map(\.rule)).sorted().joined(separator: " ")
+        if !denied.isEmpty {
+            conditions.append(
+                AlertCondition(
+                    kind: .other, subject: "denied", severity: .warning,
+                    text: "some of it cannot be seen: allow this user \(denied)"))
+        }
         let (alerts, news) = alertBook.take(conditions, seconds: seconds, unixMilliseconds: WallClock.milliseconds)
         snapshot.alerts = alerts
         for one in news { service.events.add(one.severity, one.text) }

@@ -54,6 +54,11 @@ private final class Answers: Sendable {
 }
 
 extension RedisError {
+    /// Whether the user may not do it: asked for by name, or by a script, of which servers do not say what it wanted.
+    public var isForbidden: Bool {
+        kind == .noPermission || serverText?.contains("The user executing the script can't") == true
+    }
+
     /// The ACL rule that would allow what the server forbade: `+info`, `+cluster|slots`; `~…` where it is a key that may not be
     /// touched, `nil` where nothing was forbidden.
     public var missingRule: String? {

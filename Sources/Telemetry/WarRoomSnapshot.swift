@@ -37,6 +37,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var ledgerEntries: Int64?
         /// Somebody else's key, without SQL: `allocated` is the most that was ever seen there, `taken` what was seen to go.
         public var isForeign = false
+        /// The user of this process may not read its bucket: `stock` is not known, and nothing is wrong with it.
+        public var isUnseen = false
 
         public init(
             number: SKUNumber, sku: String, name: String, tag: String, node: Int?, allocated: Int64, stock: Int64?,

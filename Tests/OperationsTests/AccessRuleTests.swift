@@ -1,7 +1,6 @@
 import Deduction
 import Inventory
 import Lab
-import Operations
 import OrderStore
 import Reconciliation
 import Redis
@@ -9,6 +8,8 @@ import SaleRig
 import Synchronization
 import Telemetry
 import Testing
+
+@testable import Operations
 
 /// The rules that `doctor` prints, on a real server with exactly these users.
 @Suite("Least-privilege users", .timeLimit(.minutes(5)))
@@ -57,6 +58,44 @@ struct AccessRuleTests {
                 slot: rig.keys.slot, RedisCommand("HGET", "sx_{t1}sku1", "#"), deadline: .now + .seconds(5)
             ).string
             #expect(control?.split(separator: " ")[3] == "0", "\(frozen) \(control ?? "")")
+        }
+    }
+
+    @Test("who may not look is told which rule it takes: nothing is called down or fenced for it")
+    func unseen() async throws {
+        try await SaleRig.with(units: [10, 10], buckets: 2) { rig async throws in
+            let cluster = try await connect(.watcher, rig)
+            defer { cluster.close() }
+            let service = try await SaleService(cluster: cluster, store: rig.store, events: EventLog())
+            let sampler = WarRoomSampler(
+                service: service, witness: nil, topology: "single", redisURL: "", ordersURL: ""
+            ) { _ in }
+            func allow(_ rule: String) async throws {
+                _ = try await rig.cluster.call(
+                    slot: 0, RedisCommand("ACL", "SETUSER", "watcher", rule), deadline: .now + .seconds(30))
+            }
+            for (forbidden, shown) in [("-info", "+info"), ("-evalsha", "+evalsha")] {
+                try await allow(forbidden)
+                // Memory is read every other second only, and tells of INFO.
+                try await eventually("\(shown) is named", within: .seconds(30)) {
+                    await sampler.sample()
+                    return await sampler.snapshot.needs(.stock) == "needs \(shown)"
+                }
+                let snapshot = await sampler.snapshot
+                #expect(snapshot.nodes.map(\.isUp) == [true] && snapshot.fencedBuckets == 0)
+                #expect(snapshot.skus.allSatisfy { $0.stock == nil && $0.isUnseen })
+                #expect(snapshot.alerts.contains { $0.text == "some of it cannot be seen: allow this user \(shown)" })
+                #expect(!snapshot.alerts.contains { $0.kind == .nodeDown })
+                try await allow("+" + forbidden.dropFirst())
+                try await eventually("it is seen again", within: .seconds(30)) {
+                    await sampler.sample()
+                    let seen = await sampler.snapshot
+                    return seen.denied.isEmpty && seen.skus.allSatisfy { $0.stock == 10 }
+                }
+            }
+            // Nor may a watcher act, and hears why.
+            let thawed = await service.control.setFrozen(SKUNumber(rawValue: 1), true)
+            #expect(thawed.sentence.contains("this user may not write there: sellout doctor"), "\(thawed)")
         }
     }
 

@@ -81,6 +81,9 @@ end
 -- The reason of a write that Redis refused. Where the server stands in the way nothing is damaged, and nothing was written.
 local function refusal(text)
   if string.find(text, 'OOM', 1, true) then return 'outOfMemory' end
+  if string.find(text, 'NOPERM', 1, true) or string.find(text, 'user executing the script can', 1, true) then
+    return 'forbidden'
+  end
   if string.find(text, 'MISCONF', 1, true) or string.find(text, 'NOREPLICAS', 1, true) then return 'takesNoWrites' end
   return text
 end
