@@ -103,8 +103,8 @@ extension Model {
             sheet.text = [
                 Span(
                     freezes
-                        ? "Nobody can buy these \(number) until they are thawed; their \(count(left, "unit")) stay."
-                        : "These \(number), with \(count(left, "unit")) left, can be bought again.",
+                        ? "Nobody can buy \(number) until thawed; \(count(left, "unit")) of them stay."
+                        : "\(number) with \(count(left, "unit")) left can be bought again.",
                     Style(.title, attributes: .bold))
             ]
             if bulk.already > 0 {

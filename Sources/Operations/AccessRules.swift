@@ -43,7 +43,8 @@ extension AccessRole {
 
     /// Scripts read in one piece what must agree.
     private static let scriptReads: [AccessNeed] = [
-        AccessNeed("+script|load", "SCRIPT LOAD return"), AccessNeed("+evalsha", "EVALSHA 0 1 KEY"),
+        AccessNeed("+script|load", "SCRIPT LOAD return"),
+        AccessNeed("+script|exists", "SCRIPT EXISTS 0", isHarmless: true), AccessNeed("+evalsha", "EVALSHA 0 1 KEY"),
         AccessNeed("+eval", "EVAL return 1 KEY"), AccessNeed("+get", "GET KEY", isHarmless: true),
         AccessNeed("+exists", "EXISTS KEY", isHarmless: true), AccessNeed("+hget", "HGET KEY f", isHarmless: true),
         AccessNeed("+hmget", "HMGET KEY f", isHarmless: true),

@@ -75,6 +75,10 @@ struct AlertBook: Sendable {
             if !entry.holds, calm > 0 { entries[key] = nil }
             guard entry.holds, calm > 0, calm >= key.kind.secondsToEnd else { continue }
             entries[key] = nil
+            // Worse in another way, or out of sight, is not better.
+            if [.outboxAge, .unattended].contains(key.kind),
+                conditions.contains(where: { [.outboxAge, .unattended, .nodeDown, .store].contains($0.kind) })
+            { continue }
             if let words = key.kind.relief(key.subject) {
                 news.append(
                     News(
@@ -99,7 +103,7 @@ extension WarRoomSnapshot.Alert.Kind {
     var secondsToStart: Double {
         switch self {
         case .hotSlot, .skew: 3
-        case .memory: 2
+        case .memory, .haltedAhead: 2
         default: 0
         }
     }
@@ -118,6 +122,7 @@ extension WarRoomSnapshot.Alert.Kind {
         switch self {
         case .evicted, .unattended, .errors, .memory, .outboxAge, .hotSlot, .skew, .deadLetters, .refunds: true
         case .oversold, .lost, .nodeDown, .drift, .paused, .store, .promise, .fenced, .lowStock, .other: false
+        case .haltedAhead: true
         }
     }
 
@@ -125,6 +130,7 @@ extension WarRoomSnapshot.Alert.Kind {
     func relief(_ subject: String) -> String? {
         switch self {
         case .oversold: "nothing is oversold any more"
+        case .haltedAhead: "every bucket does again what SQL says"
         case .lost: "no order is lost any more"
         case .evicted: "\(subject) has evicted nothing since it started again"
         case .unattended: "somebody takes the outbox to SQL again"

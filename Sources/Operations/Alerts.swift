@@ -51,6 +51,12 @@ enum Alerts {
                     isOver: Double(drift.units) >= limit)
             }
         }
+        if snapshot.haltedAheadBuckets > 0 {
+            add(
+                .haltedAhead, .bad,
+                "\(snapshot.haltedAheadBuckets) of \(snapshot.bucketCount.counted("bucket")) refuse orders while SQL calls the sale "
+                    + "open: a halt did not reach SQL. Halt the sale once more, then open it")
+        }
         if let leaseOverdue {
             add(
                 .paused, .bad,

@@ -18,4 +18,6 @@ public struct BuyersReading: Sendable {
 /// A source of `BuyersReading`; cheap, any thread.
 public protocol BuyersWitness: Sendable {
     var reading: BuyersReading { get }
+    /// What may be sold, as SQL has it now: beyond that, units are oversold.
+    func note(allocated: [SKUNumber: Int64])
 }

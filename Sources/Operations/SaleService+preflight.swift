@@ -57,7 +57,7 @@ extension SaleService {
                 case .success(let reply):
                     let count = (reply.array ?? []).count { $0.int == 0 }
                     if count > 0 { found[answer.address.description] = count }
-                case .failure(let error): return (found, "\(answer.address): \(error.message)")
+                case .failure(let error): return (found, error.message)
                 }
             }
             return (found, nil)

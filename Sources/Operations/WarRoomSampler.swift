@@ -131,11 +131,19 @@ public actor WarRoomSampler {
         }
         await readSQL(every: stillness?.isStill(now: clock.now) == true ? .seconds(2) : .seconds(1))
         await readMemory()
+        await judgeOversold()
         assemble()
         publish(snapshot)
     }
 
     // MARK: Reading
+
+    /// Before anybody is told that units were oversold, SQL says how many there are: somebody may have restocked meanwhile.
+    private func judgeOversold() async {
+        guard let witness, !witness.reading.oversold.isEmpty, let now = try? await service.store.skuCounters()
+        else { return }
+        witness.note(allocated: Dictionary(uniqueKeysWithValues: now.map { ($0.sku, $0.allocated) }))
+    }
 
     private func readRedis() async {
         let isLarge = service.catalogue.entries.count > SaleService.cutSKUsMax
@@ -294,6 +302,8 @@ public actor WarRoomSampler {
             ? nil : sale.openedAtMilliseconds.map { (Double(WallClock.milliseconds) - Double($0)) / 1_000 }
         snapshot.bucketCount = catalogue.buckets.count
         snapshot.fencedBuckets = fencedPositions.count
+        snapshot.haltedAheadBuckets =
+            sale.state == .open ? cuts.count { $0?.state == "halted" && $0?.damage == nil } : 0
         snapshot.recoveries = status.recoveries
         snapshot.nodes = nodes.enumerated().map { index, node in
             let members = catalogue.buckets.indices.filter { self.nodeIndex(nodes, keys[$0].slot) == index }

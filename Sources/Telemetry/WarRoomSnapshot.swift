@@ -299,6 +299,8 @@ public struct WarRoomSnapshot: Sendable, Hashable {
     public var hottestTags: [Tag]
     public var bucketCount: Int
     public var fencedBuckets: Int
+    /// Buckets that Redis calls halted while SQL calls the sale open.
+    public var haltedAheadBuckets = 0
     public var recoveries: Int
     public var orders: Orders
     public var ledger: Ledger

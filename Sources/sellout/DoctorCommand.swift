@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deduction
 import Foundation
 import Inventory
 import Operations
@@ -50,6 +51,10 @@ extension DoctorCommand: WorkerCommand {
         }
         let cluster = try await source.connect(options: .looking)
         let doctor = Doctor(cluster: cluster, books: books, keys: try foreign.keys, budget: foreign.budget)
+        if let books, let stranger = await SaleMark.stranger(in: books.catalogue, on: cluster) {
+            cluster.close()
+            throw OrderStoreError(.refused, stranger.sentence)
+        }
         let report = await doctor.examine()
         cluster.close()
         if json {

@@ -14,6 +14,7 @@ struct HaltCommand: ParsableCommand, WorkerCommand {
     @OptionGroup var options: ActOptions
 
     func work() async throws -> Int32 {
+        try options.sources.mayChange()
         try await brake()
         return try await options.act("halt", asks: false) { control, _ in await control.halt() }
     }

@@ -38,8 +38,9 @@ enum SettingTable {
             "redisUser", .text(takes: "a Redis user") { !$0.isEmpty }, option: "redis-user",
             commands: reading.union(["doctor"]), help: "the Redis user, where the address names none"),
         Setting(
-            "readOnly", .flag, standard: "false", option: "read-only", commands: ["watch"],
-            help: "leaves every key unbound that would change anything"),
+            "readOnly", .flag, standard: "false", option: "read-only",
+            commands: reading.subtracting(["snapshot"]),
+            help: "looks only: keys that would change anything are unbound, commands that would are refused"),
         Setting(
             "production", .flag, standard: "false", option: "production",
             commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt", "close"],

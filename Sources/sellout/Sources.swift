@@ -80,13 +80,26 @@ struct Sources: ParsableArguments {
     @Option(help: "The order store: sqlite:PATH.")
     var orders: String
 
+    @Flag(
+        inversion: .prefixedNo, exclusivity: .chooseLast,
+        help: "Only look: whatever would change anything is refused. A profile sets it.")
+    var readOnly = false
+
     func validate() throws { try OrdersOption.validate(orders) }
+
+    /// - Throws: where this place may only be looked at.
+    func mayChange() throws {
+        guard readOnly else { return }
+        throw ActOptions.Refusal(
+            description: "this place may only be looked at (readOnly of its settings, or --read-only); nothing was changed")
+    }
 
     /// Connects to both, or says in one line why not.
     func connect(readOnly: Bool, events: EventLog) async throws -> (
         service: SaleService, redisURL: String, ordersURL: String
     ) {
-        try await source.connect(orders: orders, readOnly: readOnly, events: events)
+        if !readOnly { try mayChange() }
+        return try await source.connect(orders: orders, readOnly: readOnly, events: events)
     }
 }
 

@@ -253,6 +253,8 @@ public final class DemoFloor: Sendable {
 }
 
 extension DemoFloor: BuyersWitness {
+    public func note(allocated: [SKUNumber: Int64]) { book.note(allocated: allocated) }
+
     public var reading: BuyersReading {
         let totals = book.totals
         let lost = loss.withLock { $0 }

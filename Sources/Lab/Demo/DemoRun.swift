@@ -199,6 +199,7 @@ public struct DemoRun: Sendable {
         let latency = floor.service.engine.meter.latency.summary
         let status = floor.service.supervisor.status
         let comparisons = floor.service.lastComparisons
+        floor.note(allocated: Dictionary(uniqueKeysWithValues: counters.map { ($0.sku, $0.allocated) }))
         return Report(
             seed: configuration.floor.shoppers.seed,
             topology: configuration.floor.fleet.kind, masters: configuration.floor.masters,

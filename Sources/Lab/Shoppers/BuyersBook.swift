@@ -137,10 +137,12 @@ public final class BuyersBook: Sendable {
 
     func leavePaymentOpen() { state.withLock { $0.totals.openPayments += 1 } }
 
-    /// A restock widened what may be sold.
-    public func allocate(_ sku: SKUNumber, units: Int64) {
+    /// What may be sold, as SQL has it now. Somebody else's restock widens it, too, and SQL has each before Redis sells from it.
+    public func note(allocated: [SKUNumber: Int64]) {
         state.withLock { state in
-            if let position = catalogue.position(of: sku) { state.allocated[position] += units }
+            for (sku, units) in allocated {
+                if let position = catalogue.position(of: sku) { state.allocated[position] = units }
+            }
         }
     }
 

@@ -123,11 +123,7 @@ final class ActInterpreter: Sendable {
     private func restock(
         _ sku: SKUNumber, _ units: Int64, _ service: SaleService, _ floor: DemoFloor?
     ) async -> SaleControl.Report {
-        // The buyers' record must know of the capacity before anybody can buy it, and until nobody can any more.
-        if units > 0 { floor?.book.allocate(sku, units: units) }
-        let report = await service.control.restock(sku, units: units)
-        if report.succeeded == (units < 0) { floor?.book.allocate(sku, units: units < 0 ? units : -units) }
-        return report
+        await service.control.restock(sku, units: units)
     }
 
     /// A list that was gone through longer ago says nothing about now.
