@@ -53,13 +53,14 @@ enum PasswordPrompt {
     /// - Throws: when the person gives up (Ctrl-C, Ctrl-D), or the task is cancelled.
     static func ask(for url: RedisURL) throws -> String {
         let who = url.user.map { "\(PlainText.line($0)) at " } ?? ""
-        FileHandle.standardError.write(Data("Password of \(who)\(url.address): ".utf8))
         var before = termios()
         guard tcgetattr(0, &before) == 0 else { throw Cancelled() }
         var silent = before
         // Signals are keys here: whoever interrupts must not leave a terminal without echo behind.
         silent.c_lflag &= ~tcflag_t(ECHO | ICANON | ISIG)
         guard tcsetattr(0, TCSAFLUSH, &silent) == 0 else { throw Cancelled() }
+        // Only now: who answers the question at once must find a terminal that is silent already.
+        FileHandle.standardError.write(Data("Password of \(who)\(url.address): ".utf8))
         defer {
             tcsetattr(0, TCSAFLUSH, &before)
             FileHandle.standardError.write(Data("\n".utf8))
