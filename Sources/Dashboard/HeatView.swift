@@ -127,7 +127,7 @@ extension Model {
     func drawTag(_ tag: WarRoomSnapshot.Tag, peak: Double, _ y: Int, on canvas: inout Canvas) {
         let isNarrow = canvas.width < 36
         let longest = shown.hottestTags.map { SafeText.width(SafeText.fitted($0.tag, width: 12)) }.max() ?? 0
-        let start = min(isNarrow ? 4 : canvas.width >= 70 ? 14 : 8, max(4, longest + 2))
+        let start = min(isNarrow ? 7 : canvas.width >= 70 ? 14 : 8, max(4, longest + 2))
         canvas.label(0, y, width: start - 1, tag.tag, Style(.text))
         var figures: [[Span]] = [[Span(Formats.padded(Formats.rate(tag.ordersPerSecond), 7), Style(.title))]]
         if tag.fenced {

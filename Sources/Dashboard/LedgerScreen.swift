@@ -190,6 +190,9 @@ extension Model {
         }
     }
 
+    /// Whether what is shown is older than it should be.
+    private var isStale: Bool { if case .stale = shown.phase { true } else { false } }
+
     func drawLargest(
         _ note: String = "an entry an order and SKU, until it is archived", on canvas: inout Canvas
     ) -> TableHits {
@@ -206,7 +209,7 @@ extension Model {
         ]
         let table = Table(
             columns: columns, rowCount: largest.count, position: position(.ledger), isFocused: dialogs.isEmpty,
-            emptyText: "no ledger has an entry yet")
+            emptyText: isStale ? "no server answers: the ledgers are not known" : "no ledger has an entry yet")
         return canvas.placedTable(Rect(y: 1, width: canvas.width, height: canvas.height - 1), table) { row, column in
             guard skus.indices.contains(largest[row]) else { return .text("") }
             let sku = skus[largest[row]]

@@ -10,6 +10,12 @@ struct StockColumn {
     var sort: SortColumn?
     var table: TableColumn
 
+    /// What tells a SKU's rows apart beside the SKU: its name, or of somebody else's keys the tag, or the key where there is none.
+    private static func nameTitle(_ model: Model) -> String {
+        guard model.shown.foreign != nil else { return "name" }
+        return model.shown.skus.first.map { $0.tag != $0.sku } ?? true ? "tag" : "key"
+    }
+
     /// The columns for a panel of this outer width; the table leaves out what does not fit.
     static func all(_ model: Model, width: Int) -> [StockColumn] {
         let inner = width - 2
@@ -33,8 +39,7 @@ struct StockColumn {
             StockColumn(
                 kind: .name, sort: .name,
                 table: TableColumn(
-                    // Somebody else's keys have no names; a key is its SKU and its tag.
-                    model.shown.foreign == nil ? "name" : "tag", width: 12, stretch: 1, sort: sorted(.name))),
+                    nameTitle(model), width: 12, stretch: 1, sort: sorted(.name))),
             StockColumn(
                 kind: .left, sort: .left, table: TableColumn("left", width: number, .right, sort: sorted(.left))),
             StockColumn(
@@ -56,7 +61,7 @@ struct StockColumn {
                 table: TableColumn(model.shown.foreign == nil ? "tag and node" : "node", width: 16, expendability: 7)),
             StockColumn(
                 kind: .state, sort: .state,
-                table: TableColumn(" state", width: hasOversold ? 14 : 9, sort: sorted(.state))),
+                table: TableColumn(" state", width: hasOversold ? 16 : 9, sort: sorted(.state))),
         ]
         if !isHuge { columns.removeAll { $0.kind == .end || $0.kind == .place } }
         return columns
@@ -154,7 +159,9 @@ extension Model {
         let width = column.table.width
         switch column.kind {
         case .sku: return .text(sku.sku, Style(.dim))
-        case .name: return .text(sku.isForeign ? sku.tag : sku.name, Style(state == .soldOut ? .dim : .text))
+        case .name:
+            let name = sku.isForeign && sku.tag != sku.sku ? sku.tag : sku.name
+            return .text(name, Style(state == .soldOut ? .dim : .text))
         case .left:
             guard let stock = sku.stock else { return .text("?", Style(.warn, attributes: .bold)) }
             let style: Style =

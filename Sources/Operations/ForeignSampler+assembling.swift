@@ -149,7 +149,7 @@ extension ForeignSampler {
             all.append(
                 AlertCondition(
                     kind: .oversold, severity: .bad,
-                    text: "OVERSOLD: the stock of \(worst.sku)\(others) is below zero: \(worst.stock ?? 0)"))
+                    text: "OVERSOLD: the stock of \(worst.sku)\(others) is below zero: \((worst.stock ?? 0).inGroups)"))
         }
         all += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
         let (alerts, news) = alertBook.take(

@@ -74,7 +74,7 @@ extension WatchCommand {
         let ledger = place.keys.ledger.map { ", ledgers \($0)" } ?? ", no ledgers"
         events.add(
             .info,
-            "watching \(place.keys.stock)\(ledger); at most \(foreign.readRate) keys read and \(foreign.scanRate) looked at a second; "
+            "watching \(place.keys.stock)\(ledger); at most \(foreign.readRate.inGroups) keys read and \(foreign.scanRate.inGroups) looked at a second; "
                 + "nothing is written")
         return ForeignSampler(
             cluster: place.cluster, keys: place.keys, name: place.name, topology: place.topology,

@@ -43,7 +43,7 @@ struct ForeignWatchTests {
                 // Somebody buys until it shows.
                 try await terminal.expect("a rate on the row of SKU 17") { screen in
                     screen.split(separator: "\n").contains { line in
-                        guard let row = line.firstMatch(of: #/17 +17 +(\S+) +(\S+)/#) else { return false }
+                        guard let row = line.firstMatch(of: #/17 +stock:17 +(\S+) +(\S+)/#) else { return false }
                         return row.1 != "5,000" && row.2 != "0"
                     }
                 } during: {
