@@ -76,6 +76,9 @@ extension Model {
     }
 
     private mutating func ask(_ undo: Undo) {
+        // The same SKUs, with what is left of them now.
+        var undo = undo
+        undo.subjects = undo.subjects.map { subject in sku(subject.number).map { DialogState.Subject($0) } ?? subject }
         switch (undo.deed, undo.subjects.count) {
         case (.freeze(let freezes), 1): dialogs.append(.freeze(undo.subjects[0], freezes: freezes))
         case (.takeBack(let units), 1): dialogs.append(.takeBack(undo.subjects[0], units: units))
