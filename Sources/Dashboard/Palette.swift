@@ -229,6 +229,12 @@ extension Model {
         }
         let offer = offers[open.chosen]
         if offer.deed == .complete {
+            let typed = open.field.text
+            if typed.hasPrefix(offer.text), typed.count > offer.text.count {
+                // Something was typed that cannot be read: it stays, to be mended.
+                tell("\(SafeText.fitted(typed, width: 40)): \(offer.note)", .warning)
+                return [.bell]
+            }
             palette?.field = TextField(offer.text, limit: open.field.limit)
             return []
         }

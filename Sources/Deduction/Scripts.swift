@@ -27,32 +27,39 @@ public struct Scripts: Sendable {
         ]
     }
 
-    /// Loads all scripts.
+    /// Loads all scripts, at once: where a server does not answer, all together wait for it as long as one would.
     public static func load(on cluster: any RedisPort) async throws(RedisError) -> Scripts {
         let orders = text(PackageResources.orders_lua)
         let inEveryState = "open = true, halted = true, closed = true"
+        func release(keepsTaken: Bool) -> String {
+            guarding(inEveryState) + "local keepsTaken = \(keepsTaken)\n" + orders + text(PackageResources.release_lua)
+        }
+        let bodies = [
+            ("deduct", deductBody), ("release", release(keepsTaken: false)), ("forbid", release(keepsTaken: true)),
+            ("restock", guarding(inEveryState) + text(PackageResources.restock_lua)),
+            ("state", guarding(inEveryState) + text(PackageResources.state_lua)),
+            ("repair", guarding(inEveryState) + text(PackageResources.repair_lua)),
+            ("archive", guarding(inEveryState) + text(PackageResources.archive_lua)),
+            ("cut", text(PackageResources.cut_lua)), ("expiring", text(PackageResources.expiring_lua)),
+            ("standing", text(PackageResources.standing_lua)), ("close", text(PackageResources.close_lua)),
+            ("rebuild", text(PackageResources.rebuild_lua)), ("open", text(PackageResources.open_lua)),
+        ]
+        let all = await withTaskGroup(of: (String, Result<LoadedScript, RedisError>).self) { group in
+            for (name, body) in bodies {
+                group.addTask {
+                    let result = await attempt(name, body, on: cluster)
+                    return (name, result)
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        func loaded(_ name: String) throws(RedisError) -> LoadedScript { try all[name]!.get() }
         return Scripts(
-            deduct: try await load("deduct", deductBody, on: cluster),
-            release: try await load(
-                "release",
-                guarding(inEveryState) + "local keepsTaken = false\n" + orders + text(PackageResources.release_lua),
-                on: cluster),
-            forbid: try await load(
-                "forbid",
-                guarding(inEveryState) + "local keepsTaken = true\n" + orders + text(PackageResources.release_lua),
-                on: cluster),
-            restock: try await load(
-                "restock", guarding(inEveryState) + text(PackageResources.restock_lua), on: cluster),
-            state: try await load("state", guarding(inEveryState) + text(PackageResources.state_lua), on: cluster),
-            repair: try await load("repair", guarding(inEveryState) + text(PackageResources.repair_lua), on: cluster),
-            archive: try await load(
-                "archive", guarding(inEveryState) + text(PackageResources.archive_lua), on: cluster),
-            cut: try await load("cut", text(PackageResources.cut_lua), on: cluster),
-            expiring: try await load("expiring", text(PackageResources.expiring_lua), on: cluster),
-            standing: try await load("standing", text(PackageResources.standing_lua), on: cluster),
-            close: try await load("close", text(PackageResources.close_lua), on: cluster),
-            rebuild: try await load("rebuild", text(PackageResources.rebuild_lua), on: cluster),
-            open: try await load("open", text(PackageResources.open_lua), on: cluster))
+            deduct: try loaded("deduct"), release: try loaded("release"), forbid: try loaded("forbid"),
+            restock: try loaded("restock"), state: try loaded("state"), repair: try loaded("repair"),
+            archive: try loaded("archive"), cut: try loaded("cut"), expiring: try loaded("expiring"),
+            standing: try loaded("standing"), close: try loaded("close"), rebuild: try loaded("rebuild"),
+            open: try loaded("open"))
     }
 
     /// The whole text of deduct.lua, for who measures it with another program.
@@ -62,10 +69,14 @@ public struct Scripts: Sendable {
         guarding("open = true") + text(PackageResources.orders_lua) + text(PackageResources.deduct_lua)
     }
 
-    private static func load(
+    private static func attempt(
         _ name: String, _ body: String, on cluster: any RedisPort
-    ) async throws(RedisError) -> LoadedScript {
-        try await cluster.load(RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body))
+    ) async -> Result<LoadedScript, RedisError> {
+        do {
+            let script = try await cluster.load(
+                RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body))
+            return .success(script)
+        } catch { return .failure(error) }
     }
 
     private static func guarding(_ states: String) -> String {

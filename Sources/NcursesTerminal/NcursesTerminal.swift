@@ -55,7 +55,8 @@ public final class NcursesTerminal {
     public init(capabilities wanted: TerminalCapabilities, errorLog: String? = nil) throws(TerminalError) {
         for (descriptor, name) in [(Int32(1), "standard output"), (0, "standard input")] where isatty(descriptor) == 0 {
             throw TerminalError(
-                description: "\(name) is not a terminal; open the screen in one, or run `sellout demo --no-ui`")
+                description: "\(name) is not a terminal; open the screen in one, "
+                    + "or use demo --no-ui, watch --linear or snapshot")
         }
         guard !Emergency.isArmed else { throw TerminalError(description: "the screen is open already") }
         var modes = termios()
@@ -88,7 +89,7 @@ public final class NcursesTerminal {
             Emergency.disarm()
             throw TerminalError(
                 description: "no terminal description for TERM=\(SafeText.visible(wanted.term)) is installed; "
-                    + "set TERM=xterm-256color, or run `sellout demo --no-ui`")
+                    + "set TERM=xterm-256color, or use demo --no-ui, watch --linear or snapshot")
         }
         screen = opened
         setUpScreen()

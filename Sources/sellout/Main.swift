@@ -17,10 +17,11 @@ enum Main {
             if (command as? TortureCommand)?.sim == true { try ReproducibleHashing.require() }
             switch command {
             case let screen as any ScreenCommand where screen.wantsScreen: exit(try screen.runScreen())
-            case let worker as any WorkerCommand: exit(try Worker.run(worker))
+            case let worker as any WorkerCommand: end(try Worker.run(worker))
             default:
                 var command = command
                 try command.run()
+                end(0)
             }
         } catch let error as ExitCode {
             exit(error.rawValue)
@@ -43,6 +44,18 @@ enum Main {
             FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
             exit(2)
         }
+    }
+
+    /// Ends once everything printed has arrived: a script that takes half a file for the whole would act on it. Nobody who closed
+    /// the pipe wants to hear of that.
+    private static func end(_ code: Int32) -> Never {
+        if fflush(nil) != 0, errno != EPIPE {
+            let reason = HostError.reason(errno)
+            FileHandle.standardError.write(
+                Data("sellout: standard output: \(reason); what was printed is not whole\n".utf8))
+            exit(code == 0 ? 2 : code)
+        }
+        exit(code)
     }
 
     /// What is missing, in the words of who misses it.

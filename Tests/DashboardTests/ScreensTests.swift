@@ -415,6 +415,14 @@ import Testing
         #expect(driver.taken() == [.setFrozen(SKUNumber(rawValue: 7), true)])
     }
 
+    @Test func whatCannotBeReadStaysToBeMended() {
+        var driver = Driver()
+        driver.type(":open at 99:00")
+        driver.press(.enter)
+        #expect(driver.model.palette?.field.text == "open at 99:00")
+        #expect(driver.text.contains("HH:MM"))
+    }
+
     @Test func theSKUIsTheOneOfferedWhenEnterWentDown() {
         var driver = Driver()
         driver.type(":restock ")

@@ -47,6 +47,18 @@ struct BuyersBookTests {
         #expect(book.totals.broken == 0)
     }
 
+    @Test("somebody else's restock makes room, as SQL says; taking units off sale takes it away again")
+    func aRestockMakesRoom() {
+        let book = book(allocated: 1)
+        book.acknowledge(order(1))
+        book.acknowledge(order(2))
+        #expect(book.oversold == [Self.sku: 1])
+        book.note(allocated: [Self.sku: 3])
+        #expect(book.oversold.isEmpty)
+        book.note(allocated: [Self.sku: 1, SKUNumber(rawValue: 99): 5])
+        #expect(book.oversold == [Self.sku: 1])
+    }
+
     @Test("what is released may be promised again")
     func aReleaseMakesRoom() {
         let book = book(allocated: 2)

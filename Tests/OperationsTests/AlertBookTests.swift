@@ -26,7 +26,8 @@ struct AlertBookTests {
 
     /// One figure of a rule: what starts it, what keeps it, what ends it.
     enum Figure: String, CaseIterable {
-        case oversold, lost, nodeDown, drift, fenced, outboxAge, hotSlot, skew, deadLetters, refunds, lowStock
+        case oversold, lost, nodeDown, drift, haltedAhead, fenced, outboxAge, hotSlot, skew, deadLetters, refunds
+        case lowStock
 
         /// 2 starts it, 1 keeps it, 0 is clear of it.
         func set(_ level: Int, _ snapshot: inout WarRoomSnapshot) {
@@ -35,6 +36,7 @@ struct AlertBookTests {
             case .lost: snapshot.drift.lostOrders = level > 0 ? 3 : 0
             case .nodeDown: snapshot.nodes[1].isUp = level == 0
             case .drift: snapshot.drift.units = [0, 9, 10][level]
+            case .haltedAhead: snapshot.haltedAheadBuckets = level
             case .fenced: snapshot.fencedBuckets = level
             case .outboxAge: snapshot.ledger.backlogMilliseconds = [1_000, 1_800, 2_100][level]
             case .hotSlot:
@@ -84,7 +86,7 @@ struct AlertBookTests {
         #expect(kinds(&book, figure, 0, at: 0).kinds == [])
         if figure.hasMiddle { #expect(kinds(&book, figure, 1, at: 1).kinds == [], "it begins below its threshold") }
         // Load must last; damage is told at once.
-        let isLoad = figure == .hotSlot || figure == .skew
+        let isLoad = [.hotSlot, .skew, .haltedAhead].contains(figure)
         #expect(kinds(&book, figure, 2, at: 10).kinds == (isLoad ? [] : [figure.rawValue]))
         var news = kinds(&book, figure, 2, at: 13).news
         #expect(kinds(&book, figure, 2, at: 14).kinds == [figure.rawValue])
@@ -99,6 +101,25 @@ struct AlertBookTests {
         #expect(kinds(&book, figure, 0, at: 31).kinds == [])
         #expect(ended.count == ([.nodeDown, .drift, .fenced, .lowStock].contains(figure) ? 0 : 1), "\(ended)")
         if isLoad { #expect(news.count == 1) }
+    }
+
+    @Test("SQL has not caught up because nobody takes anything to it any more, or because nobody can see it")
+    func worseIsNotMended() {
+        for change in [
+            { $0.ledger.isUnattended = true }, { $0.nodes[1].isUp = false },
+        ] as [(inout WarRoomSnapshot) -> Void] {
+            var book = AlertBook()
+            #expect(kinds(&book, .outboxAge, 2, at: 0).kinds == ["outboxAge"])
+            var snapshot = quiet()
+            change(&snapshot)
+            var news: [String] = []
+            for second in 1...10 {
+                let told = book.take(
+                    Alerts.of(snapshot, storeError: nil), seconds: Double(second), unixMilliseconds: 1)
+                news += told.news.filter { $0.severity == .good }.map(\.text)
+            }
+            #expect(news == [])
+        }
     }
 
     @Test("what wavers about its threshold is one alert, with the moment at which it began")

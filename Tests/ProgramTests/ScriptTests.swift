@@ -32,6 +32,10 @@ extension CommandTests {
         let restocked = try await run("restock", "1002", "50", "--json")
         #expect(restocked.status == 0 && restocked.output.contains("\"succeeded\" : true"), "\(restocked)")
         #expect(try await run("thaw", "1003").status == 0)
+        for act in [["freeze", "1003"], ["halt"], ["reconcile", "--repair"]] {
+            let refused = try await Program.start(act + ["--read-only"] + sources, in: scratch).result()
+            #expect(refused.status == 2 && refused.error.contains("may only be looked at"), "\(refused)")
+        }
 
         let snapshot = try await run("snapshot", "--json")
         #expect(snapshot.status == 0, "\(snapshot)")
