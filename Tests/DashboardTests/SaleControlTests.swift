@@ -67,7 +67,7 @@ struct SaleControlTests {
         var driver = Driver(Fixture.warmed(), permissions: Permissions())
         driver.type(":open at 25:00")
         driver.press(.enter)
-        #expect(driver.model.dialogs.isEmpty)
+        #expect(driver.model.dialogs.isEmpty && driver.taken() == [.bell])
         driver.press(.escape)
         driver.type(":open at +5m")
         driver.press(.enter)
