@@ -78,7 +78,9 @@ struct AlertBook: Sendable {
             // Worse in another way, or out of sight, is not better.
             if [.outboxAge, .unattended].contains(key.kind),
                 conditions.contains(where: { [.outboxAge, .unattended, .nodeDown, .store].contains($0.kind) })
-            { continue }
+            {
+                continue
+            }
             if let words = key.kind.relief(key.subject) {
                 news.append(
                     News(

@@ -3,7 +3,8 @@ extension WarRoomSnapshot {
     public struct Alert: Sendable, Hashable {
         /// What it is about, worst first where severities are equal.
         public enum Kind: Int, Sendable, Hashable, CaseIterable, Comparable {
-            case oversold, lost, nodeDown, drift, haltedAhead, paused, store, evicted, promise, unattended, errors, memory, fenced,
+            case oversold, lost, nodeDown, drift, haltedAhead, paused, store, evicted, promise, unattended, errors,
+                memory, fenced,
                 outboxAge, hotSlot, skew, deadLetters, refunds, lowStock, other
             public static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
         }

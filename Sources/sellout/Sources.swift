@@ -91,7 +91,8 @@ struct Sources: ParsableArguments {
     func mayChange() throws {
         guard readOnly else { return }
         throw ActOptions.Refusal(
-            description: "this place may only be looked at (readOnly of its settings, or --read-only); nothing was changed")
+            description:
+                "this place may only be looked at (readOnly of its settings, or --read-only); nothing was changed")
     }
 
     /// Connects to both, or says in one line why not.
