@@ -54,6 +54,8 @@ public struct Comparison: Sendable {
     public let duration: Duration
     /// The epochs under which the buckets were compared, where they were read.
     public var epochs: [BucketNumber: Epoch] = [:]
+    /// Of the unread, those that somebody was recovering.
+    public var recovering: Set<BucketNumber> = []
 
     public init(
         findings: [Finding], cuts: Int, unread: [BucketNumber: String], atMilliseconds: UInt64, duration: Duration
@@ -90,6 +92,7 @@ public struct Comparison: Sendable {
             findings: kept, cuts: cuts - (unread.count - self.unread.count), unread: unread,
             atMilliseconds: atMilliseconds, duration: duration)
         comparison.epochs = epochs
+        comparison.recovering = recovering.union(unread.keys.filter { self.unread[$0] == nil })
         return comparison
     }
 

@@ -55,6 +55,7 @@ public struct Reconciler: Sendable {
         let start = clock.now
         var findings: [Finding] = []
         var unread: [BucketNumber: String] = [:]
+        var recovering: Set<BucketNumber> = []
         var cuts = 0
         // Read before any cut: what SQL held then, Redis must have now. Once for all: a sale may have thousands of buckets.
         let known: [BucketNumber: BucketControl]
@@ -95,16 +96,20 @@ public struct Reconciler: Sendable {
                 case .success(let some):
                     cuts += 1
                     findings.append(contentsOf: some)
-                case .failure(let error): unread[number] = "\(error)"
+                case .failure(let error):
+                    unread[number] = "\(error)"
+                    if (error as? Unreadable)?.isBeingRecovered == true { recovering.insert(number) }
                 }
                 addOne()
             }
         }
         findings.append(contentsOf: await halfDone())
         findings.sort { ($0.bucket, $0.sku?.rawValue ?? -1) < ($1.bucket, $1.sku?.rawValue ?? -1) }
-        return Comparison(
+        var comparison = Comparison(
             findings: findings, cuts: cuts, unread: unread, atMilliseconds: clock.unixMilliseconds,
             duration: start.duration(to: clock.now))
+        comparison.recovering = recovering
+        return comparison
     }
 
     private func attempt(_ bucket: Bucket, known: BucketControl?) async -> Result<[Finding], any Error> {
@@ -160,7 +165,9 @@ public struct Reconciler: Sendable {
             }
             return findings
         }
-        throw Unreadable(description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again")
+        throw Unreadable(
+            description: "bucket \(bucket.tag) changed its epoch while it was compared; compare again",
+            isBeingRecovered: true)
     }
 
     /// Epochs are given out by SQL, so one that SQL does not know is not from these books.
@@ -178,7 +185,11 @@ public struct Reconciler: Sendable {
     /// More units than a bucket has, fewer than overflow when a bucket's are added up.
     static let unitsMax: Int64 = 1_000_000_000_000
 
-    struct Unreadable: Error, CustomStringConvertible { let description: String }
+    struct Unreadable: Error, CustomStringConvertible {
+        let description: String
+        /// It passes by itself: somebody recovers the bucket.
+        var isBeingRecovered = false
+    }
 
     func readCut(_ bucket: Bucket, _ keys: BucketKeys) async throws -> BucketCut {
         let deadline = clock.now + .seconds(2)
@@ -193,7 +204,8 @@ public struct Reconciler: Sendable {
     /// A bucket of which nothing can be trusted: its units are those that SQL says are taken.
     private func damaged(_ bucket: Bucket, _ cut: BucketCut, _ damage: FenceReason) async throws -> Finding {
         if damage == .recovering {
-            throw Unreadable(description: "bucket \(bucket.tag) is being recovered; compare again")
+            throw Unreadable(
+                description: "bucket \(bucket.tag) is being recovered; compare again", isBeingRecovered: true)
         }
         let counters = try await store.skuCounters(of: bucket.number)
         let redis = Dictionary(uniqueKeysWithValues: cut.skus.map { ($0.sku, $0) })

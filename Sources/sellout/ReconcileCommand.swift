@@ -96,7 +96,9 @@ extension ReconcileCommand: WorkerCommand {
             if !plan.repairs.isEmpty || !byOthers.isEmpty {
                 // A repair makes work as well: what it undoes is given back.
                 try await work.again(attend(service))
-                last = await service.compare(ledgers: true)
+                let (after, opened) = await service.compareAfterOthers()
+                last = after
+                byOthers = Set(byOthers).union(opened).sorted()
             }
         }
         let books = Unsettled(
