@@ -154,14 +154,23 @@ public final class SaleService: Sendable {
             var next = 0
             func addOne() {
                 guard next < waiting.count else { return }
-                let bucket = waiting[next].bucket
+                let record = waiting[next]
                 next += 1
-                group.addTask { _ = try await self.recoverer.recover(bucket) }
+                group.addTask { try await self.load(record) }
             }
             for _ in 0..<RecoverySupervisor.concurrentMax { addOne() }
             while try await group.next() != nil { addOne() }
         }
         return waiting.count
+    }
+
+    /// Loads one bucket, or sees it loaded: a comparison may have found it empty, and whoever recovers is at it already.
+    private func load(_ record: BucketRecord) async throws {
+        do { _ = try await recoverer.recover(record.bucket) } catch let failure as Recoverer.Failure
+            where failure.overtaken
+        {
+            _ = try await recoverer.recover(record.bucket, foundUnder: record.epoch)
+        }
     }
 
     /// Whether Redis calls a bucket `recovering`; one that does not answer is left to the engine's probes.

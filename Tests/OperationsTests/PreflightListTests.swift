@@ -1,6 +1,7 @@
 import Deduction
 import Inventory
 import OrderStore
+import Reconciliation
 import SaleRig
 import Synchronization
 import Telemetry
@@ -12,16 +13,6 @@ import Testing
 @Suite("The list before an opening")
 struct PreflightListTests {
     static let all: [Durability] = [.memory, .aof, .replicated(1), .durable]
-
-    func node(_ change: (inout NodeFacts) -> Void = { _ in }) -> NodeFacts {
-        var node = NodeFacts(address: "h:1")
-        node.memoryLimit = 1 << 30
-        node.hasAOF = true
-        node.appendFsync = "everysec"
-        node.replicasInTouch = 1
-        change(&node)
-        return node
-    }
 
     func isBad(_ verdict: PreflightReport.Verdict) -> Bool? {
         switch verdict {
@@ -127,6 +118,8 @@ struct SaleControlLiveTests {
                 #expect(cold.decision == .noGo(mayBeOverridden: true), "\(cold.sentence)")
                 #expect(isBad(cold.verdict(.stock)))
                 _ = try await service.warm()
+                // The cold look had found the buckets empty, so the service itself is at them, too.
+                try await eventually("nobody recovers any more") { service.supervisor.status.fenced.isEmpty }
                 try await rig.redis("SCRIPT", [Array("FLUSH".utf8)])
                 let seen = Seen()
                 let list = await service.preflight { seen.add($0) }
@@ -149,6 +142,23 @@ struct SaleControlLiveTests {
                 #expect(opened.succeeded, "\(opened.sentence)")
                 #expect(try await rig.store.auditTrail(limit: 3).contains { $0.after.contains("over NO-GO") })
             }
+        }
+    }
+
+    @Test("several who load a sale at once all see it loaded")
+    func loadedByMany() async throws {
+        try await SaleRig.with(units: [10, 20, 30], buckets: 3, isOpen: false) { rig async throws in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        let service = try await SaleService(cluster: rig.cluster, store: rig.store, events: EventLog())
+                        _ = try await service.warm()
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await rig.store.buckets().allSatisfy { $0.state == .open })
+            #expect(await rig.compare(ledgers: true).findings.isEmpty)
         }
     }
 

@@ -5,16 +5,6 @@ import Testing
 /// Facts in, findings out.
 @Suite("Preflight")
 struct PreflightTests {
-    func node(_ change: (inout NodeFacts) -> Void = { _ in }) -> NodeFacts {
-        var node = NodeFacts(address: "h:1")
-        node.memoryLimit = 1 << 30
-        node.hasAOF = true
-        node.appendFsync = "everysec"
-        node.replicasInTouch = 1
-        change(&node)
-        return node
-    }
-
     func kinds(_ durability: Durability, _ node: NodeFacts) -> [Preflight.Kind] {
         Preflight(durability: durability).findings([node]).map(\.kind)
     }
