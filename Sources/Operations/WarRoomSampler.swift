@@ -42,6 +42,7 @@ public actor WarRoomSampler {
     private var sale: Sale
     private var slowReadAt: ContinuousClock.Instant?
     private var cutAt: ContinuousClock.Instant?
+    private var judgedOversoldAt: ContinuousClock.Instant?
     var memory = MemoryBook()
     private(set) var trends = TrendBook()
     private var alertBook = AlertBook()
@@ -138,11 +139,18 @@ public actor WarRoomSampler {
 
     // MARK: Reading
 
-    /// Before anybody is told that units were oversold, SQL says how many there are: somebody may have restocked meanwhile.
+    /// Before anybody is told that units were oversold, SQL says how many there are: somebody may have restocked meanwhile. Once it is
+    /// told, SQL is asked once a second.
     private func judgeOversold() async {
-        guard let witness, !witness.reading.oversold.isEmpty, let now = try? await service.store.skuCounters()
+        guard let witness, !witness.reading.oversold.isEmpty else {
+            judgedOversoldAt = nil
+            return
+        }
+        guard judgedOversoldAt.map({ clock.now - $0 >= .seconds(1) }) ?? true,
+            let now = try? await service.store.skuCounters()
         else { return }
         witness.note(allocated: Dictionary(uniqueKeysWithValues: now.map { ($0.sku, $0.allocated) }))
+        judgedOversoldAt = witness.reading.oversold.isEmpty ? nil : clock.now
     }
 
     private func readRedis() async {
