@@ -42,8 +42,8 @@ extension ActOptions {
         var allocatedUnits: Int64
         var soldUnits: Int64
         var reservedUnits: Int64
-        var stockUnits: Int64?
-        var missingUnits: Int64?
+        @OrNull var stockUnits: Int64?
+        @OrNull var missingUnits: Int64?
         var soldOrders: Int64
         var cancelledOrders: Int64
         var expiredOrders: Int64
@@ -52,43 +52,20 @@ extension ActOptions {
         var deadLetters: Int64
         var driftUnits: Int64
         var oversoldUnits: Int64
-        var lostOrders: Int64?
+        @OrNull var lostOrders: Int64?
         var unreadBuckets: Int
-
-        private enum CodingKeys: String, CodingKey {
-            case allocatedUnits, soldUnits, reservedUnits, stockUnits, missingUnits, soldOrders, cancelledOrders
-            case expiredOrders, pendingRefunds, settledRefunds, deadLetters, driftUnits, oversoldUnits, lostOrders
-            case unreadBuckets
-        }
 
         init(_ books: SaleBooks) {
             (allocatedUnits, soldUnits, reservedUnits) = (books.allocated, books.sold, books.reserved)
-            (stockUnits, missingUnits) = (books.stock, books.missingUnits)
+            stockUnits = books.stock
+            missingUnits = books.missingUnits
             (soldOrders, cancelledOrders, expiredOrders) = (
                 books.soldOrders, books.cancelledOrders, books.expiredOrders
             )
             (pendingRefunds, settledRefunds) = (books.refundsPending, books.refundsSettled)
             (deadLetters, driftUnits, oversoldUnits) = (books.deadLetters, books.driftUnits, books.oversoldUnits)
-            (lostOrders, unreadBuckets) = (books.lostOrders, books.unreadBuckets)
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(allocatedUnits, forKey: .allocatedUnits)
-            try container.encode(soldUnits, forKey: .soldUnits)
-            try container.encode(reservedUnits, forKey: .reservedUnits)
-            try container.encode(stockUnits, forKey: .stockUnits)
-            try container.encode(missingUnits, forKey: .missingUnits)
-            try container.encode(soldOrders, forKey: .soldOrders)
-            try container.encode(cancelledOrders, forKey: .cancelledOrders)
-            try container.encode(expiredOrders, forKey: .expiredOrders)
-            try container.encode(pendingRefunds, forKey: .pendingRefunds)
-            try container.encode(settledRefunds, forKey: .settledRefunds)
-            try container.encode(deadLetters, forKey: .deadLetters)
-            try container.encode(driftUnits, forKey: .driftUnits)
-            try container.encode(oversoldUnits, forKey: .oversoldUnits)
-            try container.encode(lostOrders, forKey: .lostOrders)
-            try container.encode(unreadBuckets, forKey: .unreadBuckets)
+            lostOrders = books.lostOrders
+            unreadBuckets = books.unreadBuckets
         }
     }
 

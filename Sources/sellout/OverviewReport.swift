@@ -11,32 +11,13 @@ struct OverviewReport: Encodable {
         var name: String
         /// `OK HOT LOW SOLD OUT FROZEN FENCED OVERSOLD`, as on screen.
         var state: String
-        var allocatedUnits: Int64?
-        var stockUnits: Int64?
-        var soldUnits: Int64?
+        @OrNull var allocatedUnits: Int64? = nil
+        @OrNull var stockUnits: Int64? = nil
+        @OrNull var soldUnits: Int64? = nil
         var deductionsPerSecond: Double
         var tag: String
         var slot: Int
-        var node: String?
-
-        private enum CodingKeys: String, CodingKey {
-            case sku, name, state, allocatedUnits, stockUnits, soldUnits, deductionsPerSecond, tag, slot, node
-        }
-
-        // Written out so that what is not known is null and not absent.
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(sku, forKey: .sku)
-            try container.encode(name, forKey: .name)
-            try container.encode(state, forKey: .state)
-            try container.encode(allocatedUnits, forKey: .allocatedUnits)
-            try container.encode(stockUnits, forKey: .stockUnits)
-            try container.encode(soldUnits, forKey: .soldUnits)
-            try container.encode(deductionsPerSecond, forKey: .deductionsPerSecond)
-            try container.encode(tag, forKey: .tag)
-            try container.encode(slot, forKey: .slot)
-            try container.encode(node, forKey: .node)
-        }
+        @OrNull var node: String? = nil
     }
 
     struct Node: Encodable {
@@ -44,24 +25,10 @@ struct OverviewReport: Encodable {
         /// `UP`, `FENCED` where buckets of it are, `DOWN`.
         var state: String
         /// The highest among its buckets: each recovery of one begins another.
-        var epoch: Int64?
+        @OrNull var epoch: Int64? = nil
         var callsPerSecond: Double
         var p99Milliseconds: Double
         var errors: UInt64
-
-        private enum CodingKeys: String, CodingKey {
-            case node, state, epoch, callsPerSecond, p99Milliseconds, errors
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(node, forKey: .node)
-            try container.encode(state, forKey: .state)
-            try container.encode(epoch, forKey: .epoch)
-            try container.encode(callsPerSecond, forKey: .callsPerSecond)
-            try container.encode(p99Milliseconds, forKey: .p99Milliseconds)
-            try container.encode(errors, forKey: .errors)
-        }
     }
 
     struct Alert: Encodable {
@@ -71,43 +38,24 @@ struct OverviewReport: Encodable {
 
     struct Totals: Encodable {
         var deductionsPerSecond: Double
-        var acknowledgedOrders: Int64?
-        var releasedOrders: Int64?
-        var oversoldUnits: Int64?
-        var driftUnits: Int64?
-        var outboxBacklog: Int64?
-        var outboxMilliseconds: Int64?
-        var fencedBuckets: Int?
-        var deadLetters: Int64?
-        var redisBytes: Int64?
-
-        private enum CodingKeys: String, CodingKey {
-            case deductionsPerSecond, acknowledgedOrders, releasedOrders, oversoldUnits, driftUnits, outboxBacklog
-            case outboxMilliseconds, fencedBuckets, deadLetters, redisBytes
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(deductionsPerSecond, forKey: .deductionsPerSecond)
-            try container.encode(acknowledgedOrders, forKey: .acknowledgedOrders)
-            try container.encode(releasedOrders, forKey: .releasedOrders)
-            try container.encode(oversoldUnits, forKey: .oversoldUnits)
-            try container.encode(driftUnits, forKey: .driftUnits)
-            try container.encode(outboxBacklog, forKey: .outboxBacklog)
-            try container.encode(outboxMilliseconds, forKey: .outboxMilliseconds)
-            try container.encode(fencedBuckets, forKey: .fencedBuckets)
-            try container.encode(deadLetters, forKey: .deadLetters)
-            try container.encode(redisBytes, forKey: .redisBytes)
-        }
+        @OrNull var acknowledgedOrders: Int64? = nil
+        @OrNull var releasedOrders: Int64? = nil
+        @OrNull var oversoldUnits: Int64? = nil
+        @OrNull var driftUnits: Int64? = nil
+        @OrNull var outboxBacklog: Int64? = nil
+        @OrNull var outboxMilliseconds: Int64? = nil
+        @OrNull var fencedBuckets: Int? = nil
+        @OrNull var deadLetters: Int64? = nil
+        @OrNull var redisBytes: Int64? = nil
     }
 
     var sale: String
     /// The sale's, or `watched` where keys alone are looked at.
     var state: String
-    var durability: String?
+    @OrNull var durability: String? = nil
     var topology: String
     var redis: String
-    var orders: String?
+    @OrNull var orders: String? = nil
     var totals: Totals
     var alerts: [Alert]
     var nodes: [Node]
@@ -149,25 +97,6 @@ struct OverviewReport: Encodable {
                 epoch: epochOfNode[index] ?? 0, callsPerSecond: Self.tenths(node.callsPerSecond),
                 p99Milliseconds: Self.tenths(node.p99Milliseconds), errors: node.errors)
         }
-    }
-
-    // What nobody knows is null, and there.
-    private enum CodingKeys: String, CodingKey {
-        case sale, state, durability, topology, redis, orders, totals, alerts, nodes, skus
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(sale, forKey: .sale)
-        try container.encode(state, forKey: .state)
-        try container.encode(durability, forKey: .durability)
-        try container.encode(topology, forKey: .topology)
-        try container.encode(redis, forKey: .redis)
-        try container.encode(orders, forKey: .orders)
-        try container.encode(totals, forKey: .totals)
-        try container.encode(alerts, forKey: .alerts)
-        try container.encode(nodes, forKey: .nodes)
-        try container.encode(skus, forKey: .skus)
     }
 
     static func tenths(_ value: Double) -> Double {

@@ -184,10 +184,7 @@ extension ScreenTests {
         try await script("demo --masters 1 --skus 50 --rate 400 --units 900000") {
             open(100, 30)
             expect(" WARMED ", within: .seconds(20))
-            press("F")
-            expect("a second")
-            press("y")
-            expect(" OPEN ")
+            flashSale()
             scene("the row re-sorts between key and confirm: the act is bound to the SKU under the cursor at the key") {
                 resorted
             }
@@ -278,10 +275,7 @@ extension ScreenTests {
         try await script("demo --masters 1 --skus 100000 --rate 300 --durability memory") {
             open(120, 40)
             expect(" WARMED ", within: .seconds(60))
-            press("F")
-            expect("a second")
-            press("y")
-            expect(" OPEN ")
+            flashSale()
             check("by SKU, from the top") { terminal in
                 let head = try await terminal.place(of: "SKU   ")
                 try await terminal.mouse(0, at: head)

@@ -8,14 +8,10 @@ import Testing
 extension CommandTests {
     @Test("for scripts: a snapshot, the screen's acts with their audit, and a place marked production")
     func snapshotAndActs() async throws {
-        let scratch = try Scratch()
-        let made = try await Program.run(
-            "demo", "--no-ui", "--duration", "1s", "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100",
-            "--keep", "\(scratch.path)/kept", in: scratch)
-        try #require(made.status == 0, "\(made.error)")
-        defer { for pid in scratch.servers { kill(pid, SIGKILL) } }
-        let match = try #require(made.error.firstMatch(of: #/watch --redis (\S+) --orders (\S+)/#), "\(made.error)")
-        let sources = ["--redis", String(match.1), "--orders", String(match.2)]
+        let kept = try await Kept.make(
+            "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100", in: Scratch())
+        defer { kept.end() }
+        let (scratch, sources) = (kept.scratch, kept.sources)
         func run(_ arguments: String...) async throws -> Program.Result {
             try await Program.start(arguments + sources, in: scratch).result()
         }
@@ -87,25 +83,18 @@ extension CommandTests {
     @Test(
         "halt stops orders in Redis while another program locks SQL, and ends once SQL has it; close prints its books")
     func haltsBesideALock() async throws {
-        let scratch = try Scratch()
-        let made = try await Program.run(
-            "demo", "--no-ui", "--duration", "1s", "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100",
-            "--keep", "\(scratch.path)/kept", in: scratch)
-        try #require(made.status == 0, "\(made.error)")
-        defer { for pid in scratch.servers { kill(pid, SIGKILL) } }
-        let match = try #require(made.error.firstMatch(of: #/watch --redis (\S+) --orders (\S+)/#), "\(made.error)")
-        let sources = ["--redis", String(match.1), "--orders", String(match.2)]
+        let kept = try await Kept.make(
+            "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100", in: Scratch())
+        defer { kept.end() }
+        let (scratch, sources) = (kept.scratch, kept.sources)
         #expect(try await Program.start(["open"] + sources, in: scratch).result().status == 0)
 
-        let redis = try RedisConnection(address: RedisURL(String(match.1)).address)
-        defer { redis.close() }
-        func state() async throws -> String? {
-            try await redis.call(RedisCommand("HGET", "sc_{a0}", "state"), deadline: .now + .seconds(30)).string
-        }
+        func state() async throws -> String? { try await kept.redis("HGET", "sc_{a0}", "state").string }
         #expect(try await state() == "open")
         var configuration = GRDB.Configuration()
         configuration.allowsUnsafeTransactions = true
-        let books = try DatabaseQueue(path: String(match.2.dropFirst("sqlite:".count)), configuration: configuration)
+        let books = try DatabaseQueue(
+            path: String(kept.orders.dropFirst("sqlite:".count)), configuration: configuration)
         try await books.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
         let halt = try await Program.start(["halt"] + sources, in: scratch)
         try await eventually(within: .seconds(30)) { try await state() == "halted" }

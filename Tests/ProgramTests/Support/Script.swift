@@ -130,6 +130,9 @@ func expectClosed(status: Int32) -> Step {
 /// Escape, and what it closes is gone. What follows is then sure not to be taken for Alt and a letter.
 func close(_ text: String) -> [Step] { [press("Escape"), expectGone(text)] }
 
+/// The doors open, and buyers come.
+func flashSale() -> [Step] { [press("F"), expect("a second"), press("y"), expect(" OPEN ")] }
+
 /// Names what follows.
 func scene(_ name: String, @ScriptBuilder _ steps: () -> [Step]) -> [Step] {
     [Step("begin “\(name)”") { terminal in terminal.scene.withLock { $0 = name } }] + steps()
