@@ -8,7 +8,11 @@ import Synchronization
 /// means something.
 @main
 enum Main {
+    /// When the program began to work: what a halt took is counted from here.
+    static let startedAt = ContinuousClock.now
+
     static func main() {
+        _ = startedAt
         // A closed pipe is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         do {
@@ -41,7 +45,7 @@ enum Main {
         } catch let error where Sellout.exitCode(for: error) != .failure || error is CleanExit {
             Sellout.exit(withError: error)
         } catch {
-            FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
+            FileHandle.standardError.write(Data("sellout: \(Remedies.line(error))\n".utf8))
             exit(2)
         }
     }
