@@ -20,6 +20,8 @@ struct AlertBook: Sendable {
     struct News: Sendable, Hashable {
         var severity: WarRoomSnapshot.Event.Severity
         var text: String
+        var alert: WarRoomSnapshot.Alert.Kind
+        var subject: String
     }
 
     private struct Entry {
@@ -66,7 +68,12 @@ struct AlertBook: Sendable {
             entry.seen = seconds
             if !entry.holds, seconds - entry.begun >= condition.kind.secondsToStart {
                 entry.holds = true
-                if condition.kind.isToldHere { news.append(News(severity: condition.severity, text: condition.text)) }
+                if condition.kind.isToldHere {
+                    news.append(
+                        News(
+                            severity: condition.severity, text: condition.text, alert: condition.kind,
+                            subject: condition.subject))
+                }
             }
             entries[key] = entry
         }
@@ -84,8 +91,9 @@ struct AlertBook: Sendable {
             if let words = key.kind.relief(key.subject) {
                 news.append(
                     News(
-                        severity: .good, text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)"
-                    ))
+                        severity: .good,
+                        text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)",
+                        alert: key.kind, subject: key.subject))
             }
         }
         let alerts = entries.values.filter(\.holds).sorted {
@@ -119,6 +127,9 @@ extension WarRoomSnapshot.Alert.Kind {
         }
     }
 
+    /// The subject of the alert that keys expire; else it is the server that evicted.
+    static let expiringSubject = "expiring"
+
     /// Whether nobody else tells its beginning among the events.
     var isToldHere: Bool {
         switch self {
@@ -134,6 +145,7 @@ extension WarRoomSnapshot.Alert.Kind {
         case .oversold: "nothing is oversold any more"
         case .haltedAhead: "every bucket does again what SQL says"
         case .lost: "no order is lost any more"
+        case .evicted where subject == Self.expiringSubject: "no watched key expires any more"
         case .evicted: "\(subject) has evicted nothing since it started again"
         case .unattended: "somebody takes the outbox to SQL again"
         case .errors: "calls to \(subject) succeed again"

@@ -30,7 +30,8 @@ enum Alerts {
         if let lost = drift.lostOrders, lost > 0 {
             add(
                 .lost, .bad,
-                "LOST: \(lost) acknowledged orders (\((drift.lostUnits ?? 0).counted("unit"))) are in no book")
+                "LOST: \(lost.counted("acknowledged order")) (\((drift.lostUnits ?? 0).counted("unit"))) \(lost == 1 ? "is" : "are") in no book"
+            )
         }
         for (index, node) in snapshot.nodes.enumerated() where !node.isUp {
             add(
@@ -77,8 +78,8 @@ enum Alerts {
         if ledger.isUnattended {
             add(
                 .unattended, .bad,
-                "nobody takes \(ledger.backlogEntries.inGroups) outbox entries to SQL, for "
-                    + "\(tenths(Double(age) / 1_000)) s: sellout reconcile --repair does"
+                "nobody takes \(ledger.backlogEntries.inGroups) outbox \(ledger.backlogEntries == 1 ? "entry" : "entries") "
+                    + "to SQL, for \(tenths(Double(age) / 1_000)) s: sellout reconcile --repair does"
             )
         } else if Double(age) > Double(thresholds.outboxAgeMilliseconds) * holdShare {
             add(
