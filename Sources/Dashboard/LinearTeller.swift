@@ -197,7 +197,9 @@ public struct LinearTeller: Sendable {
     private mutating func tellSeen(
         _ foreign: WarRoomSnapshot.Foreign, _ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add
     ) {
-        guard seconds - figuresAt >= Self.figuresSeconds, foreign.isScanned || figuresAt == -.infinity else { return }
+        guard seconds - figuresAt >= Self.figuresSeconds, foreign.isScanned || figuresAt == -.infinity,
+            !foreign.scan.isEmpty
+        else { return }
         let rate = Formats.grouped(Int(max(0, min(1e12, snapshot.orders.acceptedPerSecond.rounded()))))
         let what = foreign.ledgerKeys == nil ? "units" : "ledger entries"
         let text =

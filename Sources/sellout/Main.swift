@@ -69,6 +69,9 @@ enum Main {
             return
                 "\(command) works on a sale's books: give --orders sqlite:PATH (watch, snapshot and doctor can do without)"
         }
+        if message.hasSuffix("'--redis <redis>'") {
+            return "\(command) must know where Redis is: give --redis redis://HOST:PORT, or a profile that says it"
+        }
         if message.hasSuffix("'<units>'"), let units = arguments.first(where: { Int64($0).map { $0 < 0 } ?? false }) {
             return "\(units) units: use 1 to \(SaleControl.restockUnitsMax); with --reverse they go off sale again"
         }
