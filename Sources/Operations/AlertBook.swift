@@ -133,8 +133,8 @@ extension WarRoomSnapshot.Alert.Kind {
     /// Whether nobody else tells its beginning among the events.
     var isToldHere: Bool {
         switch self {
-        case .evicted, .unattended, .errors, .memory, .outboxAge, .hotSlot, .skew, .deadLetters, .refunds: true
-        case .oversold, .lost, .nodeDown, .drift, .paused, .store, .promise, .fenced, .lowStock, .other: false
+        case .evicted, .unattended, .errors, .memory, .outboxAge, .hotSlot, .skew, .deadLetters, .refunds, .store: true
+        case .oversold, .lost, .nodeDown, .drift, .paused, .promise, .fenced, .lowStock, .other: false
         case .haltedAhead: true
         }
     }
@@ -150,13 +150,14 @@ extension WarRoomSnapshot.Alert.Kind {
         case .unattended: "somebody takes the outbox to SQL again"
         case .errors: "calls to \(subject) succeed again"
         case .memory: "the memory of \(subject) no longer runs out"
+        case .store: "the order store answers again"
         case .outboxAge: "SQL has caught up with Redis"
         case .hotSlot: "no slot takes most of the orders any more"
         case .skew: "the nodes share the load again"
         case .deadLetters: "no dead letter waits any more"
         case .refunds: "no refund waits any more"
         // What is low, and that it is gone, is told SKU by SKU.
-        case .lowStock, .nodeDown, .drift, .paused, .store, .promise, .fenced, .other: nil
+        case .lowStock, .nodeDown, .drift, .paused, .promise, .fenced, .other: nil
         }
     }
 }

@@ -116,10 +116,15 @@ public struct SaleControl: Sendable {
                 if let brake {
                     (told <= brake.told ? brake.took : brake.took + start.duration(to: clock.now)).formatted
                 } else { start.duration(to: clock.now).formatted }
-            let sentence =
-                waiting == 0
-                ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
-                : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) more as soon as they answer"
+            var sentence = "\(done): \(told.counted("bucket")) told in \(took)"
+            if waiting > 0 {
+                sentence += "; \(waiting) more as soon as \(waiting == 1 ? "it answers" : "they answer")"
+                // Of several obstacles that of the first bucket: it is one server's, as a rule.
+                let obstacles = outcomes.sorted { $0.key < $1.key }.compactMap { _, outcome in
+                    if case .waitsForRecovery(let obstacle) = outcome { obstacle } else { nil }
+                }
+                if let first = obstacles.first { sentence += " (\(first))" }
+            }
             return (before.state.rawValue, reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue, sentence)
         }
     }

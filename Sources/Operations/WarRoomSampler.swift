@@ -386,7 +386,10 @@ public actor WarRoomSampler {
         }
         let (alerts, news) = alertBook.take(conditions, seconds: seconds, unixMilliseconds: WallClock.milliseconds)
         snapshot.alerts = alerts
-        for one in news { service.events.add(one.severity, one.text, of: one.alert, one.subject) }
+        // Whoever works on the sale tells of SQL's refusals itself, and sooner.
+        for one in news where one.alert != .store || witness == nil {
+            service.events.add(one.severity, one.text, of: one.alert, one.subject)
+        }
     }
 
     private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {

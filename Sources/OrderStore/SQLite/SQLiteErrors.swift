@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 /// An error and how far its transaction had come.
@@ -47,7 +48,9 @@ enum SQLiteErrors {
         case .SQLITE_FULL:
             text = "order store \(name): the disk is full; free space on it"
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            text = "order store \(name) is locked by another program; end that one, then try again"
+            let holder = WriteLock.holder(ofDatabase: path).flatMap { $0.process == getpid() ? nil : $0 }
+            let who = holder.map { "process \($0.process)" + ($0.name.map { " (\($0))" } ?? "") } ?? "another program"
+            text = "order store \(name) is locked by \(who); end that one, then try again"
         case .SQLITE_CANTOPEN where readOnly, .SQLITE_READONLY where readOnly, .SQLITE_PERM where readOnly:
             // Its log is there, and what belongs to the log is not: only who may write beside the file can read both.
             text =
