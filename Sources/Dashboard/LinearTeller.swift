@@ -121,7 +121,8 @@ public struct LinearTeller: Sendable {
     }
 
     private mutating func tellAlerts(_ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add) {
-        for alert in snapshot.alerts {
+        // What is low is told SKU by SKU.
+        for alert in snapshot.alerts where alert.kind != .lowStock {
             let key = alert.identity ?? Self.key(alert.text)
             var known = alerts[key] ?? Alert(text: "", since: seconds, seenAt: seconds, isTold: false)
             known.text = alert.text
@@ -178,7 +179,7 @@ public struct LinearTeller: Sendable {
         guard snapshot.saleState != .warmed || snapshot.orders.accepted > 0 else { return }
         let (orders, drift, ledger) = (snapshot.orders, snapshot.drift, snapshot.ledger)
         var parts = [
-            "\(Formats.grouped(Int(max(0, min(1e12, orders.acceptedPerSecond.rounded()))))) orders a second",
+            "\(count(Int(max(0, min(1e12, orders.acceptedPerSecond.rounded()))), "order")) a second",
             "\(Formats.grouped(orders.accepted)) accepted",
         ]
         if let refused = orders.refused { parts.append("\(Formats.grouped(refused)) refused") }

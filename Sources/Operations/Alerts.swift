@@ -107,7 +107,8 @@ enum Alerts {
     /// What is nearly gone, all of it in one sentence: in a flash sale that is the aim, so it is told, not shouted.
     private static func lowStock(_ snapshot: WarRoomSnapshot) -> AlertCondition? {
         var (low, near) = (0, 0)
-        var first: WarRoomSnapshot.SKU?
+        // The least of those that are low, and of those that only keep the alert.
+        var (first, firstNear): (WarRoomSnapshot.SKU?, WarRoomSnapshot.SKU?)
         for sku in snapshot.skus {
             guard let stock = sku.stock, stock > 0, sku.allocated > 0, !sku.fenced else { continue }
             let mark = Double(sku.allocated) * sku.lowShare
@@ -116,11 +117,14 @@ enum Alerts {
                 if first.map({ stock < $0.stock ?? 0 }) ?? true { first = sku }
             } else if Double(stock) <= mark * lowHoldFactor {
                 near += 1
+                if firstNear.map({ stock < $0.stock ?? 0 }) ?? true { firstNear = sku }
             }
         }
         guard low + near > 0 else { return nil }
         let worst =
-            first.map { ", least of \($0.sku) \($0.name): \(($0.stock ?? 0).inGroups) of \($0.allocated.inGroups)" }
+            (first ?? firstNear).map {
+                ", least of \($0.sku) \($0.name): \(($0.stock ?? 0).inGroups) of \($0.allocated.inGroups)"
+            }
             ?? ""
         return AlertCondition(
             kind: .lowStock, severity: .info,

@@ -59,7 +59,9 @@ enum SQLiteErrors {
         case .SQLITE_CANTOPEN, .SQLITE_PERM:
             text = "cannot open order store \(name) (\(reason)); name a file in a folder that exists and can be written"
         case .SQLITE_READONLY:
-            text = "order store \(name) cannot be written (\(reason)); check the permissions of the file and its folder"
+            text =
+                "order store \(name) cannot be written (\(reason)); check the permissions of the file and its folder, "
+                + "or only look (--read-only)"
         case .SQLITE_IOERR:
             text =
                 isFatal
