@@ -55,7 +55,8 @@ enum Alerts {
         if snapshot.haltedAheadBuckets > 0 {
             add(
                 .haltedAhead, .bad,
-                "\(snapshot.haltedAheadBuckets) of \(snapshot.bucketCount.counted("bucket")) refuse orders while SQL calls the sale "
+                "\(snapshot.haltedAheadBuckets) of \(snapshot.bucketCount.counted("bucket")) "
+                    + "\(snapshot.haltedAheadBuckets == 1 ? "refuses" : "refuse") orders while SQL calls the sale "
                     + "open: a halt did not reach SQL. Halt the sale once more, then open it")
         }
         if let leaseOverdue {

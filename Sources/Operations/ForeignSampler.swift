@@ -147,7 +147,7 @@ public actor ForeignSampler {
             isTold.found = true
             events.add(
                 scan.rows.isEmpty ? .warning : .info,
-                "looked at all keys: \(scan.rows.count.inGroups) of them are \(keys.stock)"
+                "looked at all keys: \(scan.rows.count.inGroups) of them \(scan.rows.count == 1 ? "is" : "are") \(keys.stock)"
                     + (scan.rows.isEmpty ? "; --stock-key says how the stock's keys are made" : ""))
         }
         if scan.isFull, !isTold.full {
