@@ -114,11 +114,11 @@ public struct Doctor: Sendable {
                 let why = error.missingRule.map { "needs \($0)" } ?? error.message
                 add(.unknown, "\(place): memory, eviction, persistence and replicas are not known: \(why)")
             case .success(let reply):
-                let info = InfoText(reply.string ?? "")
+                let info = RedisInfo(reply.string ?? "")
                 var node = NodeFacts(address: place, info: reply.string ?? "")
                 node.appendFsync = settings[place]?["appendfsync"]
                 facts.append(node)
-                let version = info["redis_version"] ?? "?"
+                let version = info["redis_version"].map(String.init) ?? "?"
                 report.versions[place] = version
                 if (version.split(separator: ".").first.flatMap { Int($0) } ?? 7) < 7 {
                     add(.bad, "\(place) runs Redis \(version): it can be watched, but a sale needs 7.0 or newer")
@@ -362,19 +362,4 @@ public struct Doctor: Sendable {
                 what: "at most, and only where a server says that keys of its expire"),
         ].filter { $0.perSecond > 0 }
     }
-}
-
-/// `INFO`, by field.
-private struct InfoText {
-    private var fields: [Substring: Substring] = [:]
-
-    init(_ text: String) {
-        for line in text.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            fields[line[..<colon]] = line[line.index(after: colon)...]
-        }
-    }
-
-    subscript(name: String) -> String? { fields[Substring(name)].map(String.init) }
-    func int(_ name: String) -> Int64? { fields[Substring(name)].flatMap { Int64($0) } }
 }

@@ -1,4 +1,5 @@
 public import Inventory
+import Redis
 
 /// What a Redis server says of itself, as far as a sale's promise rests on it.
 public struct NodeFacts: Sendable, Hashable {
@@ -31,12 +32,8 @@ public struct NodeFacts: Sendable, Hashable {
     /// Reads `INFO memory persistence stats replication keyspace`.
     public init(address: String, info: String) {
         self.init(address: address)
-        var values: [Substring: Substring] = [:]
-        for line in info.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            values[line[..<colon]] = line[line.index(after: colon)...]
-        }
-        func number(_ name: Substring) -> Int64 { values[name].flatMap { Int64($0) } ?? 0 }
+        let values = RedisInfo(info)
+        func number(_ name: Substring) -> Int64 { values.int(name) ?? 0 }
         usedMemory = number("used_memory") - number("mem_not_counted_for_evict")
         memoryLimit = number("maxmemory") > 0 ? number("maxmemory") : number("total_system_memory")
         evictionPolicy = String(values["maxmemory_policy"] ?? "noeviction")
@@ -44,19 +41,20 @@ public struct NodeFacts: Sendable, Hashable {
         hasAOF = number("aof_enabled") == 1
         aofWritesWell = values["aof_last_write_status"] ?? "ok" == "ok"
         evictedKeys = number("evicted_keys")
-        for (name, value) in values {
-            if name.hasPrefix("slave"), let fields = Self.fields(value),
-                let offset = fields["offset"].flatMap({ Int64($0) })
-            {
+        for value in values.values(of: "slave") {
+            guard let fields = Self.fields(value) else { continue }
+            if let offset = fields["offset"].flatMap({ Int64($0) }) {
                 let behind = max(0, number("master_repl_offset") - offset)
                 replicaBehindBytes = max(replicaBehindBytes ?? 0, behind)
             }
-            if name.hasPrefix("slave"), let fields = Self.fields(value), fields["state"] == "online",
-                let lag = fields["lag"].flatMap({ Int($0) }), lag <= Self.replicaSilenceSecondsMax
+            if fields["state"] == "online", let lag = fields["lag"].flatMap({ Int($0) }),
+                lag <= Self.replicaSilenceSecondsMax
             {
                 replicasInTouch += 1
             }
-            if name.hasPrefix("db"), let fields = Self.fields(value) {
+        }
+        for value in values.values(of: "db") {
+            if let fields = Self.fields(value) {
                 expiringKeys += fields["expires"].flatMap { Int64($0) } ?? 0
             }
         }

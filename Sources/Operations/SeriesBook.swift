@@ -1,5 +1,6 @@
 import Inventory
 import Reconciliation
+import Redis
 import Telemetry
 
 /// Values over time for the large screens, one a second, and one for each comparison.
@@ -47,17 +48,10 @@ struct MemoryBook {
 
     /// Reads what `INFO memory` says.
     mutating func take(_ info: String, of address: String) {
-        for line in info.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":"), let bytes = Int64(line[line.index(after: colon)...]) else {
-                continue
-            }
-            switch line[..<colon] {
-            case "used_memory": used[address] = bytes
-            case "maxmemory": own[address] = bytes > 0 ? bytes : nil
-            case "total_system_memory": machines[address] = bytes
-            default: break
-            }
-        }
+        let info = RedisInfo(info)
+        if let bytes = info.int("used_memory") { used[address] = bytes }
+        if let bytes = info.int("maxmemory") { own[address] = bytes > 0 ? bytes : nil }
+        if let bytes = info.int("total_system_memory") { machines[address] = bytes }
     }
 
     mutating func note() {

@@ -100,9 +100,9 @@ struct Stillness {
         }
     }
 
-    /// The line of `INFO persistence` that counts writes: it grows with each, and falls when the server saved or started anew.
+    /// The field of `INFO persistence` that counts writes: it grows with each, and falls when the server saved or started anew.
     static func writes(in info: String) -> String? {
-        info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("rdb_changes_since_last_save:") }.map(String.init)
+        RedisInfo(info)["rdb_changes_since_last_save"].map(String.init)
     }
 }
 

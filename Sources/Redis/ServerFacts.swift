@@ -4,11 +4,7 @@ struct ServerFacts {
     let isCluster: Bool
 
     init(info: String) {
-        var facts: [Substring: Substring] = [:]
-        for line in info.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            facts[line[..<colon]] = line[line.index(after: colon)...]
-        }
+        let facts = RedisInfo(info)
         version = String(facts["redis_version"] ?? "")
         isCluster = facts["redis_mode"] == "cluster"
     }

@@ -12,6 +12,7 @@ import TerminalUI
 final class Screen {
     /// Under load the screen is drawn this often; a key is answered at once.
     private let frameInterval: Duration
+    private static let pauseWithoutNews = Duration.milliseconds(1_250)
 
     enum Ending {
         case quit
@@ -77,8 +78,9 @@ final class Screen {
                 isDirty = !draw(interpret)
                 lastFrame = now
             }
-            // Without news the clocks on the screen still move once a second.
-            let deadline = isDirty ? lastFrame + frameInterval : lastFrame + .seconds(1)
+            // Without news the clocks on the screen still move. News comes once a second: waiting no longer than that, each second
+            // would be drawn twice, just before its news and with it.
+            let deadline = isDirty ? lastFrame + frameInterval : lastFrame + Self.pauseWithoutNews
             var isUrgent = false
             for event in loop.wait(until: deadline) {
                 switch event {
