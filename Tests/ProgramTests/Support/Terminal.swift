@@ -71,10 +71,25 @@ final class Terminal: Sendable {
     }
 
     private func start(_ columns: Int, _ rows: Int) async throws {
-        try await eventually(within: .seconds(5)) { access(self.socket, F_OK) == 0 }
+        // The file is there a moment before anybody listens on it.
+        try await eventually(within: .seconds(5)) { self.isListening }
         try await tmux("set-option", "-g", "default-terminal", "tmux-256color")
         try await tmux("new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "-s", "main", "/bin/sh -i")
         try await expect("ready>")
+    }
+
+    private var isListening: Bool {
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { Glibc.close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: socket.utf8.prefix($0.count - 1)) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        } == 0
     }
 
     private func close() async {
