@@ -193,6 +193,22 @@ struct DataActTests {
         }
     }
 
+    @Test("a server that starts again serves once it has read what it kept, however long that takes")
+    func reading() async throws {
+        var configuration = EmbeddedFleet.Configuration(masters: 1, options: ServerOptions(appendOnly: .everySecond))
+        // Half a second for 50 keys, and it answers meanwhile.
+        configuration.extraLines = ["key-load-delay 10000", "loading-process-events-interval-bytes 1024"]
+        try await withFleet(configuration) { fleet in
+            for number in 0..<50 {
+                _ = try await fleet.ask(0, "SET", "key-\(number)", String(repeating: "v", count: 1_024))
+            }
+            try await eventually("it is in the file") { try fleet.appendOnlyBytes(0) > 50 * 1_024 }
+            try await fleet.crash(0)
+            try await fleet.restart(0)
+            #expect(try await fleet.get("key-49", from: 0)?.count == 1_024)
+        }
+    }
+
     @Test("FLUSHALL, SCRIPT FLUSH, one key, one field")
     func data() async throws {
         try await withFleet(.init(masters: 1)) { fleet in

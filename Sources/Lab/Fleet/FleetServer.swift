@@ -207,7 +207,9 @@ final class FleetServer: Sendable {
                 throw FleetError(.died, "port \(self.configuration.port) was taken by another server; try again")
             }
             try await self.poll(
-                connection, RedisCommand("INFO", "persistence"), deadline, until: { $0.contains("loading:0\r\n") },
+                connection, RedisCommand("INFO", "persistence"), deadline,
+                // By field: `async_loading:0` ends in the same bytes.
+                until: { RedisInfo($0).int("loading") == 0 },
                 otherwise: { _ in "\(self.address) still reads what it had kept" })
         }
     }
