@@ -116,7 +116,9 @@ extension Model {
         guard canvas.width >= 36 else { return }
         var heads = " orders node  slot"
         if let width = skusWidth(canvas) { heads += "  " + "SKUs".padded(to: width) }
-        canvas.put(canvas.width - heads.count - 1, y, " " + heads, Style(.dim))
+        let x = canvas.width - heads.count - 1
+        // Over the rule, never over its title.
+        if x >= SafeText.width(title) + 3 { canvas.put(x, y, " " + heads, Style(.dim)) }
     }
 
     /// Cells for the SKUs of a tag, where there is room for any.

@@ -74,8 +74,11 @@ extension Model {
         }
     }
 
-    func sku(_ number: SKUNumber) -> WarRoomSnapshot.SKU? {
-        let skus = shown.skus
+    func sku(_ number: SKUNumber) -> WarRoomSnapshot.SKU? { sku(number, in: shown) }
+
+    /// The same of one snapshot.
+    func sku(_ number: SKUNumber, in snapshot: WarRoomSnapshot) -> WarRoomSnapshot.SKU? {
+        let skus = snapshot.skus
         // Numbers are given out in order: most are where their number says.
         let guess = Int(number.rawValue) - Int(skus.first?.number.rawValue ?? 0)
         if skus.indices.contains(guess), skus[guess].number == number { return skus[guess] }

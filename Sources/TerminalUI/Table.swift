@@ -122,7 +122,11 @@ extension Canvas {
         }
         hits.body = Rect(x: rect.x, y: rect.y + 1, width: rect.width, height: rect.height - 1)
         guard table.rowCount > 0 else {
-            label(rect.x, rect.y + 1 + (rect.height - 2) / 2, width: rect.width, table.emptyText, Style(.dim), .centre)
+            let lines = SafeText.wrapped(table.emptyText, width: rect.width - 2)
+            let top = rect.y + 1 + max(0, (rect.height - 1 - lines.count) / 2)
+            for (index, line) in lines.enumerated() where top + index < rect.bottom {
+                label(rect.x + 1, top + index, width: rect.width - 2, line, Style(.dim), .centre)
+            }
             return hits
         }
         var position = table.position
