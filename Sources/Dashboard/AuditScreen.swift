@@ -18,7 +18,7 @@ extension Model {
             TableColumn("when", width: 8, expendability: isNarrow ? 1 : 0),
             TableColumn("who", width: 10, expendability: 3),
             TableColumn("act", width: rect.width >= 100 ? 18 : isNarrow ? 8 : 10),
-            TableColumn("to", width: isNarrow ? 8 : 10, stretch: 1),
+            TableColumn("to", width: isNarrow ? 8 : rect.width >= 110 ? 25 : 10, stretch: 1),
             TableColumn("before", width: 16, stretch: 1, expendability: 2),
             TableColumn("after", width: isNarrow ? 12 : 18, stretch: 2),
             TableColumn("from", width: 16, expendability: 4),

@@ -139,7 +139,7 @@ extension Model {
                     : [Span(" FENCED ", Style(.onFill, on: .warn, .bold)), Span(" ", Style(.dim))])
         } else {
             figures.append([Span(tag.node.map { "n\($0 + 1)" } ?? "n?", Style(.dim))])
-            if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.faint))]) }
+            if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.dim))]) }
         }
         if let width = skusWidth(canvas) {
             // As many as fit whole: half a SKU is another SKU.

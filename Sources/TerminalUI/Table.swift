@@ -146,7 +146,12 @@ extension Canvas {
             }
             if isCursor && table.isFocused {
                 restyle(Rect(x: rect.x, y: y, width: rect.width, height: 1)) { style in
-                    style.foreground == .text ? Style(.selectionText, on: .clear, style.attributes.union(.bold)) : style
+                    switch style.foreground {
+                    case .text: Style(.selectionText, on: .clear, style.attributes.union(.bold))
+                    // What is nearly the background would be nearly the selection.
+                    case .faint: Style(.dim, on: .clear, style.attributes)
+                    default: style
+                    }
                 }
             }
         }

@@ -30,6 +30,67 @@ import Testing
         }
     }
 
+    /// As much trouble at once as there can be, with names as long as people make them.
+    private static func trouble() -> WarRoomSnapshot {
+        var snapshot = Fixture.crashedDurable()
+        snapshot.saleName = "the great winter clearance of everything that is left"
+        snapshot.drift.unread = 22
+        snapshot.drift.oversoldUnits = 12_345
+        snapshot.drift.lostOrders = 4_321
+        snapshot.drift.lostUnits = 54_321
+        snapshot.drift.byKind = [.inFlight: 312_000, .lostInRedis: 123_456, .missingLedgerEntry: 1_234_567]
+        snapshot.ledger.storeError = "SQL does not answer: the file is locked by another program since 12 minutes"
+        snapshot.ledger.deadLetters = 1_234
+        snapshot.ledger.isUnattended = true
+        snapshot.ledger.archivedOrders = 12_345_678
+        snapshot.ledger.backlogMilliseconds = 754_000
+        snapshot.life.refundsPending = 1_234
+        snapshot.life.refundsSettled = 54_321
+        snapshot.life.paymentsWaiting = 4_321
+        snapshot.life.reservedAgain = 12_345
+        snapshot.life.expired = 123_456
+        snapshot.life.sweepP99Milliseconds = 12_345
+        snapshot.life.deadLetters = ["4-1234: \(String(repeating: "what SQL said ", count: 12))"]
+        for index in snapshot.nodes.indices {
+            snapshot.nodes[index].address = "redis-master-\(index).production.shop.example.com:16379"
+            snapshot.nodes[index].errors = 1_234_567
+            snapshot.nodes[index].rateLimit = .init(ordersPerSecond: 12_345, turnedAway: 1_234_567)
+        }
+        for index in snapshot.skus.indices {
+            snapshot.skus[index].sku = "SHOE-\(100_000 + index)-EU-42-BLACK"
+            snapshot.skus[index].name = index % 2 == 0 ? "スニーカー 限定版 \(index)" : "A very long name of a thing \(index)"
+            snapshot.skus[index].oversold = index % 7 == 0 ? 123_456 : 0
+        }
+        snapshot.orders.acceptedPerSecond = 1_234_567
+        snapshot.orders.unknown = 123_456
+        snapshot.opening = ScheduledOpening(atMilliseconds: 1_700_000_060_000, secondsLeft: 5_000)
+        return snapshot
+    }
+
+    @Test(
+        "nor in a sale where everything is wrong and every name is long",
+        arguments: ["", "1", "\n", "2", "3", "4", "5", "6", "7", "8", "z", "+", "C", "E", "A"])
+    func nothingIsCutInTrouble(_ key: String) {
+        var driver = Driver(Self.trouble())
+        if key == "\n" { driver.press(.enter) } else { driver.type(key) }
+        if ["1", "2", "3", "4", "5"].contains(key), driver.model.screen == .overview { driver.type(key) }
+        driver.answer()
+        for isProduction in [false, true] {
+            var model = driver.model
+            if isProduction {
+                var production = Driver(Self.trouble(), permissions: Permissions(canCrash: true, isProduction: true))
+                if key == "\n" { production.press(.enter) } else { production.type(key) }
+                production.answer()
+                model = production.model
+            }
+            for (columns, rows) in Self.sizes {
+                _ = model.update(.resized(columns: columns, rows: rows))
+                let found = flaws(model)
+                #expect(found.isEmpty, "\(key) at \(columns)x\(rows): \(found.prefix(3).joined(separator: "; "))")
+            }
+        }
+    }
+
     @Test("the header's figures are whole at every width, however large they are")
     func headerFigures() {
         var snapshot = Fixture.open()
