@@ -179,6 +179,18 @@ extension Model {
             let rate =
                 buyers.map { $0.isFinite ? " from \(perSecond($0)) buyers/s" : " from buyers at full speed" }
                 ?? ""
+            // What comes in is said only where it does.
+            if snapshot.orders.acceptedPerSecond < 0.5 {
+                let isSoldOut = !snapshot.skus.isEmpty && snapshot.skus.allSatisfy { $0.stock == 0 }
+                return [
+                    calm,
+                    text(
+                        isSoldOut
+                            ? isNarrow ? "sold out; no alert" : "sold out: open, and nothing is left to buy; no alert"
+                            : isNarrow
+                                ? "open: no order comes in; no alert" : "open: no order is coming in\(rate), no alert"),
+                ]
+            }
             return [calm, text(isNarrow ? "healthy: no alert" : "healthy: orders come in\(rate), no alert")]
         case .halted:
             if isNarrow && canOpen {

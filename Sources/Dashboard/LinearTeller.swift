@@ -27,6 +27,9 @@ public struct LinearTeller: Sendable {
     /// What is not bad is told once it has lasted so long: a bucket that opens is fenced for a blink.
     static let warningSeconds = 1.0
 
+    /// An event and an alert of the same kind within so long are about the same.
+    static let sameSeconds = 5.0
+
     private struct Alert {
         var text: String
         var since: Double
@@ -39,6 +42,9 @@ public struct LinearTeller: Sendable {
     private var isStale = false
     private var event = 0
     private var alerts: [String: Alert] = [:]
+    /// When an event last told that an alert, by its identity, began or ended: it is not told a second time.
+    private var toldBegun: [String: Double] = [:]
+    private var toldEnded: [String: Double] = [:]
     private var frozen: Set<SKUNumber> = []
     private var stockAt = -Double.infinity
     private var figuresAt = -Double.infinity
@@ -62,10 +68,7 @@ public struct LinearTeller: Sendable {
             if saleState == nil { add(.info, "Redis is \(snapshot.redisURL); no SQL: sales are not compared") }
             saleState = snapshot.saleState
             tellStaleness(snapshot, add)
-            for news in snapshot.events where news.number > event {
-                event = news.number
-                add(news.severity, news.text)
-            }
+            tellEvents(snapshot, seconds, add)
             tellAlerts(snapshot, seconds, add)
             tellSeen(foreign, snapshot, seconds, add)
             return lines
@@ -82,10 +85,7 @@ public struct LinearTeller: Sendable {
             saleState = snapshot.saleState
         }
         tellStaleness(snapshot, add)
-        for news in snapshot.events where news.number > event {
-            event = news.number
-            add(news.severity, news.text)
-        }
+        tellEvents(snapshot, seconds, add)
         tellAlerts(snapshot, seconds, add)
         tellStock(snapshot, seconds, add)
         tellFigures(snapshot, seconds, add)
@@ -104,12 +104,32 @@ public struct LinearTeller: Sendable {
         }
     }
 
+    /// An alert that begins or ends is an event, too, as a rule; whichever comes first is told.
+    private mutating func tellEvents(_ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add) {
+        for news in snapshot.events where news.number > event {
+            event = news.number
+            if let identity = news.alert {
+                if news.severity <= .good {
+                    toldEnded[identity] = seconds
+                } else {
+                    toldBegun[identity] = seconds
+                    if let known = alerts[identity], known.isTold, seconds - known.since < Self.sameSeconds { continue }
+                }
+            }
+            add(news.severity, news.text)
+        }
+    }
+
     private mutating func tellAlerts(_ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add) {
-        for alert in snapshot.alerts {
+        // What is low is told SKU by SKU.
+        for alert in snapshot.alerts where alert.kind != .lowStock {
             let key = alert.identity ?? Self.key(alert.text)
             var known = alerts[key] ?? Alert(text: "", since: seconds, seenAt: seconds, isTold: false)
             known.text = alert.text
             known.seenAt = seconds
+            if !known.isTold, let at = toldBegun[key], at >= known.since - Self.sameSeconds {
+                known.isTold = true
+            }
             if !known.isTold, alert.severity == .bad || seconds - known.since >= Self.warningSeconds {
                 known.isTold = true
                 add(alert.severity, "alert: \(alert.text)")
@@ -118,7 +138,8 @@ public struct LinearTeller: Sendable {
         }
         for (key, alert) in alerts.sorted(by: { $0.key < $1.key }) where seconds - alert.seenAt >= Self.alertSeconds {
             alerts[key] = nil
-            if alert.isTold { add(.good, "no longer: \(alert.text)") }
+            let isToldEnded = toldEnded[key].map { $0 >= alert.seenAt - Self.sameSeconds } ?? false
+            if alert.isTold, !isToldEnded { add(.good, "no longer: \(alert.text)") }
         }
     }
 
@@ -158,7 +179,7 @@ public struct LinearTeller: Sendable {
         guard snapshot.saleState != .warmed || snapshot.orders.accepted > 0 else { return }
         let (orders, drift, ledger) = (snapshot.orders, snapshot.drift, snapshot.ledger)
         var parts = [
-            "\(Formats.grouped(Int(max(0, min(1e12, orders.acceptedPerSecond.rounded()))))) orders a second",
+            "\(count(Int(max(0, min(1e12, orders.acceptedPerSecond.rounded()))), "order")) a second",
             "\(Formats.grouped(orders.accepted)) accepted",
         ]
         if let refused = orders.refused { parts.append("\(Formats.grouped(refused)) refused") }
@@ -177,7 +198,9 @@ public struct LinearTeller: Sendable {
     private mutating func tellSeen(
         _ foreign: WarRoomSnapshot.Foreign, _ snapshot: WarRoomSnapshot, _ seconds: Double, _ add: Add
     ) {
-        guard seconds - figuresAt >= Self.figuresSeconds, foreign.isScanned || figuresAt == -.infinity else { return }
+        guard seconds - figuresAt >= Self.figuresSeconds, foreign.isScanned || figuresAt == -.infinity,
+            !foreign.scan.isEmpty
+        else { return }
         let rate = Formats.grouped(Int(max(0, min(1e12, snapshot.orders.acceptedPerSecond.rounded()))))
         let what = foreign.ledgerKeys == nil ? "units" : "ledger entries"
         let text =

@@ -21,11 +21,11 @@ public struct BucketActs: Sendable {
     /// How long one call may take.
     static let callTimeout = Duration.milliseconds(500)
 
-    private let catalogue: Catalogue
-    private let cluster: any RedisPort
+    let catalogue: Catalogue
+    let cluster: any RedisPort
     private let scripts: Scripts
     private let store: any OrderStore
-    private let clock: SaleClock
+    let clock: SaleClock
 
     public init(
         catalogue: Catalogue, cluster: any RedisPort, scripts: Scripts, store: any OrderStore,
@@ -57,13 +57,12 @@ public struct BucketActs: Sendable {
     /// or locked. It is numbered as SQL's next act, so that nobody who reads SQL meanwhile undoes it.
     public func haltAhead(patience: Duration) async -> [BucketNumber: Outcome] {
         await tell(catalogue.buckets, patience: patience) { control in
-            BucketControl(
-                record: control.record, act: control.act + 1, saleState: .halted, frozen: control.frozen)
+            control.haltedAhead
         }
     }
 
     /// - Parameter change: what to tell instead of what SQL says.
-    private func tell(
+    func tell(
         _ buckets: [Bucket], patience: Duration, change: @escaping @Sendable (BucketControl) -> BucketControl = { $0 }
     ) async -> [BucketNumber: Outcome] {
         let giveUpAt = clock.now + patience
@@ -198,6 +197,13 @@ public struct BucketActs: Sendable {
             do { try await clock.sleep(for: Self.pause) } catch { break }
         } while clock.now < giveUpAt
         return .waitsForRecovery(obstacle)
+    }
+}
+
+extension BucketControl {
+    /// This bucket halted by the act that SQL will have next.
+    var haltedAhead: BucketControl {
+        BucketControl(record: record, act: act + 1, saleState: .halted, frozen: frozen)
     }
 }
 

@@ -174,8 +174,10 @@ public final class DeductionEngine: Sendable {
 
     /// Takes stock for an order, all lines or none, in every bucket that it names.
     ///
+    /// Runs where its caller runs: an order is not worth a change of threads.
+    ///
     /// - Parameter attempt: what the caller knows of earlier attempts of the flow. Where it is not sure, `repeated`.
-    public func deduct(_ order: Order, attempt: Attempt) async -> DeductionOutcome {
+    public nonisolated(nonsending) func deduct(_ order: Order, attempt: Attempt) async -> DeductionOutcome {
         if attempt == .first, let refusal = refusesLocally(order) {
             meter.countLocally(refusal)
             return .refused(refusal)
@@ -192,23 +194,22 @@ public final class DeductionEngine: Sendable {
     }
 
     /// The same for callers that know only whether the flow's outcome is unknown: everything is asked of Redis.
-    public func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
+    public nonisolated(nonsending) func deduct(_ order: Order, isRetry: Bool = false) async -> DeductionOutcome {
         await deduct(order, attempt: isRetry ? .afterUnknown : .repeated)
     }
 
     /// Why Redis would surely refuse a first attempt, and need not be asked.
     private func refusesLocally(_ order: Order) -> Refusal? {
         if isBraked.load(ordering: .relaxed) { return .halted }
-        let now = clock.milliseconds
         if let wide = order.wide {
             for group in wide.orders {
                 guard let position = catalogue.position(of: group.bucket) else { continue }
-                if let refusal = lanes[position].refusals.refusal(of: group, now: now) { return refusal }
+                if let refusal = lanes[position].refusals.refusal(of: group, now: clock.milliseconds) { return refusal }
             }
             return nil
         }
         guard let position = catalogue.position(of: order.bucket) else { return nil }
-        return lanes[position].refusals.refusal(of: order, now: now)
+        return lanes[position].refusals.refusal(of: order, now: clock.milliseconds)
     }
 
     /// Gives an order's stock back in Redis, or forbids the flow in advance: of an order over several buckets, the one group that

@@ -32,8 +32,8 @@ struct LaneState {
     /// The highest n seen in this epoch.
     private(set) var n: Int64
     private(set) var inFlight = 0
-    private var deducts: [Ticket] = []
-    private var releases: [Ticket] = []
+    private var deducts: TicketQueue
+    private var releases: TicketQueue
     /// Attempts of unknown outcome, and releases, that wait for the bucket to answer again.
     private(set) var parked: [Ticket] = []
     /// The engine has ended: nobody would answer what is taken in.
@@ -41,6 +41,8 @@ struct LaneState {
 
     init(limits: Limits, epoch: Epoch, n: Int64, phase: Phase) {
         self.limits = limits
+        deducts = TicketQueue(portionMax: max(1, limits.callOrdersMax))
+        releases = deducts
         self.epoch = epoch
         self.n = n
         self.phase = phase
@@ -88,25 +90,10 @@ struct LaneState {
         guard phase == .open, !isEnded, inFlight < limits.callsInFlightMax else { return nil }
         if inFlight > 0, releases.isEmpty, deducts.count < (limits.callOrdersMax + 1) / 2 { return nil }
         let purpose: Ticket.Purpose = releases.isEmpty ? .deduct : .release
-        let tickets =
-            purpose == .release
-            ? Self.take(from: &releases, limits.callOrdersMax) : Self.take(from: &deducts, limits.callOrdersMax)
+        let tickets = purpose == .release ? releases.takeFirst() : deducts.takeFirst()
         guard !tickets.isEmpty else { return nil }
         inFlight += 1
         return Call(purpose: purpose, epoch: epoch, n: n, tickets: tickets)
-    }
-
-    private static func take(from queue: inout [Ticket], _ countMax: Int) -> [Ticket] {
-        guard queue.count <= countMax else {
-            let tickets = Array(queue[..<countMax])
-            queue.removeSubrange(..<countMax)
-            return tickets
-        }
-        // The whole queue goes: no ticket is copied while callers wait for the lock.
-        let tickets = queue
-        queue = []
-        queue.reserveCapacity(tickets.count)
-        return tickets
     }
 
     /// A call came back with an answer from behind the fence.
@@ -144,10 +131,7 @@ struct LaneState {
     mutating func turnAwayQueued() -> [Ticket] {
         if isEnded { return end() }
         guard !isOpen else { return [] }
-        let queued = releases + deducts
-        releases.removeAll()
-        deducts.removeAll()
-        return turnAway(queued)
+        return turnAway(releases.takeAll() + deducts.takeAll())
     }
 
     private mutating func turnAway(_ tickets: [Ticket]) -> [Ticket] {
@@ -195,11 +179,7 @@ struct LaneState {
     /// Empties everything and takes nothing in any more: the engine ends.
     mutating func end() -> [Ticket] {
         isEnded = true
-        defer {
-            deducts.removeAll()
-            releases.removeAll()
-            parked.removeAll()
-        }
-        return deducts + releases + parked
+        defer { parked.removeAll() }
+        return deducts.takeAll() + releases.takeAll() + parked
     }
 }

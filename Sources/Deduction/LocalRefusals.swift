@@ -39,17 +39,18 @@ final class LocalRefusals: Sendable {
 
     /// Why a first attempt would surely be refused now; `nil`: ask Redis.
     ///
-    /// - Parameter now: of `SaleClock.milliseconds`.
-    func refusal(of order: Order, now: UInt64) -> Refusal? {
-        if halt.holds(against: 1, now: now) != nil { return .halted }
+    /// - Parameter now: of `SaleClock.milliseconds`; read only where something was heard that might refuse.
+    func refusal(of order: Order, now: @autoclosure () -> UInt64) -> Refusal? {
+        if halt.holds(against: 1, now: now()) != nil { return .halted }
         for line in order.lines {
             guard let position = keys.position(of: line.sku) else { return nil }
-            if let refusal = cells[position].holds(against: line.quantity, now: now) { return refusal }
+            if let refusal = cells[position].holds(against: line.quantity, now: now()) { return refusal }
         }
         guard isLimited, let buyer = order.buyer, order.lines.count == 1,
             let position = keys.position(of: order.lines[0].sku)
         else { return nil }
         let quantity = order.lines[0].quantity
+        let now = now()
         return limits.withLock { limits in
             guard let known = limits[LimitKey(position: position, buyer: buyer)], quantity >= known.quantity,
                 now < known.askedAt + Self.trustMilliseconds
@@ -116,12 +117,13 @@ private final class NewsCell: Sendable {
     /// The news that somebody is asking after.
     private let asked = Atomic<UInt64>(0)
 
-    func holds(against quantity: Int32, now: UInt64) -> Refusal? {
+    func holds(against quantity: Int32, now: @autoclosure () -> UInt64) -> Refusal? {
         let news = news.load(ordering: .acquiring)
         guard news != 0 else { return nil }
         let isFrozen = news & Self.frozenBit != 0
         guard isFrozen || UInt64(clamping: quantity) > news & Self.unitsMask else { return nil }
         let askedAt = news >> (Self.unitBits + 1)
+        let now = now()
         guard now < askedAt + LocalRefusals.trustMilliseconds else { return nil }
         if now >= askedAt + LocalRefusals.askAgainMilliseconds, asked.load(ordering: .relaxed) != news,
             asked.exchange(news, ordering: .relaxed) != news

@@ -17,6 +17,20 @@ public enum SaleMark {
             """
     }
 
+    /// Asks one bucket whose it is: what to say of a stranger's; `nil` for this sale's or nobody's, and where no answer came.
+    static func refusal(
+        _ bucket: Bucket, in catalogue: Catalogue, on cluster: any RedisPort, deadline: ContinuousClock.Instant
+    ) async -> String? {
+        guard catalogue.sale != nil else { return nil }
+        let keys = BucketKeys(bucket: bucket.withoutSKUs, catalogue: catalogue)
+        var command = RedisCommand("HGET")
+        command.append(keys.control)
+        command.append("sale")
+        let reply = try? await cluster.call(slot: keys.slot, command, deadline: deadline)
+        guard let text = reply?.string, !text.isEmpty else { return nil }
+        return refusal(bucket, holds: SaleIdentity(rawValue: text), in: catalogue)
+    }
+
     /// Asks every bucket: the first that holds another sale, with the refusal. A server that does not answer says nothing;
     /// no recovery passes it by.
     public static func stranger(
@@ -27,15 +41,7 @@ public enum SaleMark {
         return await withTaskGroup(of: (Bucket, String)?.self) { group in
             for bucket in catalogue.buckets {
                 group.addTask {
-                    let keys = BucketKeys(bucket: bucket.withoutSKUs, catalogue: catalogue)
-                    var command = RedisCommand("HGET")
-                    command.append(keys.control)
-                    command.append("sale")
-                    let reply = try? await cluster.call(slot: keys.slot, command, deadline: deadline)
-                    guard let text = reply?.string, !text.isEmpty,
-                        let sentence = refusal(bucket, holds: SaleIdentity(rawValue: text), in: catalogue)
-                    else { return nil }
-                    return (bucket, sentence)
+                    await refusal(bucket, in: catalogue, on: cluster, deadline: deadline).map { (bucket, $0) }
                 }
             }
             var first: (Bucket, String)?

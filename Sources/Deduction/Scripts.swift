@@ -27,14 +27,14 @@ public struct Scripts: Sendable {
         ]
     }
 
-    /// Loads all scripts, at once: where a server does not answer, all together wait for it as long as one would.
-    public static func load(on cluster: any RedisPort) async throws(RedisError) -> Scripts {
+    /// The texts of all scripts by their names, without the fence.
+    private static var bodies: [(name: String, body: String)] {
         let orders = text(PackageResources.orders_lua)
         let inEveryState = "open = true, halted = true, closed = true"
         func release(keepsTaken: Bool) -> String {
             guarding(inEveryState) + "local keepsTaken = \(keepsTaken)\n" + orders + text(PackageResources.release_lua)
         }
-        let bodies = [
+        return [
             ("deduct", deductBody), ("release", release(keepsTaken: false)), ("forbid", release(keepsTaken: true)),
             ("restock", guarding(inEveryState) + text(PackageResources.restock_lua)),
             ("state", guarding(inEveryState) + text(PackageResources.state_lua)),
@@ -44,6 +44,18 @@ public struct Scripts: Sendable {
             ("standing", text(PackageResources.standing_lua)), ("close", text(PackageResources.close_lua)),
             ("rebuild", text(PackageResources.rebuild_lua)), ("open", text(PackageResources.open_lua)),
         ]
+    }
+
+    /// All scripts by their hashes, with nobody asked: who brakes has no time to load them, and a server that lacks one gets its
+    /// source with the call. See `LoadedScript`.
+    public static var unloaded: Scripts {
+        var all: [String: LoadedScript] = [:]
+        for (name, body) in bodies { all[name] = LoadedScript(unloaded: script(name, body)) }
+        return Scripts(all)
+    }
+
+    /// Loads all scripts, at once: where a server does not answer, all together wait for it as long as one would.
+    public static func load(on cluster: any RedisPort) async throws(RedisError) -> Scripts {
         let all = await withTaskGroup(of: (String, Result<LoadedScript, RedisError>).self) { group in
             for (name, body) in bodies {
                 group.addTask {
@@ -53,13 +65,34 @@ public struct Scripts: Sendable {
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
-        func loaded(_ name: String) throws(RedisError) -> LoadedScript { try all[name]!.get() }
-        return Scripts(
-            deduct: try loaded("deduct"), release: try loaded("release"), forbid: try loaded("forbid"),
-            restock: try loaded("restock"), state: try loaded("state"), repair: try loaded("repair"),
-            archive: try loaded("archive"), cut: try loaded("cut"), expiring: try loaded("expiring"),
-            standing: try loaded("standing"), close: try loaded("close"), rebuild: try loaded("rebuild"),
-            open: try loaded("open"))
+        var loaded: [String: LoadedScript] = [:]
+        for (name, result) in all { loaded[name] = try result.get() }
+        return Scripts(loaded)
+    }
+
+    /// - Parameter all: every name of `bodies`.
+    private init(_ all: [String: LoadedScript]) {
+        func named(_ name: String) -> LoadedScript {
+            guard let script = all[name] else { preconditionFailure("there is no script \(name)") }
+            return script
+        }
+        deduct = named("deduct")
+        release = named("release")
+        forbid = named("forbid")
+        restock = named("restock")
+        state = named("state")
+        repair = named("repair")
+        archive = named("archive")
+        cut = named("cut")
+        expiring = named("expiring")
+        standing = named("standing")
+        close = named("close")
+        rebuild = named("rebuild")
+        open = named("open")
+    }
+
+    private static func script(_ name: String, _ body: String) -> RedisScript {
+        RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body)
     }
 
     /// The whole text of deduct.lua, for who measures it with another program.
@@ -73,9 +106,8 @@ public struct Scripts: Sendable {
         _ name: String, _ body: String, on cluster: any RedisPort
     ) async -> Result<LoadedScript, RedisError> {
         do {
-            let script = try await cluster.load(
-                RedisScript(name: name, source: text(PackageResources.fence_lua) + "\n" + body))
-            return .success(script)
+            let loaded = try await cluster.load(script(name, body))
+            return .success(loaded)
         } catch { return .failure(error) }
     }
 

@@ -20,7 +20,7 @@ public struct Order: Hashable, Sendable {
     public let flow: FlowID
     public let bucket: BucketNumber
     /// Sorted by SKU, no SKU twice.
-    public let lines: [OrderLine]
+    public let lines: OrderLines
     /// Who buys; a SKU that is limited per buyer is not sold without.
     public let buyer: BuyerID?
     /// A short digest of bucket, lines (of every group's) and buyer: what tells a retry from another order under the same flow.
@@ -57,6 +57,13 @@ public struct Order: Hashable, Sendable {
     public init(
         trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: [OrderLine], buyer: BuyerID? = nil
     ) {
+        self.init(trustedFlow: flow, bucket: bucket, sortedLines: OrderLines(lines), buyer: buyer)
+    }
+
+    /// The same of lines as an order holds them.
+    public init(
+        trustedFlow flow: FlowID, bucket: BucketNumber, sortedLines lines: OrderLines, buyer: BuyerID? = nil
+    ) {
         self.flow = flow
         self.bucket = bucket
         self.lines = lines
@@ -69,7 +76,7 @@ public struct Order: Hashable, Sendable {
     init(group: Int, of wide: WideOrder) {
         flow = wide.flow
         bucket = wide.groups[group].bucket
-        lines = wide.groups[group].lines
+        lines = OrderLines(wide.groups[group].lines)
         buyer = wide.buyer
         digest = wide.digest
         self.wide = wide
@@ -111,7 +118,7 @@ public struct OrderDigest: Hashable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue & 0xf_ffff_ffff }
 
-    public init(bucket: BucketNumber, lines: [OrderLine], buyer: BuyerID? = nil) {
+    public init(bucket: BucketNumber, lines: OrderLines, buyer: BuyerID? = nil) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         Self.mix(bucket, lines, into: &hash)
         Self.mix(buyer, into: &hash)
@@ -147,7 +154,7 @@ public struct OrderDigest: Hashable, Sendable {
         }
     }
 
-    private static func mix(_ bucket: BucketNumber, _ lines: [OrderLine], into hash: inout UInt64) {
+    private static func mix(_ bucket: BucketNumber, _ lines: some Sequence<OrderLine>, into hash: inout UInt64) {
         mix(UInt32(bitPattern: bucket.rawValue), into: &hash)
         for line in lines {
             mix(UInt32(bitPattern: line.sku.rawValue), into: &hash)

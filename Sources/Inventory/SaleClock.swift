@@ -16,19 +16,28 @@ public struct SaleClock: Clock {
 
     /// `nil`: the machine's clocks, without a detour.
     private let source: (any Source)?
+    /// Said apart, for an existential costs more to look into than a clock to read.
+    private let isSystem: Bool
 
     /// The machine's clocks.
     public static let system = SaleClock(source: nil)
 
-    public init(_ source: any Source) { self.source = source }
-    private init(source: (any Source)?) { self.source = source }
+    public init(_ source: any Source) { self.init(source: source) }
+    private init(source: (any Source)?) {
+        self.source = source
+        isSystem = source == nil
+    }
 
-    public var now: ContinuousClock.Instant { source?.now ?? ContinuousClock.now }
+    public var now: ContinuousClock.Instant { isSystem ? ContinuousClock.now : source!.now }
     /// Milliseconds since 1970: where a moment must mean the same to every process.
-    public var unixMilliseconds: UInt64 { source?.unixMilliseconds ?? WallClock.milliseconds }
+    public var unixMilliseconds: UInt64 { isSystem ? WallClock.milliseconds : source!.unixMilliseconds }
     /// Milliseconds since some moment that stays the same while the process lives; they pass as `now` does, and cost less.
     public var milliseconds: UInt64 {
-        guard let source else { return WallClock.uptimeMilliseconds }
+        if isSystem { return WallClock.uptimeMilliseconds }
+        return passedMilliseconds
+    }
+    private var passedMilliseconds: UInt64 {
+        guard let source else { return 0 }
         let passed = Self.origin.duration(to: source.now)
         // An injected clock may stand before the machine's: what counts is how its readings differ.
         return UInt64(bitPattern: Int64(passed / .milliseconds(1))) &+ 1 << 40

@@ -73,7 +73,8 @@ extension Order {
         for bucket in buckets.sorted() {
             // A SKU that no catalogue has goes to the first group, which is then refused.
             let mine = lines.filter { (catalogue[$0.sku]?.bucket ?? buckets.min()!) == bucket }
-            groups.append(.init(bucket: bucket, lines: try Order(flow: flow, lines: mine, catalogue: catalogue).lines))
+            let group = try Order(flow: flow, lines: mine, catalogue: catalogue)
+            groups.append(.init(bucket: bucket, lines: Array(group.lines)))
         }
         return WideOrder(trustedFlow: flow, sortedGroups: groups, buyer: buyer)!.orders[0]
     }
@@ -91,7 +92,7 @@ extension Order {
     }
 
     /// The lines of every bucket.
-    public var allLines: [OrderLine] { wide?.groups.flatMap(\.lines) ?? lines }
+    public var allLines: [OrderLine] { wide?.groups.flatMap(\.lines) ?? Array(lines) }
 }
 
 // MARK: Packed

@@ -2,7 +2,7 @@ import Glibc
 
 // ─── The way out when the program is no longer itself ───────────────────────────────────────────────────────────────
 // A trap, an abort or a bad access ends the process without unwinding. Then only what is safe in a signal handler may
-// run: write(2), tcsetattr(3), sigaction(2), raise(3), on memory that was prepared before.
+// run: write(2), stat(2), unlink(2), tcsetattr(3), sigaction(2), raise(3), on memory that was prepared before.
 
 // Set on the thread that owns the terminal, before the handlers are installed; read by handlers only.
 private nonisolated(unsafe) var armed: Int32 = 0
@@ -10,6 +10,11 @@ private nonisolated(unsafe) var terminalDescriptor: Int32 = -1
 private nonisolated(unsafe) var terminalModes = termios()
 private nonisolated(unsafe) var farewell: UnsafeMutablePointer<UInt8>?
 private nonisolated(unsafe) var farewellCount = 0
+/// Where standard error went, and what to say of it; a file of our own that stayed empty is taken away instead.
+private nonisolated(unsafe) var lastWordsPath: UnsafeMutablePointer<CChar>?
+private nonisolated(unsafe) var lastWords: UnsafeMutablePointer<UInt8>?
+private nonisolated(unsafe) var lastWordsCount = 0
+private nonisolated(unsafe) var ownsLastWords = false
 private nonisolated(unsafe) var previousActions: UnsafeMutablePointer<sigaction>?
 private nonisolated(unsafe) var keepsPrevious = false
 private nonisolated(unsafe) var isExitHookSet = false
@@ -37,6 +42,14 @@ public func restoreTerminalNow() {
     guard armed != 0 else { return }
     armed = 0
     if let farewell { _ = write(terminalDescriptor, farewell, farewellCount) }
+    if let lastWordsPath, let lastWords {
+        var status = stat()
+        if stat(lastWordsPath, &status) == 0, status.st_size > 0 {
+            _ = write(terminalDescriptor, lastWords, lastWordsCount)
+        } else if ownsLastWords {
+            unlink(lastWordsPath)
+        }
+    }
     _ = tcsetattr(terminalDescriptor, TCSANOW, &terminalModes)
 }
 
@@ -84,10 +97,22 @@ enum Emergency {
         }
     }
 
-    /// Adds where standard error went to what a dying program says.
-    static func tell(lastWordsIn path: String?) {
+    /// Adds where standard error went to what a dying program says, if it said anything.
+    /// - Parameter isOwn: the file was made for this, and goes if it stays empty.
+    static func tell(lastWordsIn path: String?, isOwn: Bool) {
+        // Nothing of before must be told of while it changes.
+        lastWordsCount = 0
         guard let path else { return }
-        setFarewell(resetSequence + "sellout stopped unexpectedly; what it said last is in \(path)\r\n")
+        let text = Array("sellout stopped unexpectedly; what it said last is in \(path)\r\n".utf8)
+        let words = UnsafeMutablePointer<UInt8>.allocate(capacity: text.count)
+        words.initialize(from: text, count: text.count)
+        let oldWords = lastWords
+        (lastWords, ownsLastWords) = (words, isOwn)
+        let oldPath = lastWordsPath
+        lastWordsPath = strdup(path)
+        lastWordsCount = text.count
+        oldWords?.deallocate()
+        free(oldPath)
     }
 
     static func disarm() {

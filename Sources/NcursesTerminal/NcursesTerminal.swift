@@ -279,7 +279,7 @@ public final class NcursesTerminal {
         savedError = fcntl(2, F_DUPFD_CLOEXEC, 3)
         dup2(target, 2)
         Glibc.close(target)
-        Emergency.tell(lastWordsIn: errorLogPath)
+        Emergency.tell(lastWordsIn: errorLogPath, isOwn: ownsErrorLog)
     }
 
     private func restoreError() {

@@ -20,6 +20,8 @@ struct AlertBook: Sendable {
     struct News: Sendable, Hashable {
         var severity: WarRoomSnapshot.Event.Severity
         var text: String
+        var alert: WarRoomSnapshot.Alert.Kind
+        var subject: String
     }
 
     private struct Entry {
@@ -66,7 +68,12 @@ struct AlertBook: Sendable {
             entry.seen = seconds
             if !entry.holds, seconds - entry.begun >= condition.kind.secondsToStart {
                 entry.holds = true
-                if condition.kind.isToldHere { news.append(News(severity: condition.severity, text: condition.text)) }
+                if condition.kind.isToldHere {
+                    news.append(
+                        News(
+                            severity: condition.severity, text: condition.text, alert: condition.kind,
+                            subject: condition.subject))
+                }
             }
             entries[key] = entry
         }
@@ -84,8 +91,9 @@ struct AlertBook: Sendable {
             if let words = key.kind.relief(key.subject) {
                 news.append(
                     News(
-                        severity: .good, text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)"
-                    ))
+                        severity: .good,
+                        text: "\(words), after \(Duration.seconds(entry.seen - entry.begun).formatted)",
+                        alert: key.kind, subject: key.subject))
             }
         }
         let alerts = entries.values.filter(\.holds).sorted {
@@ -119,11 +127,14 @@ extension WarRoomSnapshot.Alert.Kind {
         }
     }
 
+    /// The subject of the alert that keys expire; else it is the server that evicted.
+    static let expiringSubject = "expiring"
+
     /// Whether nobody else tells its beginning among the events.
     var isToldHere: Bool {
         switch self {
-        case .evicted, .unattended, .errors, .memory, .outboxAge, .hotSlot, .skew, .deadLetters, .refunds: true
-        case .oversold, .lost, .nodeDown, .drift, .paused, .store, .promise, .fenced, .lowStock, .other: false
+        case .evicted, .unattended, .errors, .memory, .outboxAge, .hotSlot, .skew, .deadLetters, .refunds, .store: true
+        case .oversold, .lost, .nodeDown, .drift, .paused, .promise, .fenced, .lowStock, .other: false
         case .haltedAhead: true
         }
     }
@@ -134,17 +145,19 @@ extension WarRoomSnapshot.Alert.Kind {
         case .oversold: "nothing is oversold any more"
         case .haltedAhead: "every bucket does again what SQL says"
         case .lost: "no order is lost any more"
+        case .evicted where subject == Self.expiringSubject: "no watched key expires any more"
         case .evicted: "\(subject) has evicted nothing since it started again"
         case .unattended: "somebody takes the outbox to SQL again"
         case .errors: "calls to \(subject) succeed again"
         case .memory: "the memory of \(subject) no longer runs out"
+        case .store: "the order store answers again"
         case .outboxAge: "SQL has caught up with Redis"
         case .hotSlot: "no slot takes most of the orders any more"
         case .skew: "the nodes share the load again"
         case .deadLetters: "no dead letter waits any more"
         case .refunds: "no refund waits any more"
         // What is low, and that it is gone, is told SKU by SKU.
-        case .lowStock, .nodeDown, .drift, .paused, .store, .promise, .fenced, .other: nil
+        case .lowStock, .nodeDown, .drift, .paused, .promise, .fenced, .other: nil
         }
     }
 }

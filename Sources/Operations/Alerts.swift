@@ -30,7 +30,8 @@ enum Alerts {
         if let lost = drift.lostOrders, lost > 0 {
             add(
                 .lost, .bad,
-                "LOST: \(lost) acknowledged orders (\((drift.lostUnits ?? 0).counted("unit"))) are in no book")
+                "LOST: \(lost.counted("acknowledged order")) (\((drift.lostUnits ?? 0).counted("unit"))) \(lost == 1 ? "is" : "are") in no book"
+            )
         }
         for (index, node) in snapshot.nodes.enumerated() where !node.isUp {
             add(
@@ -54,7 +55,8 @@ enum Alerts {
         if snapshot.haltedAheadBuckets > 0 {
             add(
                 .haltedAhead, .bad,
-                "\(snapshot.haltedAheadBuckets) of \(snapshot.bucketCount.counted("bucket")) refuse orders while SQL calls the sale "
+                "\(snapshot.haltedAheadBuckets) of \(snapshot.bucketCount.counted("bucket")) "
+                    + "\(snapshot.haltedAheadBuckets == 1 ? "refuses" : "refuse") orders while SQL calls the sale "
                     + "open: a halt did not reach SQL. Halt the sale once more, then open it")
         }
         if let leaseOverdue {
@@ -77,8 +79,8 @@ enum Alerts {
         if ledger.isUnattended {
             add(
                 .unattended, .bad,
-                "nobody takes \(ledger.backlogEntries.inGroups) outbox entries to SQL, for "
-                    + "\(tenths(Double(age) / 1_000)) s: sellout reconcile --repair does"
+                "nobody takes \(ledger.backlogEntries.inGroups) outbox \(ledger.backlogEntries == 1 ? "entry" : "entries") "
+                    + "to SQL, for \(tenths(Double(age) / 1_000)) s: sellout reconcile --repair does"
             )
         } else if Double(age) > Double(thresholds.outboxAgeMilliseconds) * holdShare {
             add(
@@ -106,7 +108,8 @@ enum Alerts {
     /// What is nearly gone, all of it in one sentence: in a flash sale that is the aim, so it is told, not shouted.
     private static func lowStock(_ snapshot: WarRoomSnapshot) -> AlertCondition? {
         var (low, near) = (0, 0)
-        var first: WarRoomSnapshot.SKU?
+        // The least of those that are low, and of those that only keep the alert.
+        var (first, firstNear): (WarRoomSnapshot.SKU?, WarRoomSnapshot.SKU?)
         for sku in snapshot.skus {
             guard let stock = sku.stock, stock > 0, sku.allocated > 0, !sku.fenced else { continue }
             let mark = Double(sku.allocated) * sku.lowShare
@@ -115,11 +118,14 @@ enum Alerts {
                 if first.map({ stock < $0.stock ?? 0 }) ?? true { first = sku }
             } else if Double(stock) <= mark * lowHoldFactor {
                 near += 1
+                if firstNear.map({ stock < $0.stock ?? 0 }) ?? true { firstNear = sku }
             }
         }
         guard low + near > 0 else { return nil }
         let worst =
-            first.map { ", least of \($0.sku) \($0.name): \(($0.stock ?? 0).inGroups) of \($0.allocated.inGroups)" }
+            (first ?? firstNear).map {
+                ", least of \($0.sku) \($0.name): \(($0.stock ?? 0).inGroups) of \($0.allocated.inGroups)"
+            }
             ?? ""
         return AlertCondition(
             kind: .lowStock, severity: .info,

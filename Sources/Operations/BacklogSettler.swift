@@ -29,7 +29,8 @@ struct BacklogSettler {
     func settle() async throws -> SettledBacklog {
         // Workers of its own: an engine that has ended takes nothing in any more, and a second settling needs another.
         let workers = try await SaleService(
-            cluster: service.cluster, store: service.store, clock: clock, events: service.events)
+            cluster: service.cluster, store: service.store, scripts: service.scripts, clock: clock,
+            events: service.events)
         let sweeper = await clocksAgree() ? believingSweeper() : nil
         // Before anybody drains: what is drained is trimmed a moment later, and nobody could say how much it was.
         let first = try await service.backlog()

@@ -356,7 +356,10 @@ public struct Doctor: Sendable {
                 what:
                     "\(pace.keysPerCall) keys each, \(Int(pace.seconds(for: report.keyCount ?? 0).rounded(.up))) s for all keys, then a tenth of that"
             ),
-            Cost(command: "INFO", perSecond: masters / 2, what: "memory of each master"),
+            Cost(command: "INFO", perSecond: masters / 2, what: "memory, evictions, keys that expire, of each master"),
+            Cost(
+                command: "PTTL", perSecond: Double(ExpiryWatch.keysMax) / 2,
+                what: "at most, and only where a server says that keys of its expire"),
         ].filter { $0.perSecond > 0 }
     }
 }

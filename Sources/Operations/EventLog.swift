@@ -16,10 +16,17 @@ public final class EventLog: Sendable {
     /// - Parameter onEvent: hears every event too, on any thread; must not block.
     public init(onEvent: (@Sendable (WarRoomSnapshot.Event) -> Void)? = nil) { self.onEvent = onEvent }
 
-    public func add(_ severity: WarRoomSnapshot.Event.Severity, _ text: String) {
+    /// - Parameters:
+    ///   - alert: whose beginning or end it tells, where it is one's.
+    ///   - subject: that alert's.
+    public func add(
+        _ severity: WarRoomSnapshot.Event.Severity, _ text: String, of alert: WarRoomSnapshot.Alert.Kind? = nil,
+        _ subject: String = ""
+    ) {
         let event = state.withLock { state in
             let event = WarRoomSnapshot.Event(
-                number: state.next, atMilliseconds: WallClock.milliseconds, severity: severity, text: text)
+                number: state.next, atMilliseconds: WallClock.milliseconds, severity: severity, text: text,
+                alert: alert.flatMap { WarRoomSnapshot.Alert.identity($0, subject) })
             state.next += 1
             state.events.append(event)
             if state.events.count > Self.keptMax { state.events.removeFirst(state.events.count - Self.keptMax) }

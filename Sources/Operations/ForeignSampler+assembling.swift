@@ -127,15 +127,8 @@ extension ForeignSampler {
                         text: "node \(index + 1) down \(Alerts.tenths(node.sinceSeconds)) s: "
                             + "\(node.buckets.counted("slot")) with stock cannot be read"))
             }
-            if let policy = evictionPolicies[node.address], policy != "noeviction" {
-                all.append(
-                    AlertCondition(
-                        kind: .promise, subject: node.address, severity: .warning,
-                        text:
-                            "\(node.address) may evict the stock: its maxmemory-policy is \(policy); set it to noeviction"
-                    ))
-            }
         }
+        all += lossAlerts()
         if !denied.isEmpty {
             let rules = Set(denied.map(\.rule)).sorted().joined(separator: " ")
             all.append(
@@ -154,7 +147,7 @@ extension ForeignSampler {
         all += Alerts.ofLoad(snapshot, trends: trends, memoryLimits: memory.limits, thresholds: thresholds)
         let (alerts, news) = alertBook.take(
             all, seconds: began.duration(to: .now) / .seconds(1), unixMilliseconds: WallClock.milliseconds)
-        for one in news { events.add(one.severity, one.text) }
+        for one in news { events.add(one.severity, one.text, of: one.alert, one.subject) }
         return alerts
     }
 }

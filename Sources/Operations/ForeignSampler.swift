@@ -55,7 +55,11 @@ public actor ForeignSampler {
     var trends = TrendBook()
     var alertBook = AlertBook()
     let began = ContinuousClock.now
-    var evictionPolicies: [String: String] = [:]
+    /// What the servers say of evicting and expiring, by address.
+    var losses: [String: LossWatch] = [:]
+    var expiry = ExpiryWatch()
+    /// PTTL is forbidden, and was told of.
+    var expiryIsUnreadable = false
     private var memoryReadAt: ContinuousClock.Instant?
     private var lastAnswerAt = ContinuousClock.now
     private var lastReads = 0
@@ -143,7 +147,7 @@ public actor ForeignSampler {
             isTold.found = true
             events.add(
                 scan.rows.isEmpty ? .warning : .info,
-                "looked at all keys: \(scan.rows.count.inGroups) of them are \(keys.stock)"
+                "looked at all keys: \(scan.rows.count.inGroups) of them \(scan.rows.count == 1 ? "is" : "are") \(keys.stock)"
                     + (scan.rows.isEmpty ? "; --stock-key says how the stock's keys are made" : ""))
         }
         if scan.isFull, !isTold.full {
@@ -188,7 +192,7 @@ public actor ForeignSampler {
             }
         }
         book.tick()
-        await readMemory()
+        if await readMemory() { await readExpiry() }
         assemble()
         publish(snapshot)
     }
@@ -256,22 +260,25 @@ public actor ForeignSampler {
         }
     }
 
-    private func readMemory() async {
-        guard memoryReadAt.map({ clock.now - $0 >= .seconds(2) }) ?? true else { return }
+    /// - Returns: whether it was time to.
+    private func readMemory() async -> Bool {
+        guard memoryReadAt.map({ clock.now - $0 >= .seconds(2) }) ?? true else { return false }
         memoryReadAt = clock.now
+        // All of it: older servers take one section a call, and three calls would cost them more.
         let answers = await cluster.onEachMaster(
-            RedisCommand("INFO", "memory"), deadline: clock.now + .milliseconds(500))
+            RedisCommand("INFO"), deadline: clock.now + .milliseconds(500))
         for (address, result) in answers {
             switch result {
             case .success(let reply):
                 allow(.memory)
                 let text = reply.string ?? ""
                 memory.take(text, of: address.description)
-                evictionPolicies[address.description] = NodeFacts(address: "", info: text).evictionPolicy
+                losses[address.description, default: LossWatch()].take(NodeFacts(address: "", info: text))
             case .failure(let error): _ = deny(error, .memory)
             }
         }
         memory.note()
+        return true
     }
 
     // MARK: What is forbidden

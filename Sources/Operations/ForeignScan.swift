@@ -1,3 +1,4 @@
+import Inventory
 public import Redis
 
 /// Looks for SKUs among all keys of all masters, at a pace, and remembers what it found: one walk of SCAN after another.
@@ -112,7 +113,7 @@ struct ForeignScan {
 
     /// How far it has come, in one line.
     func sentence(pace: ScanPace) -> String {
-        let found = "\(rows.count) SKUs found"
+        let found = "\(rows.count.counted("SKU")) found"
         guard isWalking else { return found }
         guard let total, total > 0 else { return "\(found), \(looked) keys looked at" }
         let left = pace.seconds(for: max(0, total - looked))

@@ -20,9 +20,9 @@ struct NodeTeller {
                 events.add(
                     .bad,
                     "node \(index + 1) (\(node.address)) does not answer: its \(node.buckets.counted("bucket")) do not sell, and calls "
-                        + "under way have no known outcome")
+                        + "under way have no known outcome", of: .nodeDown, node.address)
             } else if !wasUp && node.isUp {
-                events.add(.info, "node \(index + 1) (\(node.address)) answers again")
+                events.add(.info, "node \(index + 1) (\(node.address)) answers again", of: .nodeDown, node.address)
             }
         }
         wereUp = nodes.map(\.isUp)

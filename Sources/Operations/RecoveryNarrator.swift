@@ -51,12 +51,13 @@ final class RecoveryNarrator: Sendable {
                 // A comparison names one bucket and what is wrong with it.
                 let tag = catalogue[bucket]?.tag ?? "?"
                 events.add(
-                    .warning, "\(finding); bucket \(tag) is fenced, nothing is sold from it until rebuilt from SQL")
+                    .warning, "\(finding); bucket \(tag) is fenced, nothing is sold from it until rebuilt from SQL",
+                    of: .fenced)
             } else if isFirst {
                 events.add(
                     .warning,
-                    "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL"
-                )
+                    "node \(node): \(reason.sentence); its buckets are fenced, nothing is sold from them until rebuilt from SQL",
+                    of: .fenced)
             }
         case .recovered(let report, _):
             let node = node(of: report.bucket)
@@ -81,10 +82,15 @@ final class RecoveryNarrator: Sendable {
                 ? "node \(node): nothing was lost; \(story.recovered.counted("bucket")) open again after \(took), not rebuilt"
                 : "node \(node): \(story.recovered.counted("bucket")) rebuilt from SQL (\(story.ledgerEntries.inGroups) ledger entries) and open again"
                     + " after \(took)"
-            if story.survivors > 0 { sentence += "; \(story.survivors) outbox entries had survived" }
-            events.add(story.overCapacity > 0 ? .bad : .good, sentence)
+            if story.survivors > 0 {
+                sentence += "; \(story.survivors) outbox \(story.survivors == 1 ? "entry" : "entries") had survived"
+            }
+            events.add(story.overCapacity > 0 ? .bad : .good, sentence, of: .fenced)
             if story.overCapacity > 0 {
-                events.add(.bad, "\(story.overCapacity) surviving orders are beyond capacity: they are who would lose")
+                events.add(
+                    .bad,
+                    "\(story.overCapacity.counted("surviving order")) beyond capacity: whoever has one of them would lose"
+                )
             }
         case .failed(let bucket, let why):
             events.add(.warning, "bucket \(catalogue[bucket]?.tag ?? "?") stays closed: \(why); trying again")

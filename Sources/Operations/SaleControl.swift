@@ -75,7 +75,11 @@ public struct SaleControl: Sendable {
 
     /// Stops orders in every bucket that answers, at once, and in the others as soon as they do or before they open again. A store
     /// that is locked holds up the report, not the halt.
-    public func halt() async -> Report { await setState(.halted, from: [.open], done: "the sale is halted") }
+    ///
+    /// - Parameter brake: what whoever acts has told Redis already.
+    public func halt(after brake: Brake? = nil) async -> Report {
+        await setState(.halted, from: [.open], done: "the sale is halted", brake: brake)
+    }
 
     /// Halts by itself, for a reason that cannot wait for a person.
     public func halt(because reason: String) async -> Report {
@@ -83,7 +87,8 @@ public struct SaleControl: Sendable {
     }
 
     private func setState(
-        _ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil, isOverridden: Bool = false
+        _ state: SaleState, from: Set<SaleState>, done: String, reason: String? = nil, isOverridden: Bool = false,
+        brake: Brake? = nil
     ) async -> Report {
         await report(what: state == .open ? "open" : state == .closed ? "close" : "halt", subject: "sale") {
             guard let before = try await store.sale() else {
@@ -98,40 +103,58 @@ public struct SaleControl: Sendable {
             }
             let now =
                 try await state != .open && from.contains(before.state)
-                ? haltAhead(from: from, to: state) : store.setSaleState(from: from, to: state)
+                ? haltAhead(from: from, to: state, after: brake) : store.setSaleState(from: from, to: state)
             guard now.state == state else {
-                throw ActError("the sale is \(now.state.rawValue) and cannot become \(state.rawValue)")
+                throw ActError(Self.cannot(now.state, become: state))
             }
             let start = clock.now
             let outcomes = await acts.tellAll(patience: Self.patience)
             let waiting = outcomes.values.count { $0 != .applied }
-            let took = start.duration(to: clock.now).formatted
-            let sentence =
-                waiting == 0
-                ? "\(done): \(outcomes.count.counted("bucket")) told in \(took)"
-                : "\(done): \((outcomes.count - waiting).counted("bucket")) told in \(took); \(waiting) more as soon as they answer"
+            // What was told before SQL was asked is told; only what took longer is counted to its end.
+            let told = outcomes.count - waiting
+            let took: String =
+                if let brake {
+                    (told <= brake.told ? brake.took : brake.took + start.duration(to: clock.now)).formatted
+                } else { start.duration(to: clock.now).formatted }
+            var sentence = "\(done): \(told.counted("bucket")) told in \(took)"
+            if waiting > 0 {
+                sentence += "; \(waiting) more as soon as \(waiting == 1 ? "it answers" : "they answer")"
+                // Of several obstacles that of the first bucket: it is one server's, as a rule.
+                let obstacles = outcomes.sorted { $0.key < $1.key }.compactMap { _, outcome in
+                    if case .waitsForRecovery(let obstacle) = outcome { obstacle } else { nil }
+                }
+                if let first = obstacles.first { sentence += " (\(first))" }
+            }
             return (before.state.rawValue, reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue, sentence)
         }
     }
 
-    /// Halts in Redis what SQL calls open, and leaves SQL to `halt()`: for whoever has only reading hands on a store that is locked.
+    /// Halts in Redis what SQL calls open, and leaves SQL to `halt(after:)`: the quickest way to every bucket, for whoever has reading
+    /// hands on SQL and a connection on which nothing was asked yet.
     ///
-    /// - Returns: buckets that take no orders, of how many; `nil`: the sale is not open.
-    public func brake() async -> (halted: Int, of: Int)? {
-        guard (try? await store.sale())??.state == .open else { return nil }
-        let outcomes = await acts.haltAhead(patience: Self.patience)
-        return (outcomes.values.count { $0 == .applied }, outcomes.count)
+    /// - Parameter beginning: from which the time is counted.
+    /// - Returns: `nil`: SQL does not call the sale open, so there is nothing to brake.
+    public func brake(since beginning: ContinuousClock.Instant) async throws -> Brake? {
+        guard try await store.sale()?.state == .open else { return nil }
+        return await acts.brake(try await store.bucketControls(), patience: Self.patience, since: beginning)
     }
 
     /// Halts in Redis, then in SQL, for as long as that takes.
-    private func haltAhead(from: Set<SaleState>, to state: SaleState) async throws -> Sale {
+    private func haltAhead(
+        from: Set<SaleState>, to state: SaleState, after brake: Brake?
+    ) async throws -> Sale {
         let giveUpAt = clock.now + Self.haltPatience
-        let outcomes = await acts.haltAhead(patience: Self.patience)
-        let halted = outcomes.values.count { $0 == .applied }
+        let (halted, of): (Int, Int)
+        if let brake {
+            (halted, of) = (brake.told, brake.of)
+        } else {
+            let outcomes = await acts.haltAhead(patience: Self.patience)
+            (halted, of) = (outcomes.values.count { $0 == .applied }, outcomes.count)
+        }
         var isTold = false
         while true {
             do { return try await store.setSaleState(from: from, to: state) } catch {
-                let refusing = "\(halted.counted("bucket")) of \(outcomes.count) take no orders"
+                let refusing = Self.refusing(halted, of: of)
                 guard clock.now < giveUpAt else { throw ActError("\(refusing), but it is not in SQL: \(error)") }
                 if !isTold {
                     events.add(
@@ -145,11 +168,32 @@ public struct SaleControl: Sendable {
         }
     }
 
+    /// Why a sale in one state does not come into another, and what there is to do.
+    private static func cannot(_ state: SaleState, become wanted: SaleState) -> String {
+        switch (state, wanted) {
+        case (.closed, _): "the sale is closed for good: no order is taken any more; nothing was changed"
+        case (.warmed, .halted): "the sale is not open yet: no order is taken; sellout open opens it"
+        default: "the sale is \(state.rawValue) and cannot become \(wanted.rawValue); nothing was changed"
+        }
+    }
+
+    /// `all 16 buckets take no orders`, `15 of 16 buckets take no orders`, `its 1 bucket takes no orders`
+    public static func refusing(_ halted: Int, of: Int) -> String {
+        switch (halted, of) {
+        case (1, 1): "the sale's one bucket takes no orders"
+        case (of, _): "all \(of.counted("bucket")) take no orders"
+        default: "\(halted) of \(of.counted("bucket")) \(halted == 1 ? "takes" : "take") no orders"
+        }
+    }
+
     /// Freezes or thaws one SKU.
     public func setFrozen(_ sku: SKUNumber, _ frozen: Bool) async -> Report {
         let name = catalogue[sku]?.sku ?? "\(sku.rawValue)"
         return await report(what: frozen ? "freeze" : "thaw", subject: name) {
             guard catalogue[sku] != nil else { throw ActError("SKU \(name) is not in this sale") }
+            if try await store.sale()?.state == .closed {
+                throw ActError("the sale is closed: nothing of it is sold any more; nothing was changed")
+            }
             let before = try await store.setFrozen(sku, frozen)
             let outcome = await acts.tell(bucketOf: sku, patience: Self.patience)
             let word = frozen ? "frozen" : "thawed"
@@ -170,7 +214,7 @@ public struct SaleControl: Sendable {
                 throw ActError("a restock of \(units.counted("unit")) is outside 1 … \(Self.restockUnitsMax)")
             }
             if try await store.sale()?.state == .closed {
-                throw ActError("the sale is closed: nothing is put on sale any more")
+                throw ActError("the sale is closed: nothing is put on sale any more; nothing was changed")
             }
             let before = try await store.skuCounters().first { $0.sku == sku }?.allocated ?? 0
             let restock = try await store.restock(sku, units: units)
@@ -192,7 +236,7 @@ public struct SaleControl: Sendable {
                 throw ActError("\(units) units are more than one act moves; give 1 … \(Self.restockUnitsMax)")
             }
             if try await store.sale()?.state == .closed {
-                throw ActError("the sale is closed: its books are made")
+                throw ActError("the sale is closed: its books are made; nothing was changed")
             }
             let before = try await store.skuCounters(of: bucket).first { $0.sku == sku }?.allocated ?? 0
             let movement = try await store.restock(sku, units: -units)

@@ -216,12 +216,16 @@ public final class SaleMonitor: Sendable {
         let known = Set(before.map(place))
         // A server that is silent is told of as a node that is down.
         for finding in found where finding.kind != .silent && !known.contains(place(finding)) {
-            events.add(finding.haltsSale ? .bad : .warning, finding.sentence)
+            events.add(
+                finding.haltsSale ? .bad : .warning, finding.sentence, of: .promise,
+                "\(finding.kind.rawValue) \(finding.node)")
         }
         let present = Set(found.map(place))
         for finding in before where finding.kind != .silent && !present.contains(place(finding)) {
             if !found.contains(where: { $0.kind == .silent && $0.node == finding.node }) {
-                events.add(.info, "\(finding.node) is fit again: \(finding.kind.relief)")
+                events.add(
+                    .info, "\(finding.node) is fit again: \(finding.kind.relief)", of: .promise,
+                    "\(finding.kind.rawValue) \(finding.node)")
             }
         }
     }
@@ -236,10 +240,10 @@ public final class SaleMonitor: Sendable {
         if let overdue {
             events.add(
                 .bad,
-                "SQL has not answered for \(overdue.formatted): at \(durability.rawValue) with replicas no yes is said without it; orders wait"
-            )
+                "SQL has not answered for \(overdue.formatted): at \(durability.rawValue) with replicas no yes is said without it; orders wait",
+                of: .paused)
         } else {
-            events.add(.good, "SQL answers again; orders go on")
+            events.add(.good, "SQL answers again; orders go on", of: .paused)
         }
     }
 }

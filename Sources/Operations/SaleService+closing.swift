@@ -87,7 +87,8 @@ extension SaleService {
             if let left = settled.leftSentence { return .bad(left) }
             if unknown > 0 {
                 return .bad(
-                    "\(unknown.counted("order")) of this process are still unknown: their buckets do not answer")
+                    "\(unknown.counted("order")) of this process still unknown: the buckets do not answer; close once more"
+                )
             }
             let parts = settled.done.parts(settled.load)
             return .done(parts.isEmpty ? "nothing was on its way" : "settled \(parts.asList)")
@@ -127,7 +128,7 @@ extension SaleService {
                 let left = Double(last - Int64(clock.unixMilliseconds)) / 1_000
                 if left < -Self.deadlineGrace.milliseconds / 1_000 {
                     return .bad(
-                        "\(open.counted("reservation")) did not end at their deadline: close once more and end them (--expire)"
+                        "\(open.counted("reservation")) did not end when due: close once more and end them (--expire)"
                     )
                 }
                 tell(

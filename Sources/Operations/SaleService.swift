@@ -60,9 +60,10 @@ public final class SaleService: Sendable {
 
     /// - Parameters:
     ///   - workerStore: the store that the outbox worker settles in; `store` itself, or a decorator that delays it.
+    ///   - scripts: those to work with; `nil`: all are loaded on every server first.
     public init(
         cluster: any RedisPort, store: any OrderStore, workerStore: (any OrderStore)? = nil,
-        options: Options = Options(), clock: SaleClock = .system, events: EventLog
+        options: Options = Options(), scripts given: Scripts? = nil, clock: SaleClock = .system, events: EventLog
     ) async throws {
         guard let sale = try await store.sale() else {
             throw OrderStoreError(
@@ -82,7 +83,8 @@ public final class SaleService: Sendable {
         if let stranger = await SaleMark.stranger(in: catalogue, on: cluster, clock: clock) {
             throw OrderStoreError(.refused, stranger.sentence)
         }
-        let scripts = try await Scripts.load(on: cluster)
+        let scripts: Scripts
+        if let given { scripts = given } else { scripts = try await Scripts.load(on: cluster) }
         self.scripts = scripts
         let who = Operator.current
         let recoverer = Recoverer(

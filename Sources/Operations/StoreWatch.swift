@@ -45,9 +45,9 @@ extension SaleService {
         while !Task.isCancelled {
             switch watch.look(error: engine.storeError ?? worker.status.lastError, now: clock.now) {
             case .refuses(let error):
-                events.add(.bad, "SQL refuses: \(error); orders wait in the outbox and are sent again")
+                events.add(.bad, "SQL refuses: \(error); orders wait in the outbox and are sent again", of: .store)
             case .takesAgain(let outage):
-                events.add(.good, "SQL takes orders again after \(Alerts.tenths(outage.seconds)) s")
+                events.add(.good, "SQL takes orders again after \(Alerts.tenths(outage.seconds)) s", of: .store)
             case nil: break
             }
             try? await clock.sleep(for: StoreWatch.interval)

@@ -53,6 +53,8 @@ public actor WarRoomSampler {
     private var lastCompareCount = 0
     private var comparedAt: ContinuousClock.Instant?
     private var teller: EventTeller
+    private var auditTeller = AuditTeller()
+    private var lockWatch = LockWatch()
     private var storeError: String?
     /// The ACL rules without which buckets and the servers' memory cannot be read; `nil`: they can.
     private var cutsLack: String?
@@ -137,6 +139,9 @@ public actor WarRoomSampler {
         publish(snapshot)
     }
 
+    /// Whether the audit was looked at: what others do from now on is told.
+    var hasReadAudit: Bool { auditTeller.mark != nil }
+
     // MARK: Reading
 
     /// Before anybody is told that units were oversold, SQL says how many there are: somebody may have restocked meanwhile. Once it is
@@ -185,14 +190,19 @@ public actor WarRoomSampler {
                 counters = Dictionary(uniqueKeysWithValues: try await service.store.skuCounters().map { ($0.sku, $0) })
                 totals = try await service.store.orderTotals()
                 payments = try await service.store.paymentTotals()
+                auditTeller.tell(
+                    try await service.store.auditNews(since: auditTeller.mark, limit: 50), to: service.events)
                 deadLetters = (totals?.deadLetters ?? 0) > 0 ? try await service.store.deadLetters(limit: 10) : []
                 if let read = try await service.store.sale() { sale = read }
+                lockWatch.note(await service.store.writer(), records.values, now: clock.now)
             } else if let read = try await service.store.sale() {
                 sale = read
             }
-            storeError = nil
+            storeError = lockWatch.sentence(now: clock.now)
         } catch {
             storeError = "\(error)"
+            // How far others drain it cannot be seen now: nobody is blamed for it.
+            backlogWatch = BacklogWatch()
         }
     }
 
@@ -376,7 +386,10 @@ public actor WarRoomSampler {
         }
         let (alerts, news) = alertBook.take(conditions, seconds: seconds, unixMilliseconds: WallClock.milliseconds)
         snapshot.alerts = alerts
-        for one in news { service.events.add(one.severity, one.text) }
+        // Whoever works on the sale tells of SQL's refusals itself, and sooner.
+        for one in news where one.alert != .store || witness == nil {
+            service.events.add(one.severity, one.text, of: one.alert, one.subject)
+        }
     }
 
     private func nodeIndex(_ nodes: [RedisNodeStatus], _ slot: Int) -> Int? {
@@ -436,7 +449,8 @@ public actor WarRoomSampler {
             archivedOrders: service.archiver.status.archivedOrders)
         // Whoever looks on only, sees by what does not move that nobody else works either.
         snapshot.ledger.isUnattended =
-            witness == nil && backlog > 0 && backlogWatch.longest(now: now) >= SaleService.watchPatience
+            witness == nil && storeError == nil && backlog > 0
+            && backlogWatch.longest(now: now) >= SaleService.watchPatience
     }
 
     private func assembleLife() {

@@ -166,11 +166,16 @@ public protocol OrderStore: OrderLifeStore {
     /// Whether an open bucket's movements are what its orders say; `nil` while it is not open.
     func balance(bucket: BucketNumber) async throws -> BookBalance?
 
+    /// Whoever is writing at this moment, and lets nobody else; `nil`: nobody, or nobody can tell.
+    func writer() async -> StoreWriter?
+
     // MARK: Audit
 
     func audit(_ entry: AuditEntry) async throws
     /// Newest first.
     func auditTrail(limit: Int) async throws -> [AuditEntry]
+    /// What was written since an earlier look, oldest first, the newest `limit` of it; `nil`: since now.
+    func auditNews(since mark: AuditMark?, limit: Int) async throws -> AuditNews
 
     /// Finishes what is under way and closes.
     func close() async

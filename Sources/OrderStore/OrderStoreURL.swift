@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where the orders are kept, as a person writes it: `sqlite:PATH`, PATH relative to the working folder or absolute;
 /// `sqlite:///PATH` is read as well.
 public enum OrderStoreURL: Sendable, Hashable, CustomStringConvertible {
@@ -8,7 +10,7 @@ public enum OrderStoreURL: Sendable, Hashable, CustomStringConvertible {
     ///
     /// - Throws: `OrderStoreError` (refused) that says in one line what was wrong.
     public init(_ text: String) throws(OrderStoreError) {
-        let shown = SQLiteErrors.printable(String(text.prefix(200)))
+        let shown = Self.shown(text)
         guard text.hasPrefix("sqlite:") else {
             throw OrderStoreError(.refused, "cannot read the order store's address '\(shown)'; write sqlite:PATH")
         }
@@ -24,6 +26,14 @@ public enum OrderStoreURL: Sendable, Hashable, CustomStringConvertible {
             throw OrderStoreError(.refused, "the order store's address '\(shown)' names no file; write sqlite:PATH")
         }
         self = .sqlite(path: path)
+    }
+
+    /// An address as an error may repeat it: without what could be a password.
+    public static func shown(_ text: String) -> String {
+        guard let start = text.range(of: "://"), let at = text.lastIndex(of: "@"), start.upperBound <= at else {
+            return SQLiteErrors.printable(String(text.prefix(200)))
+        }
+        return SQLiteErrors.printable(String((text[..<start.upperBound] + "…" + text[at...]).prefix(200)))
     }
 
     /// The text that reads back as this address.

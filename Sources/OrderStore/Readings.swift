@@ -149,6 +149,38 @@ public struct OrderTotals: Sendable, Hashable {
     public var orders: Int64 { reserved + sold + cancelled + void + overCapacity + partial + expired }
 }
 
+/// A process that writes in the order store.
+public struct StoreWriter: Sendable, Hashable {
+    public let process: Int32
+    /// What it runs, where that can be seen.
+    public let name: String?
+    public init(process: Int32, name: String?) {
+        self.process = process
+        self.name = name
+    }
+}
+
+/// How far somebody has read the audit.
+public struct AuditMark: Sendable, Hashable {
+    let number: Int64
+    public init(number: Int64) { self.number = number }
+}
+
+/// What came into the audit since a mark.
+public struct AuditNews: Sendable, Hashable {
+    /// Oldest first.
+    public let entries: [AuditEntry]
+    /// Rows that came, too, and are older than these.
+    public let leftOut: Int64
+    /// For the next look.
+    public let mark: AuditMark
+    public init(entries: [AuditEntry], leftOut: Int64, mark: AuditMark) {
+        self.entries = entries
+        self.leftOut = leftOut
+        self.mark = mark
+    }
+}
+
 /// One act and its result: who, when, where, what, before, after.
 public struct AuditEntry: Sendable, Hashable {
     /// Unix milliseconds.

@@ -85,10 +85,15 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
                 return RedisError(.unknown, .scriptFailed, "\(address): a script failed: \(line)", serverText: text)
             }
         }
-        let message =
-            kind == .noAuth && code == "NOAUTH"
-            ? "\(address) wants a password: set SELLOUT_REDIS_PASSWORD"
-            : "\(address): \(line)"
+        let error = RedisError(.refused, kind, "\(address): \(line)", serverText: text)
+        let message: String
+        if code == "NOAUTH" {
+            message = "\(address) wants a password: set SELLOUT_REDIS_PASSWORD"
+        } else if let rule = error.missingRule {
+            message = "\(error.message); allow this user \(rule): sellout doctor prints the rules"
+        } else {
+            return error
+        }
         return RedisError(.refused, kind, message, serverText: text)
     }
 

@@ -9,18 +9,18 @@ public struct RedisScript: Sendable {
     }
 }
 
-/// A script that a server has compiled. Its hash was learnt from `SCRIPT LOAD`.
+/// A script by the name under which servers keep what they have compiled: the hash of its source.
 ///
 /// It stays valid whatever happens to the servers' script caches: a call that meets NOSCRIPT is sent again with the source.
 public struct LoadedScript: Sendable {
     public let name: String
-    /// SHA-1 of the source in hexadecimal, as the server computed it.
+    /// SHA-1 of the source in hexadecimal.
     public let sha: String
     /// `EVALSHA <sha>` and `EVAL <source>`, encoded once.
     let bySHA: EncodedArguments
     let bySource: EncodedArguments
 
-    /// - Parameter sha: SHA-1 of the source in hexadecimal, as a server told it.
+    /// - Parameter sha: SHA-1 of the source in hexadecimal, as servers compute it.
     public init(_ script: RedisScript, sha: String) {
         name = script.name
         self.sha = sha
@@ -32,6 +32,11 @@ public struct LoadedScript: Sendable {
         bySource.append("EVAL")
         bySource.append(script.source)
         self.bySource = bySource
+    }
+
+    /// A script that nobody was asked to compile: a server that does not know it gets the source with the first call.
+    public init(unloaded script: RedisScript) {
+        self.init(script, sha: String(decoding: SHA1.hex(Array(script.source.utf8)), as: UTF8.self))
     }
 }
 

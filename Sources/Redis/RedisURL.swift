@@ -34,7 +34,7 @@ public struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDebu
     public init(_ text: String) throws(RedisError) {
         func bad(_ why: String) -> RedisError {
             // The text may hold a password: name the fault, not the text.
-            RedisError(.notSent, .badURL, "not a Redis address: \(why); write redis://[user:password@]host[:port]")
+            RedisError(.notSent, .badURL, "not a Redis address: \(why); write redis://[user@]host[:port]")
         }
         let scheme = "redis://"
         guard text.hasPrefix(scheme) else {

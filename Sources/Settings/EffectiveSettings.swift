@@ -15,6 +15,8 @@ public struct EffectiveSettings: Sendable {
         public var source: Source
         /// `--theme`, `SELLOUT_THEME`, `/home/ada/.config/sellout/config.yaml:7`; empty for a default.
         public var place: String
+        /// What would have lifted a mark and does not: `--no-production`; `nil`: nothing was tried.
+        public var ignored: String?
     }
 
     public let settings: [Setting]
@@ -82,11 +84,54 @@ public struct EffectiveSettings: Sendable {
                 case .file?: "\(file?.path ?? ""):\(entries[setting.key]?.line ?? 0)"
                 case .standard?, nil: ""
                 }
-            values[setting.key] = Value(
-                text: text.map(setting.canonical), source: source ?? .standard, place: place)
+            var value = Value(text: text.map(setting.canonical), source: source ?? .standard, place: place)
+            if setting.isMark, source == .argument || source == .environment, value.text != "true",
+                let set = inProfile[setting.key] ?? entries[setting.key], setting.canonical(set.text) == "true"
+            {
+                let layer = inProfile[setting.key] == nil ? Source.file : .profile
+                let ignored = source == .argument ? setting.option.map { "--no-\($0)" } : setting.environmentName
+                value = Value(
+                    text: "true", source: layer, place: "\(file?.path ?? ""):\(set.line)", ignored: ignored)
+            }
+            values[setting.key] = value
         }
         if let profile { values["profile"]?.text = profile }
         self.values = values
+    }
+
+    /// What a person typed, without what would lift a mark that the file sets; and what was left out, one sentence each.
+    public func keepingMarks(_ arguments: some Sequence<String>) -> (kept: [String], sentences: [String]) {
+        var (kept, sentences, isOver): ([String], [String], Bool) = ([], [], false)
+        for argument in arguments {
+            isOver = isOver || argument == "--"
+            let lifted = settings.first { setting in
+                guard !isOver, setting.isMark, let option = setting.option, argument == "--no-\(option)",
+                    let value = values[setting.key]
+                else { return false }
+                return value.text == "true" && (value.source == .profile || value.source == .file)
+            }
+            guard let lifted, let value = values[lifted.key] else {
+                kept.append(argument)
+                continue
+            }
+            sentences.append(Self.ignored(argument, value))
+        }
+        return (kept, sentences)
+    }
+
+    private static func ignored(_ what: String, _ mark: Value) -> String {
+        "\(what) is ignored: the \(mark.source.rawValue) marks this place, and only \(mark.place) lifts that"
+    }
+
+    /// Variables of the environment that would lift a mark of the file and do not, one sentence each.
+    public var ignoredInEnvironment: [String] {
+        settings.compactMap { setting in
+            guard let value = values[setting.key], let ignored = value.ignored, ignored == setting.environmentName
+            else {
+                return nil
+            }
+            return Self.ignored(ignored, value)
+        }
     }
 
     /// What environment, profile and file say, as a command would be told by arguments: put before those that a person typed, the

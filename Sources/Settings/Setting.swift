@@ -19,6 +19,8 @@ public struct Setting: Sendable {
     public let option: String?
     /// The commands that take the option.
     public let commands: Set<String>
+    /// A flag that, set in the file, neither an argument nor the environment lifts: whoever marked a place did so against slips.
+    public let isMark: Bool
     /// How it is shown where it may hold a secret.
     public let shown: @Sendable (String) -> String
     /// What it does, in one line.
@@ -26,13 +28,14 @@ public struct Setting: Sendable {
 
     public init(
         _ key: String, _ shape: Shape, standard: String? = nil, option: String? = nil, commands: Set<String> = [],
-        shown: @escaping @Sendable (String) -> String = { $0 }, help: String
+        isMark: Bool = false, shown: @escaping @Sendable (String) -> String = { $0 }, help: String
     ) {
         self.key = key
         self.shape = shape
         self.standard = standard
         self.option = option
         self.commands = commands
+        self.isMark = isMark
         self.shown = shown
         self.help = help
     }

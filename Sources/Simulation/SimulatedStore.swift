@@ -175,6 +175,9 @@ struct SimulatedStore: OrderStoreDecorator {
     func ledgerPage(sku: SKUNumber, after: FlowID?, limit: Int) async throws -> [LedgerRow] {
         try await call(.reads) { try await base.ledgerPage(sku: sku, after: after, limit: limit) }
     }
+    func auditNews(since mark: AuditMark?, limit: Int) async throws -> AuditNews {
+        try await call(.reads) { try await base.auditNews(since: mark, limit: limit) }
+    }
     func audit(_ entry: AuditEntry) async throws { try await call(.writes) { try await base.audit(entry) } }
     /// The books outlive the process.
     func close() async {}

@@ -30,6 +30,10 @@ extension WarRoomSnapshot {
         }
 
         /// What stays the same while its numbers move; `nil`: only its text tells it from others.
-        public var identity: String? { kind == .other ? nil : "\(kind) \(subject)" }
+        public var identity: String? { Self.identity(kind, subject) }
+
+        public static func identity(_ kind: Kind, _ subject: String) -> String? {
+            kind == .other ? nil : "\(kind) \(subject)"
+        }
     }
 }

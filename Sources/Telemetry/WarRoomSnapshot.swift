@@ -266,11 +266,14 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var severity: Severity
         /// One plain sentence with its numbers.
         public var text: String
-        public init(number: Int, atMilliseconds: UInt64, severity: Severity, text: String) {
+        /// The alert whose beginning or end it tells (`Alert.identity`), so that nobody is told twice; `nil`: none's.
+        public var alert: String?
+        public init(number: Int, atMilliseconds: UInt64, severity: Severity, text: String, alert: String? = nil) {
             self.number = number
             self.atMilliseconds = atMilliseconds
             self.severity = severity
             self.text = text
+            self.alert = alert
         }
     }
 

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Deduction
 import Foundation
 import Inventory
 import Operations
 import OrderStore
+import Redis
 import Synchronization
 import Telemetry
 
@@ -72,17 +74,20 @@ extension ActOptions {
     struct Refusal: Error, CustomStringConvertible { let description: String }
 
     /// Connects, finds the SKUs, asks for the name where one is wanted, and acts on one after another.
+    /// - Parameter cluster: Redis, where it is connected already.
     /// - Returns: 0 when everything was done, 1 when something was refused.
     func act(
-        _ name: String, skus: [String] = [], asks: Bool = true,
+        _ name: String, skus: [String] = [], asks: Bool = true, on cluster: RedisCluster? = nil,
         _ body: (SaleControl, SKUNumber?) async -> SaleControl.Report
     ) async throws -> Int32 {
-        try await sources.with(readOnly: false) { service in
+        try await sources.with(readOnly: false, on: cluster, scripts: .unloaded) { service in
             // All are found before any is touched: half of a mistyped list is worse than none.
             var numbers: [(String, SKUNumber?)] = skus.isEmpty ? [("sale", nil)] : []
             for sku in skus {
                 guard let number = service.catalogue.number(ofSKU: sku) else {
-                    throw Refusal(description: "SKU \(sku) is not in \(service.sale.name); nothing was changed")
+                    throw Refusal(
+                        description: "SKU \(sku) is not in \(service.sale.name), and nothing was changed; "
+                            + "sellout snapshot lists its SKUs")
                 }
                 numbers.append((sku, number))
             }
@@ -106,6 +111,7 @@ extension ActOptions {
                 encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
                 print(String(decoding: try encoder.encode(report), as: UTF8.self))
             }
+            if report.acts.contains(where: \.succeeded) { await seeThrough(service) }
             return report.acts.allSatisfy(\.succeeded) ? 0 : 1
         }
     }
@@ -293,6 +299,16 @@ struct CloseCommand: ParsableCommand, WorkerCommand {
 }
 
 extension ActOptions {
+    /// What the acts left in the outboxes goes to SQL before this process ends, or is said to wait.
+    private func seeThrough(_ service: SaleService) async {
+        let left = await service.seeThrough()
+        guard left > 0 else { return }
+        let line =
+            "\(left.inGroups) \(left == 1 ? "entry waits" : "entries wait") in the outboxes for SQL: "
+            + "a sale that runs takes them, or sellout reconcile --repair"
+        FileHandle.standardError.write(Data("sellout: \(PlainText.line(line))\n".utf8))
+    }
+
     /// Acts on the sale as a whole, through its service.
     /// - Parameter alwaysAsks: the sale's name is wanted at any place, for it cannot be undone.
     func actOnSale(
@@ -318,6 +334,7 @@ extension ActOptions {
             } else {
                 print(PlainText.line(done.sentence))
             }
+            if done.succeeded { await seeThrough(service) }
             return done.succeeded ? 0 : 1
         }
     }

@@ -10,7 +10,7 @@ struct ConfigCommand: ParsableCommand {
         abstract: "Print the settings that hold, and where each came from.",
         discussion: """
             Arguments win over the environment (SELLOUT_THEME, SELLOUT_ALERTS_OUTBOX_AGE), that over the profile, that over the
-            file, that over the defaults. The file is sellout/config.yaml in $XDG_CONFIG_HOME or ~/.config:
+            file, that over the defaults. One setting is a mark: production, set by profile or file, is lifted only there. The file is sellout/config.yaml in $XDG_CONFIG_HOME or ~/.config:
 
               theme: nord
               alerts:
@@ -44,6 +44,7 @@ struct ConfigCommand: ParsableCommand {
             var value: JSONValue
             var source: String
             var place: String?
+            var ignored: String?
         }
         var file: String?
         var profile: String?
@@ -68,7 +69,8 @@ struct ConfigCommand: ParsableCommand {
             let text = value?.text.map { PlainText.line(setting.shown($0)) } ?? "-"
             let source = value?.source ?? .standard
             let place = value?.place ?? ""
-            return (setting.key, text, source.rawValue + (place.isEmpty ? "" : "  " + PlainText.line(place)))
+            let ignored = value?.ignored.map { "  (a mark: \($0) does not lift it)" } ?? ""
+            return (setting.key, text, source.rawValue + (place.isEmpty ? "" : "  " + PlainText.line(place)) + ignored)
         }
         let first = rows.map { $0.0.count }.max() ?? 0
         let second = min(44, rows.map { SafeText.width($0.1) }.max() ?? 0)
@@ -81,7 +83,7 @@ struct ConfigCommand: ParsableCommand {
             guard let value = effective.values[setting.key] else { continue }
             settings[setting.key] = Report.Value(
                 value: JSONValue(setting, value.text), source: value.source.rawValue,
-                place: value.place.isEmpty ? nil : value.place)
+                place: value.place.isEmpty ? nil : value.place, ignored: value.ignored)
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]

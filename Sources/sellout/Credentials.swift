@@ -47,7 +47,7 @@ enum PasswordPrompt {
     static var isPossible: Bool { isatty(0) == 1 && isatty(2) == 1 }
 
     struct Cancelled: Error, CustomStringConvertible {
-        var description: String { "no password was given" }
+        var description: String { "no password was given; type it, or set SELLOUT_REDIS_PASSWORD" }
     }
 
     /// - Throws: when the person gives up (Ctrl-C, Ctrl-D), or the task is cancelled.

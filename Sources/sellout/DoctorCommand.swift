@@ -76,7 +76,7 @@ extension DoctorCommand: WorkerCommand {
         if let stock = report.stockKeys {
             lines.append("stock \(stock)  ledger \(report.ledgerKeys ?? "none")  about \(report.skuCount ?? 0) SKUs")
         } else if let count = report.skuCount {
-            lines.append("\(count) SKUs by the order store")
+            lines.append("\(count.counted("SKU")) by the order store")
         }
         lines += ["", "may"]
         for ability in report.abilities {

@@ -8,7 +8,11 @@ import Synchronization
 /// means something.
 @main
 enum Main {
+    /// When the program began to work: what a halt took is counted from here.
+    static let startedAt = ContinuousClock.now
+
     static func main() {
+        _ = startedAt
         // A closed pipe is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         do {
@@ -41,7 +45,7 @@ enum Main {
         } catch let error where Sellout.exitCode(for: error) != .failure || error is CleanExit {
             Sellout.exit(withError: error)
         } catch {
-            FileHandle.standardError.write(Data("sellout: \(oneLine("\(error)"))\n".utf8))
+            FileHandle.standardError.write(Data("sellout: \(Remedies.line(error))\n".utf8))
             exit(2)
         }
     }
@@ -64,6 +68,9 @@ enum Main {
         if message.hasSuffix("'--orders <orders>'") {
             return
                 "\(command) works on a sale's books: give --orders sqlite:PATH (watch, snapshot and doctor can do without)"
+        }
+        if message.hasSuffix("'--redis <redis>'") {
+            return "\(command) must know where Redis is: give --redis redis://HOST:PORT, or a profile that says it"
         }
         if message.hasSuffix("'<units>'"), let units = arguments.first(where: { Int64($0).map { $0 < 0 } ?? false }) {
             return "\(units) units: use 1 to \(SaleControl.restockUnitsMax); with --reverse they go off sale again"

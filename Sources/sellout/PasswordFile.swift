@@ -10,7 +10,10 @@ enum PasswordFile {
 
     /// The file's first line.
     static func read(_ path: String) throws -> String {
-        func problem(_ why: String) -> Problem { Problem(description: "password file \(PlainText.line(path)): \(why)") }
+        func problem(_ why: String) -> Problem {
+            let wanted = "name a file of mode 600, yours, whose first line is the password"
+            return Problem(description: "password file \(PlainText.line(path)): \(why); \(wanted)")
+        }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw problem(String(cString: strerror(errno))) }
         defer { close(descriptor) }
@@ -20,7 +23,7 @@ enum PasswordFile {
             throw problem("is not a file")
         }
         guard status.st_uid == geteuid() || status.st_uid == 0 else { throw problem("belongs to somebody else") }
-        guard status.st_mode & 0o077 == 0 else { throw problem("others may read it; chmod 600 it") }
+        guard status.st_mode & 0o077 == 0 else { throw problem("others may read it (chmod 600 mends that)") }
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         let count = Glibc.read(descriptor, &bytes, bytes.count)
         guard count >= 0 else { throw problem(String(cString: strerror(errno))) }

@@ -169,7 +169,10 @@ extension ReconcileCommand: WorkerCommand {
         let verdict =
             comparison.driftUnits > 0
             ? "\(comparison.driftUnits.counted("unit")) of drift"
-            : work.isGood ? "Redis and SQL agree to the unit" : "they agree in everything but what nobody sees through"
+            : comparison.cuts == 0 && !comparison.unread.isEmpty
+                ? "nothing is known of the stock"
+                : work.isGood
+                    ? "Redis and SQL agree to the unit" : "they agree in everything but what nobody sees through"
         lines.append(
             "\(comparison.cuts.counted("bucket")) compared in \(comparison.duration.formatted): \(verdict)\(unread)")
         return lines.map(PlainText.line).joined(separator: "\n")

@@ -33,7 +33,7 @@ enum SettingTable {
             commands: reading.union(["doctor"]), help: "a file of mode 600 whose first line is Redis's password"),
         Setting(
             "orders", .text(takes: "sqlite:PATH") { (try? OrderStoreURL($0)) != nil }, option: "orders",
-            commands: reading.union(["doctor"]), help: "the order store"),
+            commands: reading.union(["doctor"]), shown: OrderStoreURL.shown, help: "the order store"),
         Setting(
             "redisUser", .text(takes: "a Redis user") { !$0.isEmpty }, option: "redis-user",
             commands: reading.union(["doctor"]), help: "the Redis user, where the address names none"),
@@ -43,8 +43,8 @@ enum SettingTable {
             help: "looks only: keys that would change anything are unbound, commands that would are refused"),
         Setting(
             "production", .flag, standard: "false", option: "production",
-            commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt", "close"],
-            help: "marks the place: red frame, the word PROD"),
+            commands: ["watch", "demo", "open", "freeze", "thaw", "restock", "halt", "close"], isMark: true,
+            help: "marks the place: red frame, the word PROD; set in the file, only the file lifts it"),
     ]
 
     // MARK: Somebody else's keys

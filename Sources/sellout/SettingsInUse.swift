@@ -31,7 +31,11 @@ enum SettingsInUse {
         if asked.contains(where: { ["-h", "--help"].contains($0) }) { return arguments }
         let settings = try load(profile: value(of: "profile", in: asked), config: value(of: "config", in: asked))
         kept.withLock { $0 = settings }
-        return [command] + settings.arguments(for: command).map(inHome) + asked
+        let (typed, ignored) = settings.keepingMarks(asked)
+        for sentence in ignored + settings.ignoredInEnvironment {
+            FileHandle.standardError.write(Data("sellout: \(PlainText.line(sentence))\n".utf8))
+        }
+        return [command] + settings.arguments(for: command).map(inHome) + typed
     }
 
     /// A file has no shell that would know `~`.
@@ -73,10 +77,12 @@ enum SettingsInUse {
         var status = stat()
         guard stat(path, &status) == 0 else {
             if named == nil, errno == ENOENT || errno == ENOTDIR { return nil }
-            throw unreadable("cannot be read: \(String(cString: strerror(errno)))")
+            throw unreadable("cannot be read: \(String(cString: strerror(errno))); name another with --config")
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw unreadable("is not a file") }
-        guard status.st_size <= SettingsFile.bytesMax else { throw unreadable("is larger than 256 KiB") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw unreadable("is not a file; name one with --config") }
+        guard status.st_size <= SettingsFile.bytesMax else {
+            throw unreadable("is larger than 256 KiB; is it the config file?")
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw unreadable("cannot be read; check its permissions")
         }
@@ -161,8 +167,11 @@ enum HiddenPassword {
     static func isIn(_ address: String) -> Bool { (try? RedisURL(address))?.password != nil }
 
     /// Whether something that was typed holds one, in an address that may be wrong otherwise: `--redis=redis://:secret@host:x`.
+    /// Whatever its scheme: a mistyped one is repeated in an error as well.
     static func isInArgument(_ argument: String) -> Bool {
-        guard let start = argument.range(of: "redis://") ?? argument.range(of: "rediss://") else { return false }
+        guard let start = argument.range(of: "://"), !argument[..<start.lowerBound].hasSuffix("sqlite") else {
+            return false
+        }
         let rest = argument[start.upperBound...]
         guard let at = rest.lastIndex(of: "@") else { return false }
         return rest[..<at].contains(":")

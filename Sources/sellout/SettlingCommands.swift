@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Deduction
 import Foundation
 import Inventory
 import Operations
@@ -156,8 +157,13 @@ extension RefundsCommand: WorkerCommand {
 
 extension Sources {
     /// Connects, does `body`, and closes whatever came of it.
-    func with(readOnly: Bool, _ body: (SaleService) async throws -> Int32) async throws -> Int32 {
-        let (service, _, _) = try await connect(readOnly: readOnly, events: EventLog())
+    /// - Parameters: as of `RedisSource.connect`.
+    func with(
+        readOnly: Bool, on connected: RedisCluster? = nil, scripts: Scripts? = nil,
+        _ body: (SaleService) async throws -> Int32
+    ) async throws -> Int32 {
+        let (service, _, _) = try await connect(
+            readOnly: readOnly, events: EventLog(), on: connected, scripts: scripts)
         let result: Result<Int32, any Error>
         do { result = .success(try await body(service)) } catch { result = .failure(error) }
         service.cluster.close()

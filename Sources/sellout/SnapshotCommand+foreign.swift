@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import Inventory
 import Operations
 import Redis
 import Settings
@@ -33,7 +34,7 @@ extension SnapshotCommand {
                     end = .now + .seconds(foreign.sweepSeconds + 1) + .milliseconds(Int64(look.seconds * 1_000))
                 }
                 guard isShown else { continue }
-                let line = end == nil ? foreign.scan : "\(now.skus.count) SKUs, reading them"
+                let line = end == nil ? foreign.scan : "\(now.skus.count.counted("SKU")), being read"
                 if line != shown { FileHandle.standardError.write(Data("\r\u{1B}[K\(PlainText.line(line))".utf8)) }
                 shown = line
             }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deduction
 import Foundation
 import Operations
 import OrderStore
@@ -45,9 +46,24 @@ struct RedisSource: ParsableArguments {
     }
 
     /// Connects to Redis and the books, or says in one line why not.
-    func connect(orders: String, readOnly: Bool, events: EventLog) async throws -> (
-        service: SaleService, redisURL: String, ordersURL: String
-    ) {
+    ///
+    /// - Parameters:
+    ///   - connected: Redis, where it is connected already; closed with what is returned, or on an error.
+    ///   - scripts: `.unloaded` for an act or two: a server that lacks one gets it with the call. `nil`: all are loaded first.
+    func connect(
+        orders: String, readOnly: Bool, events: EventLog, on connected: RedisCluster? = nil, scripts: Scripts? = nil
+    ) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
+        do {
+            return try await connect(orders, readOnly: readOnly, events: events, connected, scripts)
+        } catch {
+            connected?.close()
+            throw error
+        }
+    }
+
+    private func connect(
+        _ orders: String, readOnly: Bool, events: EventLog, _ connected: RedisCluster?, _ scripts: Scripts?
+    ) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
         let ordersURL = try OrderStoreURL(orders)
         // Opening for writing would make a store that is not there: a mistyped path must not leave a file behind.
         if case .sqlite(let path) = ordersURL, !FileManager.default.fileExists(atPath: path) {
@@ -58,9 +74,14 @@ struct RedisSource: ParsableArguments {
         let url = try complete()
         let store = try ordersURL.open(readOnly: readOnly)
         do {
-            let cluster = try await connect(to: url, options: RedisOptions())
+            let cluster: RedisCluster
+            if let connected {
+                cluster = connected
+            } else {
+                cluster = try await connect(to: url, options: RedisOptions())
+            }
             do {
-                let service = try await SaleService(cluster: cluster, store: store, events: events)
+                let service = try await SaleService(cluster: cluster, store: store, scripts: scripts, events: events)
                 return (service, "redis://\(cluster.url.address)", ordersURL.description)
             } catch {
                 cluster.close()
@@ -96,11 +117,12 @@ struct Sources: ParsableArguments {
     }
 
     /// Connects to both, or says in one line why not.
-    func connect(readOnly: Bool, events: EventLog) async throws -> (
-        service: SaleService, redisURL: String, ordersURL: String
-    ) {
+    func connect(
+        readOnly: Bool, events: EventLog, on connected: RedisCluster? = nil, scripts: Scripts? = nil
+    ) async throws -> (service: SaleService, redisURL: String, ordersURL: String) {
         if !readOnly { try mayChange() }
-        return try await source.connect(orders: orders, readOnly: readOnly, events: events)
+        return try await source.connect(
+            orders: orders, readOnly: readOnly, events: events, on: connected, scripts: scripts)
     }
 }
 

@@ -72,6 +72,43 @@ import Testing
         #expect(teller.tell(snapshot, seconds: 7).map(\.severity) == [.good, .good])
     }
 
+    /// Most alerts come with an event; whichever is first is the only one.
+    @Test func anAlertThatIsAnEventTooIsToldOnce() {
+        let teller = Ear()
+        var snapshot = Fixture.warmed()
+        _ = teller.tell(snapshot, seconds: 0)
+        func event(_ number: Int, _ severity: WarRoomSnapshot.Event.Severity, _ text: String, _ subject: String)
+            -> WarRoomSnapshot.Event
+        {
+            .init(
+                number: 1_000 + number, atMilliseconds: 0, severity: severity, text: text,
+                alert: WarRoomSnapshot.Alert.identity(.nodeDown, subject))
+        }
+        func alert(_ node: String) -> WarRoomSnapshot.Alert {
+            .init(severity: .bad, text: "node \(node) down", kind: .nodeDown, subject: node)
+        }
+        // Both at once, the alert before, the event before.
+        snapshot.events.append(event(1, .bad, "a does not answer", "a"))
+        snapshot.alerts = [alert("a")]
+        #expect(teller.tell(snapshot, seconds: 1).map(\.text) == ["a does not answer"])
+        snapshot.alerts = [alert("a"), alert("b")]
+        #expect(teller.tell(snapshot, seconds: 2).map(\.text) == ["alert: node b down"])
+        snapshot.events.append(event(2, .bad, "b does not answer", "b"))
+        snapshot.events.append(event(3, .bad, "c does not answer", "c"))
+        #expect(teller.tell(snapshot, seconds: 3).map(\.text) == ["c does not answer"])
+        snapshot.alerts = [alert("a"), alert("b"), alert("c")]
+        #expect(teller.tell(snapshot, seconds: 4).isEmpty)
+        // Its end is told once, too, by whoever tells it.
+        snapshot.alerts = [alert("b"), alert("c")]
+        snapshot.events.append(event(4, .info, "a answers again", "a"))
+        #expect(teller.tell(snapshot, seconds: 20).map(\.text) == ["a answers again"])
+        snapshot.alerts = [alert("c")]
+        #expect(teller.tell(snapshot, seconds: 30).map(\.text) == ["no longer: node b down"])
+        // Long after, it is news again.
+        snapshot.alerts = [alert("a"), alert("c")]
+        #expect(teller.tell(snapshot, seconds: 60).map(\.text) == ["alert: node a down"])
+    }
+
     @Test func hostileTextStaysOneHarmlessLine() {
         let teller = Ear()
         var snapshot = Fixture.warmed()

@@ -143,7 +143,7 @@ private struct Numbers: RandomNumberGenerator {
             try make($0.map { (Int32($0.0), Int32($0.1)) }).digest
         }
         #expect(Set(digests).count == digests.count)
-        let lines = [OrderLine(sku: Self.sku(1), quantity: 1)]
+        let lines: OrderLines = [OrderLine(sku: Self.sku(1), quantity: 1)]
         #expect(
             OrderDigest(bucket: BucketNumber(rawValue: 1), lines: lines)
                 != OrderDigest(bucket: BucketNumber(rawValue: 2), lines: lines))

@@ -1,10 +1,11 @@
 import Lab
-import Operations
 import Redis
 import SaleRig
 import Synchronization
 import Telemetry
 import Testing
+
+@testable import Operations
 
 /// The newest snapshot, and what was asked of each that came: one for each second's reading, however long it takes.
 private final class Newest: Sendable {
@@ -168,5 +169,56 @@ struct ForeignSamplerTests {
                 slot: 0, RedisCommand("ACL", "SETUSER", "half", "+info"), deadline: .now + .seconds(5))
             try await eventually("it is allowed now") { newest()?.denied == [] && newest()?.ledger.redisBytes != nil }
         }
+    }
+
+    /// Stock that a server drops by itself is sold by nobody.
+    @Test("a key that expires, and keys that were evicted, are alerts")
+    func expiring() async throws {
+        try await watch(stock: "stock:sku", ledger: "ledger:sku") { owner async throws in
+            try await fill(owner, (0..<120).map { ("stock:\($0)", 5) })
+        } _: { owner, newest async throws in
+            func alerts() -> [WarRoomSnapshot.Alert] { newest()?.alerts ?? [] }
+            try await eventually("all are found") { newest()?.skus.count == 120 }
+            #expect(!alerts().contains { $0.kind == .evicted })
+            // One that nobody watches is none of our business.
+            try await call(owner, "SET", "session:1", "x", "EX", "500")
+            try await call(owner, "EXPIRE", "stock:119", "600")
+            try await eventually("its end is told", within: .seconds(30)) {
+                alerts().contains {
+                    $0.kind == .evicted && $0.severity == .bad && $0.text.contains("a key of 119 expires")
+                }
+            }
+            try await call(owner, "PERSIST", "stock:119")
+            try await eventually("it is over", within: .seconds(30)) { !alerts().contains { $0.kind == .evicted } }
+
+            try await call(owner, "CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+            try await call(owner, "CONFIG", "SET", "maxmemory", "1")
+            try? await call(owner, "SET", "more", "x")
+            try await eventually("what was dropped is told", within: .seconds(30)) {
+                alerts().contains { $0.kind == .evicted && $0.text.contains("EVICTED") }
+            }
+        }
+    }
+}
+
+@Suite("Which keys expire")
+struct ExpiryWatchTests {
+    @Test("all are asked in turn, and those that were found again and again")
+    func turns() {
+        var watch = ExpiryWatch()
+        #expect(watch.turn(count: 0, keysPerSKU: 2).isEmpty)
+        var asked: Set<Int> = []
+        for _ in 0..<5 {
+            let turn = watch.turn(count: 250, keysPerSKU: 2)
+            #expect(turn.count == 50 && Set(turn).count == 50)
+            asked.formUnion(turn)
+        }
+        #expect(asked == Set(0..<250))
+        watch.take(7, milliseconds: 100)
+        watch.take(8, milliseconds: nil)
+        for _ in 0..<4 { #expect(watch.turn(count: 250, keysPerSKU: 2).contains(7)) }
+        watch.take(7, milliseconds: nil)
+        #expect(watch.expiring.isEmpty)
+        #expect(watch.turn(count: 3, keysPerSKU: 1).sorted() == [0, 1, 2])
     }
 }

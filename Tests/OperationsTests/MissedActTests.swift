@@ -109,7 +109,7 @@ struct MissedActTests {
                     try await eventually("it halts") { try await rig.says(bucket) == "halted 2" }
                 }
                 try await eventually("it is told") {
-                    events.events.contains { $0.text.contains("2 buckets of 2 take no") }
+                    events.events.contains { $0.text.contains("all 2 buckets take no") }
                 }
                 #expect(try await rig.store.sale()?.state == .open)
                 // Who reads SQL alone takes nothing back, and says what is so.

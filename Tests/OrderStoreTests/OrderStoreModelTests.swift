@@ -316,7 +316,7 @@ private struct Walk {
             expect(linked, model.link(late.order, flow), "link")
             // It is bought, paid, cancelled like any other.
             if let linked {
-                known.append(try Order(flow: linked, lines: late.order.lines, catalogue: catalogue))
+                known.append(try Order(flow: linked, lines: Array(late.order.lines), catalogue: catalogue))
                 if pick(2) == 0, let again = known.last {
                     held.append(entry(again.bucket, .deduct([again])))
                 }

@@ -1,8 +1,9 @@
 import Foundation
 import GRDB
 import Inventory
-import OrderStore
 import Testing
+
+@testable import OrderStore
 
 /// What SQLite's file can be instead of an order store, and what the store says then.
 @Suite struct SQLiteFileTests {
@@ -34,6 +35,66 @@ import Testing
             #expect(refusal(path, readOnly: true).contains("another program"))
             #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         }
+    }
+
+    /// Whoever may read the file, and write nothing beside it, reads it as it lies, and notices when that changes.
+    @Test func aFileAtRestIsReadUntilSomebodyWrites() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("orders #1 100%?.db")
+        func entry(_ what: String) -> AuditEntry {
+            AuditEntry(
+                atMilliseconds: 1, who: "test", origin: "here", what: what, subject: "", before: "", after: "")
+        }
+        let writer = try SQLiteOrderStore.open(path: path)
+        try await writer.audit(entry("before"))
+        await writer.close()
+        let rest = try #require(FileAtRest(path: path))
+        #expect(rest.isUnchanged && FileAtRest(path: folder.path("absent")) == nil)
+        let reader = SQLiteOrderStore(
+            path: path, isReadOnly: true,
+            place: .file(
+                PoolInUse(try SQLiteOrderStore.pool(atRest: rest), rest: rest) {
+                    try SQLiteOrderStore.pool(path: path, readOnly: true)
+                }), clock: .system)
+        #expect(try await reader.auditTrail(limit: 9).map(\.what) == ["before"])
+        #expect(access("\(path)-wal", F_OK) != 0 && access("\(path)-shm", F_OK) != 0, "reading made no file")
+
+        let again = try SQLiteOrderStore.open(path: path)
+        try await again.audit(entry("after"))
+        #expect(!rest.isUnchanged && FileAtRest(path: path) == nil)
+        #expect(try await reader.auditTrail(limit: 9).map(\.what) == ["after", "before"])
+        try await again.audit(entry("and more"))
+        #expect(try await reader.auditTrail(limit: 1).map(\.what) == ["and more"])
+        await again.close()
+        #expect(try await reader.auditTrail(limit: 9).count == 3)
+        await reader.close()
+    }
+
+    @Test func whoHoldsTheWriteLockIsKnown() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("orders.db")
+        let store = try SQLiteOrderStore.open(path: path)
+        #expect(await store.writer() == nil)
+        var configuration = GRDB.Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let other = try DatabaseQueue(path: path, configuration: configuration)
+        try await other.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        #expect(await store.writer()?.process == getpid())
+        try await other.inDatabase { try $0.execute(sql: "ROLLBACK") }
+        #expect(await store.writer() == nil)
+        try other.close()
+        await store.close()
+
+        let locks = """
+            1: POSIX  ADVISORY  READ  77 fe:00:815 128 128
+            2: POSIX  ADVISORY  WRITE 412 fe:00:815 120 120
+            2: -> POSIX  ADVISORY  WRITE 99 fe:00:815 120 120
+            3: POSIX  ADVISORY  WRITE 5 fe:00:816 120 120
+            4: FLOCK  ADVISORY  WRITE 6 fe:00:815 0 EOF
+            """
+        #expect(WriteLock.holder(in: locks, inode: 815) == 412)
+        #expect(WriteLock.holder(in: locks, inode: 817) == nil)
+        #expect(WriteLock.holder(in: "nonsense\n\n", inode: 815) == nil)
     }
 
     @Test func whatIsNoDatabaseIsSaidSo() throws {

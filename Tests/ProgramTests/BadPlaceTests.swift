@@ -121,7 +121,8 @@ extension CommandTests {
         func watch(_ redis: String) async throws -> Program.Result {
             try await Program.run("watch", "--redis", redis, "--orders", "sqlite:kept/books.sqlite", in: scratch)
         }
-        try await watch("redis://127.0.0.1:1").expectOneLine("127.0.0.1:1", "Connection refused", status: 2)
+        try await watch("redis://127.0.0.1:1")
+            .expectOneLine("127.0.0.1:1", "Connection refused", "check the address", status: 2)
         try await watch("nonsense").expectOneLine("write redis://", status: 64)
         try await watch("redis://nowhere.invalid:1").expectOneLine("nowhere.invalid:1", status: 2)
 

@@ -102,7 +102,10 @@ extension ScreenTests {
         try await terminal.press("2")
         try await terminal.expect("kill -9 node 2")
         try await terminal.press("y")
-        try await terminal.expect("node 2 down, or what is fenced") { $0.contains("down") || $0.contains("fenced") }
+        // Down for half a second only: whoever looks too late sees what is told of it.
+        try await terminal.expect("node 2 down, or what is fenced") {
+            $0.contains("down") || $0.contains("fenced") || $0.contains("was killed")
+        }
         try await terminal.expect("was killed and came back empty", within: .seconds(15))
         try await terminal.expect("no node down, no bucket fenced", within: .seconds(20)) {
             !$0.contains(" down ") && !$0.contains("fenced:")

@@ -284,6 +284,8 @@ extension ScreenTests {
                 try await terminal.expectEnd(status: 128 + number)
                 try await eventually(within: .seconds(5)) { terminal.scratch.servers.isEmpty }
                 #expect(terminal.scratch.servers == [])
+                // It had nothing to say: no empty file says so.
+                #expect(!terminal.scratch.leftovers.contains { $0.hasPrefix("sellout-errors") })
             }
         }
     }

@@ -98,7 +98,7 @@ extension CommandTests {
         try await books.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
         let halt = try await Program.start(["halt"] + sources, in: scratch)
         try await eventually(within: .seconds(30)) { try await state() == "halted" }
-        try await eventually(within: .seconds(30)) { halt.error.contains("take no orders; the halt goes to SQL") }
+        try await eventually(within: .seconds(30)) { halt.error.contains("no orders; the halt goes to SQL") }
         try await books.inDatabase { try $0.execute(sql: "ROLLBACK") }
         let halted = await halt.result()
         #expect(halted.status == 0 && halted.output.contains("the sale is halted"), "\(halted)")

@@ -9,6 +9,8 @@ import Testing
             "theme", .text(takes: "a theme") { !$0.isEmpty }, standard: "dark", option: "theme", commands: ["watch"],
             help: ""),
         Setting("readOnly", .flag, standard: "false", option: "read-only", commands: ["watch"], help: ""),
+        Setting(
+            "production", .flag, standard: "false", option: "production", commands: ["watch"], isMark: true, help: ""),
         Setting("refresh", .whole(1...30), standard: "10", option: "refresh", commands: ["watch", "demo"], help: ""),
         Setting("alerts.outboxAge", .text(takes: "a span") { $0.hasSuffix("s") }, standard: "2s", help: ""),
         Setting("alerts.driftUnits", .whole(1...100), help: ""),
@@ -127,5 +129,38 @@ import Testing
         #expect(Nearest.of("thme", among: ["refresh", "theme"]) == "theme")
         #expect(Nearest.of("x", among: []) == nil)
         #expect(Nearest.distance(Array("kitten"), Array("sitting")) == 3)
+    }
+
+    /// A place is marked against slips: what slips most easily is an argument.
+    @Test func aMarkOfTheFileIsLiftedOnlyThere() throws {
+        let marked = try Self.file(
+            "production: no\nprofiles:\n  live:\n    production: yes\n  tame:\n    production: no\n")
+        func settings(_ profile: String?, _ arguments: [String: String] = [:], _ environment: [String: String] = [:])
+            throws -> EffectiveSettings
+        {
+            try EffectiveSettings(
+                Self.table, arguments: arguments, environment: environment, file: marked, profile: profile)
+        }
+        let typed = try settings("live", ["production": "false"])
+        #expect(
+            typed.values["production"]
+                == .init(text: "true", source: .profile, place: "c.yaml:4", ignored: "--no-production"))
+        let told = try settings("live", [:], ["SELLOUT_PRODUCTION": "false"])
+        #expect(told.flag("production") && told.ignoredInEnvironment.count == 1)
+        #expect(told.arguments(for: "watch").contains("--production"))
+
+        let kept = typed.keepingMarks(["--no-production", "--theme", "x", "--", "--no-production"])
+        #expect(kept.kept == ["--theme", "x", "--", "--no-production"])
+        let sentence = "--no-production is ignored: the profile marks this place, and only c.yaml:4 lifts that"
+        #expect(kept.sentences == [sentence])
+        // Where nobody marked it, nothing is kept; and whoever marks it by hand may.
+        for profile in [nil, "tame"] {
+            let free = try settings(profile)
+            #expect(!free.flag("production") && free.keepingMarks(["--no-production"]).kept == ["--no-production"])
+            #expect(try settings(profile, ["production": "true"]).flag("production"))
+        }
+        let all = try Self.file("production: yes\nprofiles:\n  tame:\n    production: no\n")
+        #expect(try !EffectiveSettings(Self.table, file: all, profile: "tame").flag("production"))
+        #expect(try EffectiveSettings(Self.table, arguments: ["production": "false"], file: all).flag("production"))
     }
 }

@@ -9,6 +9,9 @@ final class BenchCrowd: Sendable {
     /// Refusals answer within a microsecond: fewer of them are timed, and callers let others on now and then.
     private static let refusalsPerSample = 1_024
 
+    /// Who asks for what comes at a rate: so many that one is always free, unless the engine is behind by all that its queue holds.
+    private static let openCallers = 16_384
+
     private enum Phase { static let (warm, counting, over) = (0, 1, 2) }
 
     struct Tally: Sendable {
@@ -65,7 +68,11 @@ final class BenchCrowd: Sendable {
         defer { executor.end() }
         await withDiscardingTaskGroup { group in
             if let rate = load.ordersPerSecond {
-                group.addTask(executorPreference: executor) { [self] in await come(rate, executor) }
+                let coming = Coming(start: clock.now, perSecond: rate)
+                for caller in 0..<Self.openCallers {
+                    group.addTask(executorPreference: executor) { [self] in await come(caller, coming) }
+                }
+                group.addTask(executorPreference: executor) { [self] in await call(coming) }
             } else {
                 for caller in 0..<load.callers {
                     group.addTask(executorPreference: executor) { [self] in await ask(caller) }
@@ -76,7 +83,7 @@ final class BenchCrowd: Sendable {
 
     // MARK: One after another
 
-    private func ask(_ caller: Int) async {
+    private nonisolated(nonsending) func ask(_ caller: Int) async {
         var random = SplitMix64(seed: seed &* 0x1_0000_0001 &+ UInt64(caller))
         var flows = FlowIDGenerator()
         var tally = Tally()
@@ -118,33 +125,36 @@ final class BenchCrowd: Sendable {
 
     // MARK: At a rate
 
-    /// Orders come when they are due, whether or not others still wait: how long each waits is counted from then.
-    private func come(_ rate: Double, _ executor: CrowdExecutor) async {
-        await withDiscardingTaskGroup { group in await come(rate, executor, &group) }
+    /// Orders that come when they are due, whether or not others still wait: how long each waits is counted from then.
+    private struct Coming {
+        let start: ContinuousClock.Instant
+        let perSecond: Double
+        let queue = BenchQueue()
     }
 
-    private func come(_ rate: Double, _ executor: CrowdExecutor, _ group: inout DiscardingTaskGroup) async {
-        var random = SplitMix64(seed: seed)
-        var flows = FlowIDGenerator()
-        let start = clock.now
-        var made = 0
+    private nonisolated(nonsending) func call(_ coming: Coming) async {
         while phase.load(ordering: .relaxed) != Phase.over {
-            let due = Int(start.duration(to: clock.now).inSeconds * rate)
-            while made < due {
-                made += 1
-                let order = makeOrder(&random, &flows)
-                let dueAt = start + .seconds(Double(made) / rate)
-                group.addTask(executorPreference: executor) { [self] in
-                    let isCounted = phase.load(ordering: .relaxed) == Phase.counting
-                    let outcome = await engine.deduct(order, attempt: .first)
-                    guard isCounted else { return }
-                    var tally = Tally()
-                    count(outcome, since: dueAt, into: &tally)
-                    sum.withLock { [tally] in $0.add(tally) }
-                }
-            }
+            coming.queue.call(upTo: Int(coming.start.duration(to: clock.now).inSeconds * coming.perSecond))
             try? await clock.sleep(for: .milliseconds(1))
         }
+        coming.queue.close()
+    }
+
+    /// One of those who ask for what is due.
+    private nonisolated(nonsending) func come(_ caller: Int, _ coming: Coming) async {
+        var random = SplitMix64(seed: seed &* 0x1_0000_0001 &+ UInt64(caller))
+        var flows = FlowIDGenerator()
+        var tally = Tally()
+        while let number = await coming.queue.next() {
+            let isCounted = phase.load(ordering: .relaxed) == Phase.counting
+            let outcome = await engine.deduct(makeOrder(&random, &flows), attempt: .first)
+            guard isCounted else { continue }
+            let isSampled = number % Self.ordersPerSample == 0
+            count(
+                outcome, since: isSampled ? coming.start + .seconds(Double(number + 1) / coming.perSecond) : nil,
+                into: &tally)
+        }
+        sum.withLock { [tally] in $0.add(tally) }
     }
 
     private func makeOrder(_ random: inout SplitMix64, _ flows: inout FlowIDGenerator) -> Order {
@@ -159,6 +169,6 @@ final class BenchCrowd: Sendable {
             entries.count == 1 ? 0 : zipf?.rank(at: random.unit()) ?? Int(random.next() % UInt64(entries.count))
         let entry = entries[rank]
         return Order(
-            trustedFlow: flow, bucket: entry.bucket, sortedLines: [OrderLine(sku: entry.number, quantity: 1)])
+            trustedFlow: flow, bucket: entry.bucket, sortedLines: OrderLines(OrderLine(sku: entry.number, quantity: 1)))
     }
 }

@@ -15,8 +15,9 @@ final class CrowdExecutor: TaskExecutor {
     }
 
     /// How often the thread lets others run and looks again before it sleeps: it takes jobs faster than one thread brings them, and
-    /// being woken for every few costs that thread more than all else it does for them.
-    private static let looksMax = 100
+    /// being woken for every few costs that thread more than all else it does for them. Not often: where two threads share a core,
+    /// as a rented machine's two mostly do, looking slows the server down.
+    private static let looksMax = 20
 
     private let state = Mutex(State())
     private let hasJobs = Atomic<Bool>(false)

@@ -93,6 +93,10 @@ extension OrderStoreDecorator {
     }
     public func balance(bucket: BucketNumber) async throws -> BookBalance? { try await base.balance(bucket: bucket) }
     public func audit(_ entry: AuditEntry) async throws { try await base.audit(entry) }
+    public func writer() async -> StoreWriter? { await base.writer() }
+    public func auditNews(since mark: AuditMark?, limit: Int) async throws -> AuditNews {
+        try await base.auditNews(since: mark, limit: limit)
+    }
     public func auditTrail(limit: Int) async throws -> [AuditEntry] { try await base.auditTrail(limit: limit) }
     public func close() async { await base.close() }
 }

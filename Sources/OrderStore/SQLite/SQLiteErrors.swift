@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 /// An error and how far its transaction had come.
@@ -11,7 +12,9 @@ struct TransactionFailure: Error {
 enum SQLiteErrors {
     /// What to throw for `error`, met while doing something to the database at `path`; and whether nothing may be tried on
     /// this store again.
-    static func describe(_ error: any Error, path: String) -> (error: OrderStoreError, isFatal: Bool) {
+    static func describe(
+        _ error: any Error, path: String, readOnly: Bool = false
+    ) -> (error: OrderStoreError, isFatal: Bool) {
         var phase = TransactionFailure.Phase.body
         var cause = error
         if let failure = error as? TransactionFailure {
@@ -21,7 +24,12 @@ enum SQLiteErrors {
         if let known = cause as? OrderStoreError { return (known, false) }
         let name = printable(path)
         guard let database = cause as? DatabaseError else {
-            return (OrderStoreError(phase == .commit ? .unknown : .refused, "order store \(name): \(cause)"), false)
+            return (
+                OrderStoreError(
+                    phase == .commit ? .unknown : .refused,
+                    "order store \(name): \(cause); try again, and check the file"),
+                false
+            )
         }
         let code = database.extendedResultCode
         let primary = database.resultCode
@@ -40,18 +48,28 @@ enum SQLiteErrors {
         case .SQLITE_FULL:
             text = "order store \(name): the disk is full; free space on it"
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            text = "order store \(name) is locked by another program; end that one, then try again"
+            let holder = WriteLock.holder(ofDatabase: path).flatMap { $0.process == getpid() ? nil : $0 }
+            let who = holder.map { "process \($0.process)" + ($0.name.map { " (\($0))" } ?? "") } ?? "another program"
+            text = "order store \(name) is locked by \(who); end that one, then try again"
+        case .SQLITE_CANTOPEN where readOnly, .SQLITE_READONLY where readOnly, .SQLITE_PERM where readOnly:
+            // Its log is there, and what belongs to the log is not: only who may write beside the file can read both.
+            text =
+                "cannot read order store \(name) (\(reason)): look as the user who owns it, or let this one read the file and its "
+                + "-wal and -shm, or write its folder"
         case .SQLITE_CANTOPEN, .SQLITE_PERM:
             text = "cannot open order store \(name) (\(reason)); name a file in a folder that exists and can be written"
         case .SQLITE_READONLY:
-            text = "order store \(name) cannot be written (\(reason)); check the permissions of the file and its folder"
+            text =
+                "order store \(name) cannot be written (\(reason)); check the permissions of the file and its folder, "
+                + "or only look (--read-only)"
         case .SQLITE_IOERR:
             text =
                 isFatal
                 ? "order store \(name): fsync failed, what is on the disk is uncertain; stop, check the disk, start again"
                 : "order store \(name): the disk gave an I/O error (\(reason)); check the disk"
         default:
-            text = "order store \(name): \(reason) (SQLite code \(code.rawValue))"
+            text =
+                "order store \(name): \(reason) (SQLite code \(code.rawValue)); check it with sqlite3's PRAGMA integrity_check"
         }
         return (OrderStoreError(outcome, text), isFatal)
     }

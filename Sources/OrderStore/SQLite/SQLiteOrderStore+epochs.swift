@@ -228,7 +228,7 @@ extension SQLiteWriter {
         func finishFlow() {
             guard let flow else { return }
             let digest =
-                digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: lines.map(\.line), buyer: buyer)
+                digestsOfGroups[flow] ?? OrderDigest(bucket: bucket, lines: OrderLines(lines.map(\.line)), buyer: buyer)
             for line in lines {
                 rows[line.line.sku, default: []].append(
                     LedgerRow(

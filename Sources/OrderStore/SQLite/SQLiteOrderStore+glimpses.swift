@@ -49,7 +49,7 @@ extension SQLiteOrderStore {
             guard let flow = FlowID(bytes: data), let state = OrderState(rawValue: row[4]) else { return nil }
             let bucket = BucketNumber(rawValue: row[1])
             let order = try Self.order(database, flow, bucket)
-            let lines = order.wide?.groups.flatMap(\.lines) ?? order.lines
+            let lines = order.allLines
             return OrderGlimpse(
                 flow: flow, bucket: bucket, id: OutboxID(epoch: Epoch(rawValue: row[2]), n: row[3]),
                 standing: state.standing, lines: lines.sorted { $0.sku < $1.sku }, deadline: row[5])

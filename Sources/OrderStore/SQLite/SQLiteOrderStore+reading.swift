@@ -139,15 +139,30 @@ extension SQLiteOrderStore {
 
     public func auditTrail(limit: Int) async throws -> [AuditEntry] {
         try await read { database in
-            try Row.fetchAll(
-                database,
-                cached: "SELECT at, who, origin, what, subject, before, after FROM audit ORDER BY number DESC LIMIT ?",
-                arguments: [max(0, limit)]
-            ).map {
-                AuditEntry(
-                    atMilliseconds: $0[0], who: $0[1], origin: $0[2], what: $0[3], subject: $0[4], before: $0[5],
-                    after: $0[6])
-            }
+            try Row.fetchAll(database, cached: Self.auditRows, arguments: [0, max(0, limit)]).map(Self.auditEntry)
         }
+    }
+
+    public func auditNews(since mark: AuditMark?, limit: Int) async throws -> AuditNews {
+        try await read { database in
+            let newest = try Int64.fetchOne(database, cached: "SELECT MAX(number) FROM audit") ?? 0
+            guard let mark, mark.number < newest, limit > 0 else {
+                return AuditNews(entries: [], leftOut: 0, mark: AuditMark(number: newest))
+            }
+            let rows = try Row.fetchAll(database, cached: Self.auditRows, arguments: [mark.number, limit])
+            // Rows are numbered without gaps, for none is ever taken away.
+            return AuditNews(
+                entries: rows.reversed().map(Self.auditEntry),
+                leftOut: max(0, newest - mark.number - Int64(rows.count)), mark: AuditMark(number: newest))
+        }
+    }
+
+    private static let auditRows =
+        "SELECT at, who, origin, what, subject, before, after FROM audit WHERE number > ? ORDER BY number DESC LIMIT ?"
+
+    private static func auditEntry(_ row: Row) -> AuditEntry {
+        AuditEntry(
+            atMilliseconds: row[0], who: row[1], origin: row[2], what: row[3], subject: row[4], before: row[5],
+            after: row[6])
     }
 }

@@ -21,11 +21,11 @@ public final class SQLiteOrderStore: OrderStore {
     public let isReadOnly: Bool
     /// Where the tables lie.
     enum Place {
-        case file(DatabasePool)
+        case file(PoolInUse)
         /// Methods work on the thread that calls them.
         case memory(SQLiteMemory)
     }
-    private let place: Place
+    let place: Place
     /// Whose time rows carry.
     let clock: SaleClock
     private let writer: WriterBox
@@ -65,7 +65,7 @@ public final class SQLiteOrderStore: OrderStore {
         do {
             let exists = try checkFile(path: path, readOnly: readOnly)
             if exists { try checkOwner(path: path, readOnly: readOnly) }
-            let pool = try DatabasePool(path: path, configuration: configuration(readOnly: readOnly))
+            let (pool, rest) = try pool(path: path, readOnly: readOnly)
             if !readOnly {
                 try pool.writeWithoutTransaction { database in
                     // GRDB sets NORMAL when it turns WAL on.
@@ -86,11 +86,41 @@ public final class SQLiteOrderStore: OrderStore {
                 }
             }
             return SQLiteOrderStore(
-                path: path, isReadOnly: readOnly, place: .file(pool), file: readOnly ? nil : FileIdentity(path: path),
-                clock: clock)
+                path: path, isReadOnly: readOnly,
+                place: .file(PoolInUse(pool, rest: rest) { try Self.pool(path: path, readOnly: readOnly) }),
+                file: readOnly ? nil : FileIdentity(path: path), clock: clock)
         } catch {
-            throw SQLiteErrors.describe(error, path: path).error
+            throw SQLiteErrors.describe(error, path: path, readOnly: readOnly).error
         }
+    }
+
+    /// Opens the file, and sees that it can be read.
+    ///
+    /// - Returns: what reading rests on where the file is at rest and SQLite may not make files beside it; else `nil`.
+    static func pool(path: String, readOnly: Bool) throws -> (DatabasePool, FileAtRest?) {
+        guard readOnly else {
+            return (try DatabasePool(path: path, configuration: configuration(readOnly: false)), nil)
+        }
+        do { return (try readable(path), nil) } catch {
+            guard mayBeAtRest(error), let rest = FileAtRest(path: path), let pool = try? pool(atRest: rest) else {
+                throw error
+            }
+            return (pool, rest)
+        }
+    }
+
+    static func pool(atRest rest: FileAtRest) throws -> DatabasePool { try readable(rest.url) }
+
+    private static func readable(_ name: String) throws -> DatabasePool {
+        let pool = try DatabasePool(path: name, configuration: configuration(readOnly: true))
+        _ = try pool.read { try Int64.fetchOne($0, sql: "PRAGMA schema_version") }
+        return pool
+    }
+
+    /// Whether SQLite lacked a file beside the database that it may not make.
+    private static func mayBeAtRest(_ error: any Error) -> Bool {
+        guard let code = (error as? DatabaseError)?.resultCode else { return false }
+        return code == .SQLITE_READONLY || code == .SQLITE_CANTOPEN
     }
 
     /// Whether there is a file; refuses what can be told without opening it.
@@ -123,28 +153,35 @@ public final class SQLiteOrderStore: OrderStore {
 
     /// Looks into a file, without writing, whether it is ours to open.
     private static func checkOwner(path: String, readOnly: Bool) throws {
-        let name = SQLiteErrors.printable(path)
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(busySecondsMax)
-        let file = try DatabaseQueue(path: path, configuration: configuration)
-        defer { try? file.close() }
-        try file.read { database in
-            let application = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
-            let tables = try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_master") ?? 0
-            guard application == SQLiteSchema.applicationID || (application == 0 && tables == 0) else {
-                throw OrderStoreError(
-                    .refused, "\(name) is the SQLite database of another program; name another file for the orders")
-            }
-            let migrator = SQLiteSchema.migrator
-            if tables > 0, try migrator.hasBeenSuperseded(database) {
-                throw OrderStoreError(
-                    .refused, "order store \(name) was written by a newer version of sellout; use that version")
-            }
-            if readOnly, try tables == 0 || !migrator.hasCompletedMigrations(database) {
-                throw OrderStoreError(
-                    .refused, "order store \(name) is not set up for this version; open it once for writing")
-            }
+        func look(_ name: String) throws {
+            let file = try DatabaseQueue(path: name, configuration: configuration)
+            defer { try? file.close() }
+            try file.read { try checkOwner($0, name: SQLiteErrors.printable(path), readOnly: readOnly) }
+        }
+        do { try look(path) } catch {
+            guard readOnly, mayBeAtRest(error), let rest = FileAtRest(path: path) else { throw error }
+            try look(rest.url)
+        }
+    }
+
+    private static func checkOwner(_ database: Database, name: String, readOnly: Bool) throws {
+        let application = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let tables = try Int64.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_master") ?? 0
+        guard application == SQLiteSchema.applicationID || (application == 0 && tables == 0) else {
+            throw OrderStoreError(
+                .refused, "\(name) is the SQLite database of another program; name another file for the orders")
+        }
+        let migrator = SQLiteSchema.migrator
+        if tables > 0, try migrator.hasBeenSuperseded(database) {
+            throw OrderStoreError(
+                .refused, "order store \(name) was written by a newer version of sellout; use that version")
+        }
+        if readOnly, try tables == 0 || !migrator.hasCompletedMigrations(database) {
+            throw OrderStoreError(
+                .refused, "order store \(name) is not set up for this version; open it once for writing")
         }
     }
 
@@ -198,7 +235,8 @@ public final class SQLiteOrderStore: OrderStore {
         }
         switch place {
         case .memory(let memory): return try writeHere(memory, body).get()
-        case .file(let pool):
+        case .file(let pools):
+            let pool = pools.pool
             let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
                 pool.asyncWriteWithoutTransaction { database in
                     continuation.resume(returning: self.attempt(database, body))
@@ -252,16 +290,15 @@ public final class SQLiteOrderStore: OrderStore {
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         switch place {
         case .memory(let memory): return try readHere(memory, body).get()
-        case .file(let pool):
-            try enter()
-            defer { gate.leave() }
-            let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
-                pool.asyncRead { database in
-                    let result = Result { try body(database.get()) }
-                    continuation.resume(returning: result.mapError(self.tell))
+        case .file(let pools):
+            return try await read(pools) { pool in
+                await withCheckedContinuation { continuation in
+                    pool.asyncRead { database in
+                        let result = Result { try body(database.get()) }
+                        continuation.resume(returning: result.mapError(self.tell))
+                    }
                 }
             }
-            return try result.get()
         }
     }
 
@@ -271,16 +308,29 @@ public final class SQLiteOrderStore: OrderStore {
     func readInTurn<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         switch place {
         case .memory(let memory): return try readHere(memory, body).get()
-        case .file(let pool):
-            try enter()
-            defer { gate.leave() }
-            let result: Result<T, OrderStoreError> = await withCheckedContinuation { continuation in
-                readingInTurn.async {
-                    let result = Result { try pool.read(body) }
-                    continuation.resume(returning: result.mapError(self.tell))
+        case .file(let pools):
+            return try await read(pools) { pool in
+                await withCheckedContinuation { continuation in
+                    self.readingInTurn.async {
+                        let result = Result { try pool.read(body) }
+                        continuation.resume(returning: result.mapError(self.tell))
+                    }
                 }
             }
-            return try result.get()
+        }
+    }
+
+    /// Reads again what was read while a file at rest began to be written.
+    private func read<T: Sendable>(
+        _ pools: PoolInUse, _ once: (DatabasePool) async -> Result<T, OrderStoreError>
+    ) async throws -> T {
+        try enter()
+        defer { gate.leave() }
+        while true {
+            let (pool, rest): (DatabasePool, FileAtRest?)
+            do { (pool, rest) = try pools.current() } catch { throw tell(error) }
+            let result = await once(pool)
+            if rest?.isUnchanged ?? true { return try result.get() }
         }
     }
 
@@ -292,15 +342,16 @@ public final class SQLiteOrderStore: OrderStore {
 
     /// `error` as the port tells it; a fatal one is kept.
     private func tell(_ error: any Error) -> OrderStoreError {
-        let (told, isFatal) = SQLiteErrors.describe(error, path: path)
+        let (told, isFatal) = SQLiteErrors.describe(error, path: path, readOnly: isReadOnly)
         if isFatal { fatal.withLock { $0 = $0 ?? told } }
         return told
     }
 
     public func close() async {
         // Memory stays, for who judges it and for the next store.
-        guard case .file(let pool) = place else { return }
+        guard case .file(let pools) = place else { return }
         await gate.shut()
+        let pool = pools.pool
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             pool.asyncWriteWithoutTransaction { [writer] _ in
                 writer.end()

@@ -173,7 +173,7 @@ final class SQLiteWriter {
 
 /// An order's lines as `giveBacks.lines` and dead letters hold them: SKU number and quantity, 4 bytes each, little endian.
 enum PackedLines {
-    static func pack(_ lines: [OrderLine]) -> [UInt8] {
+    static func pack(_ lines: some Collection<OrderLine>) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(lines.count * 8)
         for line in lines {

@@ -186,7 +186,16 @@ final class ActInterpreter: Sendable {
             .info,
             "\(Int(buyers).inGroups) buyers a second come for \(Int(seconds ?? 60)) s, three times as many at first")
         if await floor.sell(buyersPerSecond: buyers, seconds: seconds ?? 60) {
-            service.events.add(.info, "the buyers have gone; the sale stays open until X halts it")
+            service.events.add(.info, await Self.buyersGone(service))
+        }
+    }
+
+    /// Somebody else may have halted or closed it meanwhile.
+    private static func buyersGone(_ service: SaleService) async -> String {
+        switch (try? await service.store.sale())??.state {
+        case .open?: "the buyers have gone; the sale stays open until X halts it"
+        case let state?: "the buyers have gone; the sale is \(state.rawValue)"
+        case nil: "the buyers have gone"
         }
     }
 
@@ -222,7 +231,7 @@ final class ActInterpreter: Sendable {
             sentence +=
                 "; nobody sees \(unattended.parts(await service.load(of: unattended)).asList) through: sellout reconcile --repair does"
         } else if inFlight > 0 {
-            sentence += "; \(inFlight.counted("unit")) are on their way"
+            sentence += "; \(inFlight.counted("unit")) \(inFlight == 1 ? "is" : "are") on the way"
         }
         if !second.unread.isEmpty { sentence += "; \(second.unread.count.counted("bucket")) could not be compared" }
         service.events.add(second.driftUnits == 0 && unattended == nil ? .good : .bad, sentence)

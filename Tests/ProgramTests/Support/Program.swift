@@ -6,6 +6,7 @@ import Testing
 /// The built `sellout`, run without a terminal.
 struct Program {
     struct Result {
+        let pid: Int32
         let status: Int32
         let output: String
         let error: String
@@ -68,7 +69,7 @@ struct Program {
             case .exited(let code): code
             case .killed(let signal): -signal
             }
-        return Result(status: status, output: output, error: error)
+        return Result(pid: process.pid, status: status, output: output, error: error)
     }
 }
 

@@ -1,7 +1,7 @@
 /// SHA-1 (FIPS 180-4), by which Redis names scripts.
-enum SHA1 {
+package enum SHA1 {
     /// The digest in 40 hexadecimal digits, small.
-    static func hex(_ message: [UInt8]) -> [UInt8] {
+    package static func hex(_ message: [UInt8]) -> [UInt8] {
         var state: [UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]
         var padded = message
         padded.append(0x80)
