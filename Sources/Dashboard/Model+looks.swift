@@ -183,7 +183,10 @@ extension Model {
     var auditRows: [AuditSight] { if case .audit(let rows)? = sights[.audit] { rows } else { [] } }
 
     /// About how many rows of the open screen's list are in sight: for paging.
-    var screenRowsVisible: Int { max(1, rows - 12) }
+    var screenRowsVisible: Int {
+        // Where there are few, a guess would make the list jump at each step; and drawing so little costs nothing.
+        isSmall ? max(1, rowHits(Layout(self).body)?.body.height ?? rows - 8) : max(1, rows - 12)
+    }
 }
 
 extension AuditSight {

@@ -203,4 +203,22 @@ import Testing
             }
         }
     }
+
+    @Test("at 40 by 10 a click takes the row it hits, and a list scrolls by rows, not by itself")
+    func smallHands() {
+        var driver = Driver(columns: 40, rows: 10)
+        let lines = driver.text.split(separator: "\n", omittingEmptySubsequences: false)
+        driver.send(.mouse(MouseEvent(.press, x: 5, y: 5)))
+        let clicked = driver.cursor ?? ""
+        #expect(lines[5].contains(clicked))
+        driver.type("7")
+        driver.answer()
+        driver.type("j")
+        // The first order is still in sight, above the cursor.
+        let orders = driver.text.split(separator: "\n", omittingEmptySubsequences: false)
+        let cursor = orders.firstIndex { $0.hasPrefix("▸") }
+        #expect(cursor.map { orders[$0 - 1].contains("×") } == true, "\(driver.text)")
+        driver.send(.mouse(MouseEvent(.press, x: 5, y: 5)))
+        #expect(driver.text.split(separator: "\n", omittingEmptySubsequences: false)[5].hasPrefix("▸"))
+    }
 }
