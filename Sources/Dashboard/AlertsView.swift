@@ -7,8 +7,8 @@ extension Model {
     func drawAlerts(_ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
         let glyphs = canvas.glyphs
         let alerts = shown.alerts
-        let width = min(100, canvas.width - 8)
-        let room = max(1, canvas.height - 5)
+        let width = canvas.dialogWidth(100)
+        let room = canvas.dialogRows
         var lines: [[Span]] = []
         for alert in alerts.dropFirst(min(scroll, max(0, alerts.count - 1))) {
             let since = alert.sinceMilliseconds.map { timeOfDay($0, offset: utcOffsetSeconds) } ?? ""
@@ -37,9 +37,8 @@ extension Model {
         let panel = Panel(
             "alerts", details: [alerts.isEmpty ? "" : "\(count(alerts.count, "alert")), and since when"],
             hints: dialogHints(dialog, glyphs), isFocused: true, frame: tone)
-        let rect = canvas.bounds.centred(width: width + 6, height: shownLines.count + 4)
-        canvas.overlay(rect, panel) { canvas in
-            for (index, line) in shownLines.enumerated() { canvas.put(2, index + 1, line) }
+        canvas.sheet(panel, width: width, lines: shownLines.count) { canvas in
+            for (index, line) in shownLines.enumerated() { canvas.put(0, index, line) }
         }
     }
 }

@@ -13,12 +13,15 @@ extension Model {
             ],
             glyphs: canvas.glyphs)
         let inside = canvas.panel(rect, panel)
+        let isNarrow = rect.width < 60
         let columns = [
-            TableColumn("when", width: 8), TableColumn("who", width: 10, expendability: 2),
-            TableColumn("act", width: rect.width >= 100 ? 18 : 10),
-            TableColumn("to", width: 10, stretch: 1),
-            TableColumn("before", width: 16, stretch: 1, expendability: 1),
-            TableColumn("after", width: 18, stretch: 2), TableColumn("from", width: 16, expendability: 3),
+            TableColumn("when", width: 8, expendability: isNarrow ? 1 : 0),
+            TableColumn("who", width: 10, expendability: 3),
+            TableColumn("act", width: rect.width >= 100 ? 18 : isNarrow ? 8 : 10),
+            TableColumn("to", width: isNarrow ? 8 : rect.width >= 110 ? 25 : 10, stretch: 1),
+            TableColumn("before", width: 16, stretch: 1, expendability: 2),
+            TableColumn("after", width: isNarrow ? 12 : 18, stretch: 2),
+            TableColumn("from", width: 16, expendability: 4),
         ]
         var hits = TableHits()
         canvas.within(inside) { canvas in
@@ -57,7 +60,7 @@ extension Model {
 
     /// Where the rows of the open screen's list stand, for a click.
     func rowHits(_ rect: Rect) -> TableHits? {
-        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        var canvas = blankCanvas
         switch screen {
         case .ledger:
             if let foreign = shown.foreign { return drawForeignLedger(foreign, rect, on: &canvas) }

@@ -20,7 +20,7 @@ extension Model {
                 Span(
                     "Closes \(name) for good: no order is taken any more, by anybody. It cannot be opened again.",
                     Style(.bad, attributes: .bold)),
-                Span("Then it drains what is on its way, compares both stores, and prints the books.", Style(.text)),
+                Span("Then it drains what is on its way, compares both stores, and prints the books.", Style(.dim)),
             ]
         }
         if open > 0 {
@@ -40,11 +40,39 @@ extension Model {
     /// The steps as they come, then the books.
     func drawClosing(_ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
         guard let report = closing else { return }
+        let lines = closingLines(report, canvas)
+        let room = canvas.dialogRows
+        let first = min(scroll, max(0, lines.count - room))
+        let tone: Role = !report.isOver ? .accent : report.isClean ? .good : .bad
+        let panel = Panel(
+            report.books == nil ? "closing" : "the books of \(SafeText.fitted(report.saleName, width: 30))",
+            hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
+        let width = canvas.dialogWidth(Self.closingWidth)
+        let place = canvas.sheet(panel, width: width, lines: min(lines.count, room)) { canvas in
+            for (index, line) in lines.dropFirst(first).prefix(room).enumerated() {
+                canvas.fit(0, index, width: width, line)
+            }
+        }
+        canvas.scrollbar(
+            place.right + (isSmall ? 0 : 2), place.y, height: min(room, place.height), offset: first, visible: room,
+            total: lines.count)
+    }
+
+    private static let closingWidth = 84
+
+    /// How far the closing's lines scroll at this size.
+    var closingScrollLimit: Int {
+        guard let report = closing else { return 0 }
+        var canvas = blankCanvas
+        return canvas.within(dialogArea) { max(0, closingLines(report, $0).count - $0.dialogRows) }
+    }
+
+    private func closingLines(_ report: ClosingReport, _ canvas: Canvas) -> [[Span]] {
         let glyphs = canvas.glyphs
-        let width = min(84, canvas.width - 8)
+        let width = canvas.dialogWidth(Self.closingWidth)
+        let isNarrow = canvas.isNarrowDialog
         var lines: [[Span]] = []
         for step in ClosingReport.Step.allCases {
-            let title = step.title + String(repeating: " ", count: max(1, 31 - step.title.count))
             let progress = report.progress(step)
             let (glyph, role, words, isLoud): (String, Role, String, Bool) =
                 switch progress {
@@ -55,48 +83,46 @@ extension Model {
                     (glyphs.calm, .good, words.replacing("the sale is closed for good: ", with: ""), false)
                 case .bad(let words): (glyphs.down, .bad, words, true)
                 }
+            let mark = Span(glyph + " ", Style(.role(role), attributes: isLoud ? .bold : []))
+            let style = progress == .waiting ? Style(.dim) : Style(.text)
+            let told = isLoud ? Style(.bad) : Style(.dim)
             // What went wrong may need more than a line.
-            let parts = canvas.wrapped(words, width: max(10, width - 33), lines: isLoud ? 3 : 2)
+            let parts = canvas.wrapped(words, width: max(10, isNarrow ? width - 2 : width - 33), lines: isLoud ? 3 : 2)
+            if isNarrow {
+                lines.append([mark, Span(step.title, style)])
+                if progress != .waiting { lines += parts.map { [Span("  ", told), Span($0, told)] } }
+                continue
+            }
+            let title = step.title + String(repeating: " ", count: max(1, 31 - step.title.count))
             for (index, part) in parts.enumerated() {
                 lines.append([
-                    Span(index == 0 ? glyph + " " : "  ", Style(.role(role), attributes: isLoud ? .bold : [])),
-                    Span(
-                        index == 0 ? title : String(repeating: " ", count: 31),
-                        progress == .waiting ? Style(.dim) : Style(.text)),
-                    Span(part, isLoud ? Style(.bad) : Style(.dim)),
+                    index == 0 ? mark : Span("  ", told),
+                    Span(index == 0 ? title : String(repeating: " ", count: 31), style), Span(part, told),
                 ])
             }
         }
-        if let books = report.books {
-            lines.append([])
-            lines += bookLines(books)
-            lines.append([])
-            lines.append([
-                Span(
-                    report.isClean ? " BOOKS CLOSED " : " LOOK AT IT ",
-                    Style(.onFill, on: report.isClean ? .good : .bad, .bold)),
-                Span(
-                    report.isClean
-                        ? "  every unit is accounted for" : "  something is left for a person; E goes through it again",
-                    Style(.text)),
-            ])
+        guard let books = report.books else { return lines }
+        let verdict = Span(
+            report.isClean ? " BOOKS CLOSED " : " LOOK AT IT ",
+            Style(.onFill, on: report.isClean ? .good : .bad, .bold))
+        let why =
+            report.isClean ? "every unit is accounted for" : "something is left for a person; E goes through it again"
+        if isNarrow {
+            // What came of it first: the rest is read on.
+            let words = canvas.wrapped(why, width: width, lines: 3).map { [Span($0, Style(.text))] }
+            return [[verdict]] + words + bookLines(books, isNarrow: true) + [[]] + lines
         }
-        let room = max(1, canvas.height - 5)
-        let first = min(scroll, max(0, lines.count - room))
-        let rect = canvas.bounds.centred(width: width + 6, height: min(lines.count, room) + 4)
-        let tone: Role = !report.isOver ? .accent : report.isClean ? .good : .bad
-        let panel = Panel(
-            report.books == nil ? "closing" : "the books of \(SafeText.fitted(report.saleName, width: 30))",
-            hints: dialogHints(dialog, glyphs), isFocused: true, frame: tone)
-        canvas.overlay(rect, panel) { canvas in
-            for (index, line) in lines.dropFirst(first).prefix(room).enumerated() { canvas.put(2, index + 1, line) }
-        }
+        return lines + [[]] + bookLines(books, isNarrow: false) + [[], [verdict, Span("  " + why, Style(.text))]]
     }
 
-    private func bookLines(_ books: SaleBooks) -> [[Span]] {
+    private func bookLines(_ books: SaleBooks, isNarrow: Bool) -> [[Span]] {
         func row(_ label: String, _ value: String, _ more: String = "", _ style: Style = Style(.title)) -> [Span] {
-            [
-                Span("  " + label + String(repeating: " ", count: max(1, 22 - label.count)), Style(.text)),
+            if isNarrow {
+                let air = String(repeating: " ", count: max(1, 24 - label.count - value.count))
+                return [Span(label + air, Style(.text)), Span(value, style), Span("  " + more, Style(.dim))]
+            }
+            return [
+                Span("  " + label + String(repeating: " ", count: max(1, 18 - label.count)), Style(.text)),
                 Span(String(repeating: " ", count: max(0, 12 - value.count)) + value, style),
                 Span("  " + more, Style(.dim)),
             ]

@@ -26,6 +26,10 @@ extension Model {
         canvas.within(inside) { canvas in
             drawHead(sku, on: &canvas)
             let facts = facts(sku, on: canvas)
+            if isSmall {
+                hits = drawSmallDetail(sku, facts, on: &canvas)
+                return
+            }
             let rest = Rect(y: 3, width: canvas.width, height: canvas.height - 3)
             let top = min(facts.count, max(min(facts.count, 6), rest.height * 2 / 5))
             let parts = rest.rows([.fixed(top), .share(1)], gap: 1)
@@ -64,8 +68,43 @@ extension Model {
             sku.stock.map { Formats.grouped($0) + " left of " + Formats.grouped(sku.allocated) } ?? "does not answer"
         let figures = share + " sold, " + left
         let room = canvas.width - figures.count - 2
-        canvas.gauge(0, 1, width: max(10, room), sku.soldShare, state.gauge)
-        if room >= 10 { canvas.put(room + 2, 1, figures, Style(.text)) }
+        if room < 10 {
+            // Numbers before pictures of them.
+            canvas.label(0, 1, width: canvas.width, figures, Style(.text))
+            return
+        }
+        canvas.gauge(0, 1, width: room, sku.soldShare, state.gauge)
+        canvas.put(room + 2, 1, figures, Style(.text))
+    }
+
+    /// Few rows: the figures, beside or over them the time line, then the newest orders, as far as there is room.
+    private func drawSmallDetail(
+        _ sku: WarRoomSnapshot.SKU, _ facts: [(String, Span)], on canvas: inout Canvas
+    ) -> TableHits {
+        // What the head says already is not said again.
+        let told = ["left in Redis", "allocated in SQL", "most seen in stock"]
+        let facts = facts.filter { !told.contains($0.0) }
+        let rest = Rect(y: 2, width: canvas.width, height: canvas.height - 2)
+        func draw(_ rect: Rect, on canvas: inout Canvas) {
+            canvas.within(rect) { canvas in
+                for (line, fact) in facts.prefix(canvas.height).enumerated() {
+                    canvas.pair(0, line, width: canvas.width, fact.0, [fact.1])
+                }
+            }
+        }
+        if canvas.width >= 76 {
+            let sides = rest.columns([.fixed(36), .share(1)], gap: 3)
+            draw(sides[0], on: &canvas)
+            drawTimeline(sku, sides[1], on: &canvas)
+            return TableHits()
+        }
+        let parts = rest.rows([.fixed(min(facts.count, max(4, rest.height / 2))), .share(1)])
+        draw(parts[0], on: &canvas)
+        guard parts[1].height >= 4 else { return TableHits() }
+        let below = parts[1].rows([.fixed(min(6, parts[1].height)), .share(1)])
+        drawTimeline(sku, below[0], on: &canvas)
+        if below[1].height < 3 || sku.isForeign { return TableHits() }
+        return canvas.within(below[1]) { drawEntries(sku.number, on: &$0) }
     }
 
     private func facts(_ sku: WarRoomSnapshot.SKU, on canvas: Canvas) -> [(String, Span)] {
@@ -126,12 +165,10 @@ extension Model {
                     x, 0, isChosen ? "[" + other.title + "]" : " " + other.title + " ",
                     Style(isChosen ? .accent : .faint, attributes: isChosen ? .bold : []))
             }
+            let words = canvas.width - x < 30 ? "peak " : "units a second, peak "
             canvas.putRight(
                 x + 1, 0, width: canvas.width - x - 1,
-                [Span("units a second, peak ", Style(.dim)), Span(perSecond(peak), Style(.title))])
-            if canvas.width - x < 30 {
-                canvas.putRight(x, 0, width: canvas.width - x, [Span("peak " + perSecond(peak), Style(.dim))])
-            }
+                [Span(words, Style(.dim)), Span(perSecond(peak), Style(.title))])
             let hasAxis = canvas.height >= 5
             let area = Rect(x: 0, y: 1, width: canvas.width, height: canvas.height - (hasAxis ? 2 : 1))
             let slots = area.width * (canvas.glyphs.ladder == .braille ? 2 : 1)
@@ -177,9 +214,10 @@ extension Model {
         }
         let isWhole = canvas.width >= Self.entriesWidth
         let columns = [
-            TableColumn("made", width: 8), TableColumn("order", width: isWhole ? 36 : 14),
+            TableColumn("made", width: 8, expendability: 2),
+            TableColumn("order", width: isWhole ? 36 : 14, expendability: isWhole ? 0 : 3),
             TableColumn("units", width: 5, .right), TableColumn("state", width: 13),
-            TableColumn("Redis", width: 6, stretch: 1, expendability: 1),
+            TableColumn("Redis", width: 7, stretch: 1, expendability: 1),
         ]
         let table = Table(
             columns: columns, rowCount: sight.entries.count, position: position(screen), showsCursor: false,

@@ -40,7 +40,7 @@ extension Model {
                 ], fields: [restock.units], tone: .good)
             draw(sheet, dialog, on: &canvas)
         case .takeBack(let subject, let units): draw(takeBackSheet(subject, units), dialog, on: &canvas)
-        case .crash(let node): draw(crashSheet(node, canvas.glyphs), dialog, on: &canvas)
+        case .crash(let node): draw(crashSheet(node, canvas), dialog, on: &canvas)
         case .schedule(let time, let typed): draw(scheduleSheet(time, typed), dialog, on: &canvas)
         case .closeSale(let expires): draw(closeSheet(expires), dialog, on: &canvas)
         case .closing(let scroll): drawClosing(scroll, dialog, on: &canvas)
@@ -65,7 +65,7 @@ extension Model {
 
     /// The dialog's keys, from the key table.
     func dialogHints(_ dialog: DialogState, _ glyphs: Glyphs) -> [Hint] {
-        let table = Keys.table(permissions)
+        let table = keys
         var hints: [Hint] = []
         for context in dialog.contexts(permissions) {
             hints += table.hints(in: context, glyphs: glyphs).filter { hint in
@@ -79,13 +79,19 @@ extension Model {
 
     private func naming(_ subject: DialogState.Subject) -> String {
         let name = SafeText.fitted(subject.name, width: 60)
-        let left = subject.left.map { ": \(Formats.grouped($0)) left" } ?? ": does not answer"
+        let left = unitsLeft(subject).map { ": \(Formats.grouped($0)) left" } ?? ": does not answer"
         return "SKU \(SafeText.fitted(subject.sku, width: 40))  \(name)\(left)"
+    }
+
+    /// What is left of it now: the dialog stays with its SKU, the number moves on.
+    private func unitsLeft(_ subject: DialogState.Subject) -> Int64? {
+        guard let sku = sku(subject.number, in: snapshot) else { return subject.left }
+        return sku.stock
     }
 
     /// What there will be, as the number is typed.
     private func afterRestock(_ restock: DialogState.Restock) -> String {
-        guard let left = restock.subject.left else { return "How many are left now, its bucket does not say." }
+        guard let left = unitsLeft(restock.subject) else { return "How many are left now, its bucket does not say." }
         guard let units = restock.units.value else { return "\(Formats.grouped(left)) are left now." }
         return
             "\(Formats.grouped(left)) are left now, then \(Formats.grouped(left + Int64(units))), less what sells meanwhile."
@@ -95,7 +101,7 @@ extension Model {
     private func bulkSheet(_ bulk: DialogState.Bulk, on canvas: Canvas) -> Sheet {
         var sheet = Sheet(title: "", width: 66)
         let number = count(bulk.subjects.count, "SKU")
-        let left = bulk.subjects.reduce(Int64(0)) { $0 + max(0, $1.left ?? 0) }
+        let left = bulk.subjects.reduce(Int64(0)) { $0 + max(0, unitsLeft($1) ?? 0) }
         switch bulk.deed {
         case .freeze(let freezes):
             sheet.title = freezes ? "freeze \(number)" : "thaw \(number)"
@@ -135,13 +141,18 @@ extension Model {
                     Style(.title, attributes: .bold))
             ]
         }
-        let room = max(3, min(12, canvas.height - 14))
+        let around = 3 + (bulk.units == nil ? 0 : 1) + (permissions.isProduction ? 2 : 0)
+        let room = isSmall ? max(1, min(12, canvas.dialogRows - around)) : max(3, min(12, canvas.height - 14))
         let shown = bulk.subjects.count > room ? room - 1 : bulk.subjects.count
         // In columns: what is left must be read at a glance before it is confirmed.
         let rows = bulk.subjects.prefix(shown).map { subject in
             (
-                sku: SafeText.fitted(subject.sku, width: 12), name: SafeText.fitted(subject.name, width: 28),
-                left: subject.left.map { Formats.grouped($0) + " left" } ?? "does not answer"
+                sku: SafeText.fitted(subject.sku, width: 12),
+                name: SafeText.fitted(
+                    subject.name,
+                    width: canvas.isNarrowDialog ? max(4, canvas.width - 23 - min(12, list.skuWidth)) : 28,
+                    ellipsis: canvas.glyphs.ellipsis),
+                left: unitsLeft(subject).map { Formats.grouped($0) + " left" } ?? "does not answer"
             )
         }
         let widths = (
@@ -164,33 +175,33 @@ extension Model {
     /// What became of each part of a bulk act, as the answers come.
     private func drawResults(_ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
         guard let act = bulk else { return }
-        let width = min(96, canvas.width - 8)
-        let room = max(1, min(act.subjects.count, canvas.height - 9))
-        let rect = canvas.bounds.centred(width: width + 6, height: room + 6)
+        let width = canvas.dialogWidth(96)
+        let head = isSmall ? 1 : 2
+        let room = max(1, min(act.subjects.count, canvas.dialogRows - head - (isSmall ? 0 : 2)))
         let tone: Role = act.failures > 0 ? .bad : act.isDone ? .good : .accent
         let panel = Panel(
             act.word, details: ["\(act.results.count) of \(count(act.subjects.count, "SKU"))"],
             hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
-        canvas.overlay(rect, panel) { canvas in
-            let head =
+        canvas.sheet(panel, width: width, lines: room + head) { canvas in
+            let sum =
                 !act.isDone
                 ? "one after another…"
                 : act.failures == 0 ? "all done" : "\(act.results.count - act.failures) done, \(act.failures) not"
-            canvas.put(2, 1, canvas.own(head), Style(.role(tone), attributes: .bold))
+            canvas.put(0, 0, canvas.own(sum), Style(.role(tone), attributes: .bold))
             let first = min(scroll, max(0, act.subjects.count - room))
             for line in 0..<room {
                 let index = first + line
                 guard act.subjects.indices.contains(index) else { return }
                 let subject = act.subjects[index]
-                let y = 3 + line
+                let y = head + line
                 let report = act.results.indices.contains(index) ? act.results[index] : nil
                 let style: Style =
                     report.map { $0.succeeded ? Style(.good) : Style(.bad, attributes: .bold) } ?? Style(.dim)
                 let glyph =
                     report.map { $0.succeeded ? canvas.glyphs.calm : canvas.glyphs.down } ?? canvas.glyphs.bullet
-                canvas.put(2, y, glyph, style)
+                canvas.put(0, y, glyph, style)
                 canvas.label(
-                    4, y, width: canvas.width - 6, report?.sentence ?? "\(subject.sku)  \(subject.name)",
+                    2, y, width: canvas.width - 2, report?.sentence ?? "\(subject.sku)  \(subject.name)",
                     report == nil ? Style(.dim) : Style(.text))
             }
         }
@@ -218,29 +229,37 @@ extension Model {
             ], tone: .warn)
     }
 
-    private func crashSheet(_ chosen: Int, _ glyphs: Glyphs) -> Sheet {
+    private func crashSheet(_ chosen: Int, _ canvas: Canvas) -> Sheet {
+        let glyphs = canvas.glyphs
         var sheet = Sheet(title: "crash", tone: .bad)
         let node = snapshot.nodes.indices.contains(chosen) ? snapshot.nodes[chosen] : nil
-        sheet.lines = snapshot.nodes.enumerated().map { index, node in
+        let width = canvas.dialogWidth(sheet.width)
+        if let node {
+            sheet.text = [
+                Span(
+                    "kill -9 node \(chosen + 1) (\(node.address)); "
+                        + (permissions.hasReplicas
+                            ? "its replica takes over"
+                            : "it comes back \(snapshot.durability == .aof ? "with its append-only file" : "empty")"),
+                    Style(.bad, attributes: .bold)),
+                Span(crashCost, Style(.text)),
+            ]
+        }
+        let told = sheet.text.reduce(0) { $0 + canvas.wrapped($1.text, width: width, lines: 6).count }
+        // As many as have room, the chosen one among them.
+        let room = max(1, canvas.dialogRows - told - (isSmall ? 0 : 1))
+        let first = min(max(0, chosen - room / 2), max(0, snapshot.nodes.count - room))
+        sheet.lines = snapshot.nodes.enumerated().dropFirst(first).prefix(room).map { index, node in
             let isChosen = index == chosen
             let style = Style(isChosen ? .title : .dim, attributes: isChosen ? .bold : [])
             return [
                 Span(isChosen ? glyphs.cursor + " " : "  ", Style(.focusBorder, attributes: .bold)),
                 Span("\(index + 1)", Style(.hot, attributes: .bold)),
-                Span("  node \(index + 1)  \(node.address)  \(count(node.buckets, "bucket"))", style),
+                Span(canvas.isNarrowDialog ? "  \(node.address)" : "  node \(index + 1)  \(node.address)", style),
                 Span(node.isUp ? "" : "  DOWN", Style(.bad, attributes: .bold)),
+                Span("  " + count(node.buckets, "bucket"), style),
             ]
         }
-        guard let node else { return sheet }
-        sheet.text = [
-            Span(
-                "kill -9 node \(chosen + 1) (\(node.address)); "
-                    + (permissions.hasReplicas
-                        ? "its replica takes over"
-                        : "it comes back \(snapshot.durability == .aof ? "with its append-only file" : "empty")"),
-                Style(.bad, attributes: .bold))
-        ]
-        sheet.text.append(Span(crashCost, Style(.text)))
         return sheet
     }
 
@@ -258,91 +277,136 @@ extension Model {
     // MARK: Drawing
 
     func draw(_ sheet: Sheet, _ dialog: DialogState, on canvas: inout Canvas) {
-        let width = min(sheet.width, canvas.width - 8)
-        var lines: [[Span]] = []
-        for paragraph in sheet.text {
-            lines += canvas.wrapped(paragraph.text, width: width, lines: 6).map { [Span($0, paragraph.style)] }
-        }
-        if !sheet.lines.isEmpty { lines += [[]] + sheet.lines }
+        let width = canvas.dialogWidth(sheet.width)
         var sheet = sheet
         sheet.name = requiredName(dialog)
-        let fieldRows =
-            sheet.fields.isEmpty && sheet.name == nil ? 0 : sheet.fields.count + 1 + (sheet.name == nil ? 0 : 1)
-        let height = lines.count + fieldRows + 4
-        let rect = canvas.bounds.centred(width: width + 6, height: height)
+        let fieldRows = sheet.fields.count + nameRows(sheet.name, canvas)
+        let lines = fitted(sheet, width: width, rows: max(1, canvas.dialogRows - fieldRows), canvas)
+        let gap = fieldRows > 0 && lines.count + fieldRows < canvas.dialogRows ? 1 : 0
         let panel = Panel(sheet.title, hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: sheet.tone)
-        canvas.overlay(rect, panel) { canvas in
-            for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
-            drawFields(sheet, y: lines.count + 2, width: width, on: &canvas)
+        canvas.sheet(panel, width: width, lines: lines.count + gap + fieldRows) { canvas in
+            for (index, line) in lines.enumerated() { canvas.fit(0, index, width: width, line) }
+            drawFields(sheet, y: lines.count + gap, width: width, on: &canvas)
         }
     }
 
+    /// The paragraphs wrapped, then the lines. Where rows are few, air goes first, then what is only remarked, from the end.
+    private func fitted(_ sheet: Sheet, width: Int, rows: Int, _ canvas: Canvas) -> [[Span]] {
+        var text = sheet.text
+        var hasAir = true
+        while true {
+            var lines = text.flatMap { paragraph in
+                canvas.wrapped(paragraph.text, width: width, lines: 6).map { [Span($0, paragraph.style)] }
+            }
+            let own = hasAir ? sheet.lines : sheet.lines.filter { !$0.isEmpty }
+            if !own.isEmpty { lines += (hasAir && !lines.isEmpty ? [[]] : []) + own }
+            if lines.count <= rows { return lines }
+            if hasAir {
+                hasAir = false
+            } else if let remark = text.lastIndex(where: { $0.style.foreground == .dim }) {
+                text.remove(at: remark)
+            } else {
+                return lines.prefix(max(0, rows - 1)) + [[Span(canvas.own("…"), Style(.dim))]]
+            }
+        }
+    }
+
+    /// Lines that the field for a name takes.
+    func nameRows(_ name: String?, _ canvas: Canvas) -> Int { name == nil ? 0 : canvas.isNarrowDialog ? 2 : 1 }
+
     private func drawFields(_ sheet: Sheet, y: Int, width: Int, on canvas: inout Canvas) {
         let labels = max(sheet.fields.map { $0.label.count }.max() ?? 0, sheet.name == nil ? 0 : 4)
+        let size = canvas.isNarrowDialog ? 9 : 14
         for (index, field) in sheet.fields.enumerated() {
             let isFocused = index == sheet.focusedField && !isNameFocused
             let row = y + index
-            canvas.put(2, row, field.label, Style(isFocused ? .title : .dim, attributes: isFocused ? .bold : []))
-            let x = 2 + labels + 2
-            canvas.field(x, row, width: 14, field.text, isFocused: isFocused)
+            canvas.put(0, row, field.label, Style(isFocused ? .title : .dim, attributes: isFocused ? .bold : []))
+            let x = labels + 2
+            canvas.field(x, row, width: size, field.text, isFocused: isFocused)
             // An empty field that nobody typed into yet is not a mistake.
             let isProblem = field.problem != nil && !field.text.text.isEmpty
             let remark = field.problem ?? field.unit
             canvas.label(
-                x + 16, row, width: width - labels - 18, remark,
+                x + size + 2, row, width: width - labels - size - 4, remark,
                 isProblem ? Style(.bad, attributes: .bold) : Style(.dim))
         }
         guard let name = sheet.name else { return }
         drawName(name, y: y + sheet.fields.count, width: width, on: &canvas)
     }
 
-    /// The field for a name that must be typed at a place marked production.
+    /// The field for a name that must be typed at a place marked production: in one line, or in two where that is too short.
     func drawName(_ name: String, y: Int, width: Int, on canvas: inout Canvas) {
-        canvas.put(2, y, "type", Style(isNameFocused ? .title : .dim, attributes: isNameFocused ? .bold : []))
-        canvas.field(8, y, width: 20, typedName, isFocused: isNameFocused)
         let isRight = typedName.text == name
-        canvas.label(
-            30, y, width: width - 28,
-            isRight ? "Enter does it" : "\(permissions.isProduction ? "PROD" : "to override"): type \(name)",
-            isRight ? Style(.good, attributes: .bold) : Style(.bad, attributes: .bold))
+        let remark =
+            isRight ? "Enter does it" : "\(permissions.isProduction ? "PROD" : "to override"): type \(name)"
+        let style = isRight ? Style(.good, attributes: .bold) : Style(.bad, attributes: .bold)
+        if canvas.isNarrowDialog {
+            canvas.label(0, y, width: width, remark, style)
+            canvas.field(0, y + 1, width: width, typedName, isFocused: isNameFocused)
+            return
+        }
+        canvas.put(0, y, "type", Style(isNameFocused ? .title : .dim, attributes: isNameFocused ? .bold : []))
+        canvas.field(6, y, width: 20, typedName, isFocused: isNameFocused)
+        canvas.label(28, y, width: width - 28, remark, style)
     }
 
     private func drawPlan(_ plan: PlanSummary, _ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
-        let width = min(96, canvas.width - 8)
-        var lines = canvas.wrapped(plan.sentence, width: width, lines: 3).map {
-            [Span($0, Style(.title, attributes: .bold))]
-        }
-        let head = lines.count
-        let room = max(1, canvas.height - 10 - head)
-        let first = min(scroll, max(0, plan.lines.count - room))
-        var body: [[Span]] = []
-        for line in plan.lines.dropFirst(first).prefix(room) {
-            for (index, part) in canvas.wrapped(line, width: width - 2, lines: room).enumerated()
-            where body.count < room {
-                body.append([
-                    Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text)),
-                ])
-            }
-        }
-        if !body.isEmpty { lines += [[]] + body }
-        let hidden = plan.lines.count - first - body.count
-        if first > 0 || hidden > 0 {
-            lines.append([Span("line \(first + 1) of \(Formats.grouped(plan.lines.count))", Style(.dim))])
-        }
-        lines.append([])
-        lines.append([
-            Span(planQuestion(plan), Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : []))
-        ])
+        let width = canvas.dialogWidth(96)
         let name = requiredName(dialog)
-        let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4 + (name == nil ? 0 : 2))
+        let head = canvas.wrapped(plan.sentence, width: width, lines: 3)
+        let question = canvas.wrapped(planQuestion(plan), width: width, lines: 3)
+        let air = isSmall ? 0 : 1
+        let room = max(
+            1,
+            canvas.dialogRows - head.count - question.count - nameRows(name, canvas) - 2 * air - (name == nil ? 0 : air)
+        )
+        let pages = pagedLines(plan.lines, scroll, width: width, room: room, canvas)
+        var lines = head.map { [Span($0, Style(.title, attributes: .bold))] }
+        if !pages.isEmpty { lines += Array(repeating: [], count: air) + pages }
+        lines += Array(repeating: [], count: air)
+        let style = Style(plan.repairs > 0 ? .warn : .dim, attributes: plan.repairs > 0 ? .bold : [])
+        lines += question.map { [Span($0, style)] }
         let tone: Role = plan.repairs > 0 ? .warn : .good
         let panel = Panel(
             "comparison", details: plan.repairs > 0 ? [count(plan.repairs, "repair")] : [],
             hints: dialogHints(dialog, canvas.glyphs), isFocused: true, frame: tone)
-        canvas.overlay(rect, panel) { canvas in
-            for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
-            if let name { drawName(name, y: lines.count + 2, width: width, on: &canvas) }
+        let y = lines.count + (name == nil ? 0 : air)
+        canvas.sheet(panel, width: width, lines: y + nameRows(name, canvas)) { canvas in
+            for (index, line) in lines.enumerated() { canvas.put(0, index, line) }
+            if let name { drawName(name, y: y, width: width, on: &canvas) }
         }
+    }
+
+    /// Sentences from the one scrolled to, as many as fit whole; where some are out of sight, a line says which are seen.
+    func pagedLines(_ all: [String], _ scroll: Int, width: Int, room: Int, _ canvas: Canvas) -> [[Span]] {
+        func page(from first: Int, room: Int) -> (lines: [[Span]], next: Int) {
+            var lines: [[Span]] = []
+            var next = first
+            for line in all.dropFirst(first) {
+                let parts = canvas.wrapped(line, width: width - 2, lines: min(3, room))
+                guard lines.count + parts.count <= room else { break }
+                for (index, part) in parts.enumerated() {
+                    lines.append([
+                        Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text)),
+                    ])
+                }
+                next += 1
+            }
+            return (lines, next)
+        }
+        let whole = page(from: 0, room: room)
+        if whole.next == all.count { return whole.lines }
+        guard room > 1 else { return [[Span("\(count(all.count, "line")), no room here", Style(.dim))]] }
+        let first = min(scroll, max(0, all.count - 1))
+        let shown = page(from: first, room: room - 1)
+        return shown.lines
+            + [
+                [
+                    Span(
+                        (shown.next <= first + 1 ? "line \(first + 1)" : "lines \(first + 1) to \(shown.next)")
+                            + " of \(Formats.grouped(all.count))", Style(.dim))
+                ]
+            ]
     }
 
     private func planQuestion(_ plan: PlanSummary) -> String {
@@ -405,7 +469,7 @@ extension Model {
 
     /// How far the help scrolls at this size.
     var helpScrollLimit: Int {
-        var canvas = Canvas(columns: columns, rows: dialogArea.height, glyphs: capabilities.glyphs)
-        return canvas.help(helpSections(capabilities.glyphs), title: "help")
+        var canvas = blankCanvas
+        return canvas.within(dialogArea) { $0.help(helpSections(capabilities.glyphs), title: "help") }
     }
 }

@@ -82,7 +82,7 @@ enum DialogState: Sendable, Hashable {
     func contexts(_ permissions: Permissions) -> [KeyContext] {
         // Where a name is typed no letter may mean anything else, the brake's neither.
         let isTyped = permissions.isProduction
-        let question: [KeyContext] = isTyped ? [.typed, .form] : [.question, .dialog]
+        let question: [KeyContext] = isTyped ? [.typed] : [.question, .dialog]
         switch self {
         case .openSale(let dialog):
             switch dialog.list?.decision {
@@ -92,7 +92,9 @@ enum DialogState: Sendable, Hashable {
             }
         case .schedule: return question
         case .closeSale: return isTyped ? [.typed, .policy] : [.question, .policy, .dialog]
-        case .restock, .takeBack, .bulk, .freeze: return question
+        case .restock: return isTyped ? [.typed, .form] : question
+        case .bulk(let bulk): return isTyped && bulk.units != nil ? [.typed, .form] : question
+        case .takeBack, .freeze: return question
         case .quit: return [.question, .dialog]
         case .crash: return [.question, .nodes, .dialog]
         case .plan(let plan, _):

@@ -68,6 +68,24 @@ extension Canvas {
             ? "just now" : seconds < 99 ? "\(wholeSeconds(seconds)) s ago" : Formats.duration(seconds: seconds) + " ago"
     }
 
+    /// Writes spans, cut with an ellipsis where they are wider than the field.
+    mutating func fit(_ x: Int, _ y: Int, width: Int, _ spans: [Span]) {
+        var column = x
+        for (index, span) in spans.enumerated() {
+            let room = x + width - column
+            let rest = spans[index...].reduce(0) { $0 + SafeText.width($1.text) }
+            let mine = SafeText.width(span.text)
+            if rest <= room || mine < room {
+                column = put(column, y, span.text, span.style)
+            } else {
+                // This one is cut, also where only those after it have no room.
+                let text = mine == room ? span.text + " " : span.text
+                label(column, y, width: room, text, span.style)
+                return
+            }
+        }
+    }
+
     /// A label and, at the right end of the field, its value.
     mutating func pair(_ x: Int, _ y: Int, width: Int, _ label: String, _ value: [Span]) {
         let size = value.reduce(0) { $0 + SafeText.width($1.text) }

@@ -20,6 +20,10 @@ extension Model {
         let inside = canvas.panel(rect, panel).inset(1, 0)
         var hits = TableHits()
         canvas.within(inside) { canvas in
+            if isSmall && canvas.height < 14 {
+                hits = drawSmallDrift(drift, on: &canvas)
+                return
+            }
             let findings = drift.findings.count
             let bottom = max(findings == 0 ? 2 : 4, min(findings + 2, canvas.height * 2 / 5))
             // Where every kind has its line, what is left is a graph over the whole width.
@@ -42,6 +46,21 @@ extension Model {
             hits = canvas.within(parts[1]) { drawFindings(drift, on: &$0) }
         }
         return hits
+    }
+
+    /// Few rows: the verdict with its kinds, then the findings, or the plan where there are none.
+    private func drawSmallDrift(_ drift: WarRoomSnapshot.Drift, on canvas: inout Canvas) -> TableHits {
+        let hasFindings = !drift.findings.isEmpty
+        let kinds = drift.byKind.count { $0.value != 0 }
+        let loud = (drift.oversoldUnits > 0 ? 1 : 0) + ((drift.lostOrders ?? 0) > 0 ? 1 : 0) + (drift.units > 0 ? 1 : 0)
+        let wanted = max(2, loud + kinds)
+        let parts = canvas.bounds.rows([.fixed(min(wanted, canvas.height / 2 + 1)), .share(1)])
+        canvas.within(parts[0]) { _ = drawVerdict(drift, on: &$0) }
+        guard hasFindings else {
+            canvas.within(parts[1]) { drawPlanAndLosers(on: &$0) }
+            return TableHits()
+        }
+        return canvas.within(parts[1]) { drawFindings(drift, on: &$0) }
     }
 
     // MARK: Kinds over time
@@ -108,7 +127,7 @@ extension Model {
     // MARK: Plan
 
     /// Whether somebody would lose, by the last look.
-    private var hasLosers: Bool {
+    var hasLosers: Bool {
         guard case .losers(let losers)? = sights[.losers] else { return false }
         return losers.losersCount > 0 || !losers.takenIn.isEmpty
     }
@@ -183,7 +202,8 @@ extension Model {
                 canvas.put(0, 1 + line, canvas.glyphs.cursor, Style(.focusBorder, attributes: .bold))
             }
             canvas.label(
-                2, 1 + line, width: canvas.width - 2, canvas.own(drift.findings[row]),
+                2, 1 + line, width: canvas.width - (drift.findings.count > body.height ? 4 : 2),
+                canvas.own(drift.findings[row]),
                 isHere ? Style(.selectionText, attributes: .bold) : Style(.text))
         }
         canvas.scrollbar(

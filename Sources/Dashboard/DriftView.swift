@@ -140,7 +140,9 @@ extension Model {
                 } else if drift.unread > 0 {
                     [
                         Span(canvas.glyphs.alert + " ", Style(.warn)),
-                        Span("what could be read agrees", Style(.warn, attributes: .bold)),
+                        Span(
+                            canvas.width < 27 ? "what is read agrees" : "what could be read agrees",
+                            Style(.warn, attributes: .bold)),
                     ]
                 } else {
                     [
@@ -148,7 +150,7 @@ extension Model {
                         Span("the books agree", Style(.good, attributes: .bold)),
                     ]
                 }
-            canvas.put(0, y, verdict)
+            canvas.fit(0, y, width: canvas.width, verdict)
             y += 1
             let lost = drift.lostOrders.map { "lost \($0)  " } ?? ""
             let calm = lost + "oversold 0"
@@ -172,7 +174,8 @@ extension Model {
             y += 1
         }
         if drift.unread > 0 && y < canvas.height {
-            canvas.pair(0, y, width: canvas.width, "buckets not readable", [Span("\(drift.unread)", Style(.warn))])
+            let words = canvas.width < 26 ? "buckets unread" : "buckets not readable"
+            canvas.pair(0, y, width: canvas.width, words, [Span("\(drift.unread)", Style(.warn))])
             y += 1
         }
         if y < canvas.height && (drift.cuts > 0 || drift.unitsPeak > 0) && canvas.height > 4 {

@@ -56,6 +56,8 @@ extension Model {
             }
             guard canvas.width >= 44, foreign.ledgerKeys != nil else {
                 drawFacts(facts, Rect(width: min(60, canvas.width), height: canvas.height), on: &canvas)
+                let free = Rect(y: facts.count, width: canvas.width, height: canvas.height - facts.count)
+                if foreign.ledgerKeys == nil { canvas.within(free) { drawWhyNoLedger(on: &$0) } }
                 return
             }
             // As a screen it has room for more than a graph.
@@ -70,6 +72,26 @@ extension Model {
             }
         }
         return hits
+    }
+
+    /// Why there is nothing to show, and what would fill it.
+    private func drawWhyNoLedger(on canvas: inout Canvas) {
+        let need = shown.needs(.ledger)
+        let why =
+            need.map { "The ledgers cannot be read: \($0)." }
+            ?? "No ledger is watched: none was found beside the stock, so rates are what leaves the stock."
+        let cure =
+            need == nil
+            ? "Where this sale keeps one, --ledger-key names how its keys are made, such as 'sx_{tag}_sku': a hash, a field an order."
+            : "sellout doctor prints the rules that allow it."
+        // Air above, where there is any.
+        var y = canvas.height >= 6 ? 1 : 0
+        for (text, style) in [(why, Style(.text)), (cure, Style(.dim))] {
+            for line in canvas.wrapped(text, width: min(78, canvas.width), lines: max(0, canvas.height - y)) {
+                canvas.put(0, y, line, style)
+                y += 1
+            }
+        }
     }
 
     /// A screen about what only SQL knows.

@@ -5,6 +5,8 @@ import TerminalUI
 private struct Tile {
     var label: String
     var value: String
+    /// Stands for it where it has no room.
+    var short: String?
     /// Said after the value where there is room.
     var more = ""
     var style = Style(.title, attributes: .bold)
@@ -55,6 +57,7 @@ extension Model {
                 value: Formats.count(Double(ledger.backlogEntries))
                     + (ledger.backlogEntries > 0 && ledger.backlogMilliseconds > 0
                         ? ", " + canvas.time(milliseconds: Double(ledger.backlogMilliseconds)) : ""),
+                short: Formats.count(Double(ledger.backlogEntries)),
                 style: isBehind ? Style(.warn, attributes: .bold) : Style(.text), width: 11, expendability: 4))
         if orders.p99Milliseconds != nil {
             tiles.append(
@@ -113,7 +116,7 @@ extension Model {
         // History takes up to a minute's worth; then the figures spread.
         let spare = canvas.width - 2 - needed(gap)
         let graph = graphMin + min(22, spare / 2)
-        let spread = tiles.isEmpty ? 0 : min(6, (spare - (graph - graphMin)) / tiles.count)
+        let spread = tiles.isEmpty ? 0 : min(canvas.width >= 260 ? 14 : 6, (spare - (graph - graphMin)) / tiles.count)
 
         canvas.put(1, 0, "sold", Style(.dim))
         let rate = Formats.rate(snapshot.orders.acceptedPerSecond)
@@ -138,7 +141,8 @@ extension Model {
     private func draw(_ tile: Tile, _ x: Int, width: Int, on canvas: inout Canvas) {
         guard let alarm = tile.alarm else {
             canvas.label(x, 0, width: width, tile.label, Style(.dim))
-            canvas.label(x, 1, width: width, tile.value, tile.style)
+            let value = SafeText.width(tile.value) <= width ? tile.value : tile.short ?? tile.value
+            canvas.label(x, 1, width: width, value, tile.style)
             return
         }
         let fill = Style(.onFill, on: .role(alarm), .bold)

@@ -5,6 +5,7 @@ import TerminalUI
 extension Model {
     /// The strip that answers "is the sale healthy?" at one glance.
     func drawHeader(_ rect: Rect, _ form: Layout.Header, on canvas: inout Canvas) {
+        if form == .strip { return drawStrip(rect, on: &canvas) }
         let snapshot = shown
         var panel = Panel("sellout")
         let name = SafeText.fitted(snapshot.saleName, width: max(8, rect.width / 4), ellipsis: canvas.glyphs.ellipsis)
@@ -33,7 +34,7 @@ extension Model {
         canvas.within(inside) { canvas in
             switch form {
             case .tiles: drawTiles(snapshot, on: &canvas)
-            case .line: drawFigures(snapshot, on: &canvas)
+            case .line, .strip: drawFigures(snapshot, on: &canvas)
             }
             let y = canvas.height - 1
             canvas.within(Rect(x: 1, y: y, width: canvas.width - 2, height: 1)) { canvas in
@@ -44,7 +45,7 @@ extension Model {
 
     // MARK: Borders
 
-    private func stateBadge(_ snapshot: WarRoomSnapshot) -> Span {
+    func stateBadge(_ snapshot: WarRoomSnapshot, showsClock: Bool = true) -> Span {
         if case .starting = snapshot.phase { return Span(" STARTING ", Style(.onFill, on: .accent, .bold)) }
         // Whether somebody else's sale is open, no key says.
         if snapshot.foreign != nil { return Span(" WATCHED ", Style(.onFill, on: .accent, .bold)) }
@@ -56,12 +57,12 @@ extension Model {
             case .halted: .warn
             case .closed: .frozen
             }
-        let time = snapshot.saleState == .warmed ? "" : clock
+        let time = snapshot.saleState == .warmed || !showsClock ? "" : clock
         return Span(" \(snapshot.saleState.rawValue.uppercased())\(time) ", Style(.onFill, on: .role(role), .bold))
     }
 
     /// What the screen itself is doing: never a word that could mean the sale.
-    private var screenState: Span? {
+    var screenState: Span? {
         if let seconds = heldSeconds {
             return Span(" SCREEN HELD \(wholeSeconds(seconds))s ", Style(.onFill, on: .warn, .bold))
         }
@@ -104,7 +105,7 @@ extension Model {
     /// Cells that news beside the next step may take.
     private static let noteMax = 200
 
-    private func drawAlert(_ snapshot: WarRoomSnapshot, on canvas: inout Canvas) {
+    func drawAlert(_ snapshot: WarRoomSnapshot, on canvas: inout Canvas) {
         let glyphs = canvas.glyphs
         if case .starting(let what) = snapshot.phase {
             let frames = glyphs.isUnicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"] : ["|", "/", "-", "\\"]
@@ -115,25 +116,28 @@ extension Model {
         }
         if case .stale(let seconds) = snapshot.phase, snapshot.alerts.isEmpty {
             let text = "no answer for \(canvas.own(Formats.duration(seconds: seconds))): what you see is that old"
-            canvas.put(
-                0, 0,
+            canvas.fit(
+                0, 0, width: canvas.width,
                 [Span(glyphs.down + " ", Style(.bad, attributes: .bold)), Span(text, Style(.bad, attributes: .bold))])
             return
         }
         if let alert = snapshot.alerts.first, alert.severity >= .warning {
             let total = snapshot.alerts.count
             let isTight = SafeText.width(SafeText.fitted(alert.text, width: canvas.width)) + 24 > canvas.width
-            let tally = total < 2 ? "" : isTight ? "1 of \(total)" : "first of \(total) alerts"
+            let tally = total < 2 || canvas.width < 34 ? "" : isTight ? "1 of \(total)" : "first of \(total) alerts"
             let room = canvas.width - (tally.isEmpty ? 0 : tally.count + 2)
             canvas.put(0, 0, alert.severity.glyph(glyphs), alert.severity.text.bold)
             canvas.label(2, 0, width: room - 2, canvas.own(alert.text), alert.severity.text.bold)
             canvas.label(canvas.width - tally.count, 0, width: tally.count, tally, Style(.dim))
             return
         }
-        canvas.put(0, 0, nextStep(snapshot, glyphs))
+        var next = nextStep(snapshot, glyphs, isNarrow: false)
+        func width() -> Int { next.reduce(0) { $0 + SafeText.width($1.text) } }
+        if width() > canvas.width { next = nextStep(snapshot, glyphs, isNarrow: true) }
+        canvas.fit(0, 0, width: canvas.width, next)
         if let note = snapshot.alerts.first, snapshot.saleState != .closed {
             // What is no more than news stands beside how things go, whole or as far as its first part.
-            let used = nextStep(snapshot, glyphs).reduce(0) { $0 + SafeText.width($1.text) }
+            let used = width()
             let room = canvas.width - used - 4
             if room >= 20 {
                 let whole = SafeText.fitted(note.text, width: Self.noteMax, ellipsis: glyphs.ellipsis)
@@ -146,7 +150,7 @@ extension Model {
     }
 
     /// With no alert, the line says how things stand and which key comes next.
-    private func nextStep(_ snapshot: WarRoomSnapshot, _ glyphs: Glyphs) -> [Span] {
+    private func nextStep(_ snapshot: WarRoomSnapshot, _ glyphs: Glyphs, isNarrow: Bool) -> [Span] {
         if let foreign = snapshot.foreign { return standing(foreign, snapshot, glyphs) }
         let calm = Span(glyphs.calm + " ", Style(.good))
         func text(_ words: String) -> Span { Span(words, Style(.text)) }
@@ -154,15 +158,19 @@ extension Model {
         let buyers = snapshot.orders.buyersPerSecond
         let canOpen = !permissions.isReadOnly
         if snapshot.opening != nil, snapshot.saleState != .open {
-            return [calm, text("opens by itself in \(countdown), on GO, while this process lives: "), key("X")]
-                + [text(" takes it back")]
+            let how = isNarrow ? ": " : ", on GO, while this process lives: "
+            return [calm, text("opens by itself in \(countdown)" + how), key("X"), text(" takes it back")]
         }
         switch snapshot.saleState {
         case .warmed where canOpen && permissions.canOpenWithBuyers:
-            return [calm, text("warmed, nobody is buying: press "), key("F"), text(" to open the sale")]
+            return [
+                calm, text(isNarrow ? "warmed: press " : "warmed, nobody is buying: press "), key("F"),
+                text(" to open the sale"),
+            ]
         case .warmed where canOpen: return [calm, text("warmed: "), key("F"), text(" lets orders in")]
         case .warmed: return [calm, text("warmed: no order is let in yet")]
         case .open where buyers == 0 && canOpen && permissions.canOpenWithBuyers:
+            if isNarrow { return [calm, text("open, nobody buys: "), key("F"), text(" sends buyers")] }
             return [
                 calm, text("open, nobody is buying: press "), key("F"), text(" to send buyers, "), key("X"),
                 text(" to halt"),
@@ -178,17 +186,24 @@ extension Model {
                     calm,
                     text(
                         isSoldOut
-                            ? "sold out: open, and nothing is left to buy; no alert"
-                            : "open: no order is coming in\(rate), no alert"),
+                            ? isNarrow ? "sold out; no alert" : "sold out: open, and nothing is left to buy; no alert"
+                            : isNarrow
+                                ? "open: no order comes in; no alert" : "open: no order is coming in\(rate), no alert"),
                 ]
             }
-            return [calm, text("healthy: orders come in\(rate), no alert")]
+            return [calm, text(isNarrow ? "healthy: no alert" : "healthy: orders come in\(rate), no alert")]
         case .halted:
+            if isNarrow && canOpen {
+                return [
+                    Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted; "), key("F"),
+                    text(" opens it, "), key("E"), text(" ends it"),
+                ]
+            }
             return [Span(glyphs.alert + " ", Style(.warn, attributes: .bold)), text("halted: no order is taken")]
                 + (canOpen
                     ? [text("; "), key("F"), text(" opens it again, "), key("E"), text(" ends it for good")] : [])
         case .closed:
-            return [calm, text("closed for good: no order is taken")]
+            return [calm, text(isNarrow ? "closed for good" : "closed for good: no order is taken")]
                 + (canOpen ? [text("; "), key("E"), text(" prints its books")] : [])
         }
     }

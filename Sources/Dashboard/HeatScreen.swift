@@ -21,7 +21,7 @@ extension Model {
     private func heatPlaces(_ inside: Rect) -> HeatPlaces {
         let isWide = inside.width >= 96
         let sides = inside.columns(isWide ? [.share(1), .fixed(min(52, inside.width * 2 / 5))] : [.share(1)], gap: 2)
-        let reading = isWide ? 2 : 3
+        let reading = isWide ? 2 : inside.height < 8 ? 2 : 3
         let area = Rect(
             x: sides[0].x + Self.gutter, y: sides[0].y + 1, width: sides[0].width - Self.gutter,
             height: max(1, sides[0].height - 2 - reading))
@@ -34,7 +34,7 @@ extension Model {
             rest: Rect(x: sides[0].x, y: end, width: sides[0].width, height: max(0, sides[0].bottom - end)))
     }
 
-    private var heatGrid: HeatGrid { heatPlaces(Layout(self).body.inset(2, 1)).grid }
+    private var heatGrid: HeatGrid { heatPlaces(inside(Layout(self).body).inset(1, 0)).grid }
 
     mutating func moveInHeat(_ motion: Intent.Motion) { slot = heatGrid.moved(slot, motion) }
 
@@ -66,7 +66,7 @@ extension Model {
     }
 
     mutating func pickSlot(_ event: MouseEvent, in body: Rect) -> Bool {
-        let places = heatPlaces(body.inset(2, 1))
+        let places = heatPlaces(inside(body).inset(1, 0))
         guard places.area.contains(x: event.x, y: event.y),
             let value = places.grid.value(
                 column: event.x - places.area.x, row: event.y - places.area.y, layer: 0)
@@ -208,8 +208,12 @@ extension Model {
         }
         if let bucket = buckets.first {
             let tag = SafeText.fitted(bucket.tag, width: 20, ellipsis: canvas.glyphs.ellipsis)
+            if canvas.width < 60 {
+                // The tag tells more than the slots that share its cell.
+                spans[0] = Span("slot \(Formats.grouped(bucket.slot))", Style(.title, attributes: .bold))
+            }
             spans.append(Span("  tag \(tag)", Style(.accent, attributes: .bold)))
-            spans.append(Span("  slot \(Formats.grouped(bucket.slot))", Style(.dim)))
+            if canvas.width >= 60 { spans.append(Span("  slot \(Formats.grouped(bucket.slot))", Style(.dim))) }
             spans.append(Span("  " + Formats.rate(bucket.ordersPerSecond), Style(.title, attributes: .bold)))
             spans.append(Span("  " + count(bucket.skuCount, "SKU"), Style(.text)))
             if buckets.count > 1 {
@@ -221,14 +225,17 @@ extension Model {
         } else {
             spans.append(Span("  no SKU lies here", Style(.dim)))
         }
-        canvas.put(0, 0, spans)
+        // Whole words only: what is least telling goes first.
+        func size() -> Int { spans.reduce(0) { $0 + SafeText.width($1.text) } }
+        while spans.count > 1, size() > canvas.width { spans.removeLast() }
+        canvas.fit(0, 0, width: canvas.width, spans)
         if canvas.height >= 3, let bucket = buckets.first, !bucket.skus.isEmpty {
             canvas.label(0, 1, width: canvas.width, "hottest: " + bucket.skus.joined(separator: "  "), Style(.dim))
         }
         let y = canvas.height - 1
         let high = Formats.rate(peak)
         var x = canvas.heatLegend(0, y, width: min(20, canvas.width / 4), low: "0", high: high) + 3
-        for (index, _) in shown.nodes.enumerated() where x + 8 < canvas.width {
+        for (index, _) in shown.nodes.enumerated() where x + 10 <= canvas.width {
             x =
                 canvas.put(
                     x, y,

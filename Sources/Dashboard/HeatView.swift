@@ -116,7 +116,9 @@ extension Model {
         guard canvas.width >= 36 else { return }
         var heads = " orders node  slot"
         if let width = skusWidth(canvas) { heads += "  " + "SKUs".padded(to: width) }
-        canvas.put(canvas.width - heads.count - 1, y, " " + heads, Style(.dim))
+        let x = canvas.width - heads.count - 1
+        // Over the rule, never over its title.
+        if x >= SafeText.width(title) + 3 { canvas.put(x, y, " " + heads, Style(.dim)) }
     }
 
     /// Cells for the SKUs of a tag, where there is room for any.
@@ -137,7 +139,7 @@ extension Model {
                     : [Span(" FENCED ", Style(.onFill, on: .warn, .bold)), Span(" ", Style(.dim))])
         } else {
             figures.append([Span(tag.node.map { "n\($0 + 1)" } ?? "n?", Style(.dim))])
-            if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.faint))]) }
+            if !isNarrow { figures.append([Span(Formats.padded("\(tag.slot)", 5), Style(.dim))]) }
         }
         if let width = skusWidth(canvas) {
             // As many as fit whole: half a SKU is another SKU.

@@ -271,7 +271,7 @@ enum Keys {
                 [.tab], in: [.rule], label: "who loses", help: "settling: another rule by which somebody loses",
                 group: "In dialogs", .rule),
             Binding(
-                [.enter], in: [.typed], label: "does it once the name is typed",
+                [.enter], in: [.typed], label: "does it once typed",
                 help: "at a place marked production: does what the dialog says, once the name it asks for is typed",
                 group: "In dialogs", .confirm),
             Binding(

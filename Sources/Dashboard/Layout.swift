@@ -8,7 +8,13 @@ struct Layout {
         case tiles
         /// Figures beside their labels, in one row.
         case line
+        /// One line of words, or two: no frame.
+        case strip
     }
+
+    /// Below this many columns or rows everything is drawn without boxes: each cell counts.
+    static let roomyColumns = 60
+    static let roomyRows = 16
 
     var header = Rect(width: 0, height: 0)
     var headerForm = Header.tiles
@@ -17,6 +23,8 @@ struct Layout {
     var body = Rect(width: 0, height: 0)
     /// One line that tells what the folded panels, or the other screens, would.
     var foldBar: Rect?
+    /// The keys of what is shown, where no border has a place for them.
+    var keyLine: Rect?
     var footer = Rect(width: 0, height: 0)
 
     init(_ model: Model) {
@@ -30,6 +38,10 @@ struct Layout {
     /// - Parameter heatLines: what the heat panel can use.
     init(columns: Int, rows: Int, focus: PanelID, isZoomed: Bool, heatLines: Int = 17) {
         let screen = Rect(width: columns, height: rows)
+        if columns < Self.roomyColumns || rows < Self.roomyRows {
+            small(screen, focus: focus, isZoomed: isZoomed)
+            return
+        }
         headerForm = rows < 20 ? .line : .tiles
         let parts = screen.rows([.fixed(headerForm == .line ? 4 : 5), .share(1), .fixed(1)])
         (header, footer) = (parts[0], parts[2])
@@ -43,6 +55,30 @@ struct Layout {
             stacked(middle)
         } else {
             twoColumns(middle, heatLines: heatLines)
+        }
+    }
+
+    /// Down to 40 by 10 cells: one panel between a line of state and a line of keys; more lines, and more panels, as rows allow.
+    private mutating func small(_ screen: Rect, focus: PanelID, isZoomed: Bool) {
+        headerForm = .strip
+        let rows = screen.height
+        let parts = screen.rows([
+            .fixed(rows >= 13 ? 2 : 1), .share(1), .fixed(rows >= 12 ? 1 : 0), .fixed(rows >= 14 ? 1 : 0), .fixed(1),
+        ])
+        (header, body, footer) = (parts[0], parts[1], parts[4])
+        if !parts[2].isEmpty { keyLine = parts[2] }
+        if !parts[3].isEmpty { foldBar = parts[3] }
+        guard !isZoomed else { return }
+        switch body.height {
+        case 36...:
+            let stacked = body.rows([.share(1), .fixed(7), .fixed(7), .fixed(7), .fixed(6)])
+            panels = [
+                .stock: stacked[0], .heat: stacked[1], .ledger: stacked[2], .drift: stacked[3], .events: stacked[4],
+            ]
+        case 16... where focus != .events:
+            let stacked = body.rows([.share(1), .fixed(5)])
+            panels = [focus: stacked[0], .events: stacked[1]]
+        default: panels = [focus: body]
         }
     }
 
@@ -98,12 +134,39 @@ extension Model {
     /// Below the smallest size only that size is told.
     var isTooSmall: Bool { columns < Self.columnsMin || rows < Self.rowsMin }
 
+    /// Whether there is no room for boxes.
+    var isSmall: Bool { columns < Layout.roomyColumns || rows < Layout.roomyRows }
+
+    /// Nothing drawn yet.
+    var blankCanvas: Canvas {
+        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        canvas.framing = isSmall ? .rules : .boxes
+        return canvas
+    }
+
+    /// Where dialogs stand. They leave the footer alone, so that the brake stays in sight; and the state's line where they fill the
+    /// screen, or where the word PROD stands in it.
+    var dialogArea: Rect {
+        guard isSmall else {
+            let top = permissions.isProduction ? 1 : 0
+            return Rect(y: top, width: columns, height: rows - 1 - top)
+        }
+        let top = rows >= 13 ? 2 : 1
+        return Rect(y: top, width: columns, height: rows - top - 1)
+    }
+
+    /// What a panel leaves for what it shows.
+    func inside(_ rect: Rect) -> Rect {
+        isSmall
+            ? Rect(x: rect.x, y: rect.y + 1, width: rect.width, height: rect.height - 1) : rect.inset(1, 1)
+    }
+
     /// How many rows of the stock table are in sight.
     var stockRowsVisible: Int {
         guard !isTooSmall else { return 1 }
         let layout = Layout(self)
         let rect = screen == .overview ? layout.panels[.stock] : layout.body
         guard let rect else { return 1 }
-        return max(1, rect.height - 3 - (isEditingFilter ? 1 : 0))
+        return max(1, inside(rect).height - 1 - (isEditingFilter ? 1 : 0))
     }
 }

@@ -29,6 +29,10 @@ extension Model {
         let inside = canvas.panel(rect, panel).inset(1, 0)
         var hits = TableHits()
         canvas.within(inside) { canvas in
+            if isSmall && canvas.height < 14 {
+                hits = drawSmallLedger(on: &canvas)
+                return
+            }
             let isWide = canvas.width >= 100
             let graphs = isWide ? 4 : canvas.width >= 64 ? 3 : 2
             let top = max(4, min(isWide ? 12 : 8, canvas.height * 2 / 5))
@@ -66,6 +70,40 @@ extension Model {
             }
         }
         return hits
+    }
+
+    /// Few rows: what waits and what fills up in words, then the largest ledgers.
+    private func drawSmallLedger(on canvas: inout Canvas) -> TableHits {
+        let (ledger, life) = (shown.ledger, shown.life)
+        let curves = [backlogSeries(canvas), memorySeries(canvas), lagSeries(canvas)]
+        var facts: [(String, [Span])] = curves.map { curve in
+            let style = Style(curve.isBad ? .bad : .dim, attributes: curve.isBad ? .bold : [])
+            return (curve.title, [curve.now, Span(", " + curve.note, style)])
+        }
+        if let error = ledger.storeError {
+            facts.insert(("SQL", [Span(SafeText.fitted(error, width: 60), Style(.bad, attributes: .bold))]), at: 0)
+        }
+        if ledger.deadLetters > 0 {
+            facts.insert(
+                ("dead letters", [Span(Formats.grouped(ledger.deadLetters), Style(.bad, attributes: .bold))]), at: 0)
+        }
+        if life.refundsPending > 0 {
+            facts.append(
+                ("refunds to pay", [Span(Formats.grouped(life.refundsPending), Style(.warn, attributes: .bold))]))
+        }
+        let columns = canvas.width >= 90 ? 2 : 1
+        let lines = min((facts.count + columns - 1) / columns, max(2, canvas.height / 2 - 1))
+        let parts = canvas.bounds.rows([.fixed(lines), .share(1)])
+        let sides = parts[0].columns(Array(repeating: .share(1), count: columns), gap: 3)
+        for (index, fact) in facts.prefix(lines * columns).enumerated() {
+            canvas.within(sides[index % columns]) { canvas in
+                let y = index / columns
+                let x = canvas.put(0, y, fact.0 + "  ", Style(.dim))
+                let size = fact.1.reduce(0) { $0 + SafeText.width($1.text) }
+                canvas.fit(max(x, canvas.width - size), y, width: min(size, canvas.width - x), fact.1)
+            }
+        }
+        return canvas.within(parts[1]) { drawLargest(isHeaded: false, on: &$0) }
     }
 
     // MARK: Graphs
@@ -194,23 +232,29 @@ extension Model {
     private var isStale: Bool { if case .stale = shown.phase { true } else { false } }
 
     func drawLargest(
-        _ note: String = "an entry an order and SKU, until it is archived", on canvas: inout Canvas
+        _ note: String = "an entry an order and SKU, until it is archived", isHeaded: Bool = true,
+        on canvas: inout Canvas
     ) -> TableHits {
-        canvas.rule(0, "largest ledgers", note: note)
+        if isHeaded { canvas.rule(0, "largest ledgers", note: note) }
+        let isNarrow = canvas.width < 60
         let skus = shown.skus
         let largest = largestLedgers
         let total = max(1, shown.ledger.entries)
         let columns = [
             TableColumn("SKU", width: max(8, min(14, list.skuWidth))),
-            TableColumn(shown.foreign == nil ? "name" : "key", width: 12, stretch: 1),
-            TableColumn("entries", width: 10, .right),
+            TableColumn(
+                shown.foreign == nil ? "name" : "key", width: isNarrow ? 6 : 12, stretch: 1,
+                expendability: isNarrow ? 3 : 0),
+            TableColumn("entries", width: isNarrow ? 9 : 10, .right),
             TableColumn("share", width: 14, stretch: canvas.width >= 120 ? 1 : 0, expendability: 2),
             TableColumn("left", width: 8, .right, expendability: 1), TableColumn("/s", width: 6, .right),
         ]
         let table = Table(
             columns: columns, rowCount: largest.count, position: position(.ledger), isFocused: dialogs.isEmpty,
             emptyText: isStale ? "no server answers: the ledgers are not known" : "no ledger has an entry yet")
-        return canvas.placedTable(Rect(y: 1, width: canvas.width, height: canvas.height - 1), table) { row, column in
+        let top = isHeaded ? 1 : 0
+        return canvas.placedTable(Rect(y: top, width: canvas.width, height: canvas.height - top), table) {
+            row, column in
             guard skus.indices.contains(largest[row]) else { return .text("") }
             let sku = skus[largest[row]]
             let entries = sku.ledgerEntries ?? 0

@@ -5,6 +5,10 @@ import TerminalUI
 extension Model {
     /// Begins an act: opens its dialog, or does it where asking would cost.
     mutating func act(_ intent: Intent) -> [Effect] {
+        if let why = whyNoActOnSKUs(intent) {
+            tell(why, .warning)
+            return []
+        }
         switch intent {
         case .halt:
             // The brake never asks, and never argues with a state that may be a moment old.

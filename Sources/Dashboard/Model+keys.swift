@@ -348,7 +348,8 @@ extension Model {
             dialogs[dialogs.count - 1] = .results(scroll: moved(line, limit: max(0, (bulk?.results.count ?? 0) - 1)))
         case .alerts(let line):
             dialogs[dialogs.count - 1] = .alerts(scroll: moved(line, limit: max(0, shown.alerts.count - 1)))
-        case .closing(let line): dialogs[dialogs.count - 1] = .closing(scroll: moved(line, limit: 20))
+        case .closing(let line):
+            dialogs[dialogs.count - 1] = .closing(scroll: moved(line, limit: closingScrollLimit))
         case .crash(let node):
             choose(node: motion == .up ? node - 1 : node + 1)
         default: break

@@ -74,8 +74,11 @@ extension Model {
         }
     }
 
-    func sku(_ number: SKUNumber) -> WarRoomSnapshot.SKU? {
-        let skus = shown.skus
+    func sku(_ number: SKUNumber) -> WarRoomSnapshot.SKU? { sku(number, in: shown) }
+
+    /// The same of one snapshot.
+    func sku(_ number: SKUNumber, in snapshot: WarRoomSnapshot) -> WarRoomSnapshot.SKU? {
+        let skus = snapshot.skus
         // Numbers are given out in order: most are where their number says.
         let guess = Int(number.rawValue) - Int(skus.first?.number.rawValue ?? 0)
         if skus.indices.contains(guess), skus[guess].number == number { return skus[guess] }
@@ -180,7 +183,10 @@ extension Model {
     var auditRows: [AuditSight] { if case .audit(let rows)? = sights[.audit] { rows } else { [] } }
 
     /// About how many rows of the open screen's list are in sight: for paging.
-    var screenRowsVisible: Int { max(1, rows - 12) }
+    var screenRowsVisible: Int {
+        // Where there are few, a guess would make the list jump at each step; and drawing so little costs nothing.
+        isSmall ? max(1, rowHits(Layout(self).body)?.body.height ?? rows - 8) : max(1, rows - 12)
+    }
 }
 
 extension AuditSight {

@@ -74,8 +74,9 @@ extension Model {
     private func themeRow(_ event: MouseEvent) -> Int? {
         guard case .themes(let choice) = dialogs.last else { return nil }
         let places = themePlaces(choice, width: dialogArea.width, height: dialogArea.height)
-        guard places.rows.contains(x: event.x, y: event.y) else { return nil }
-        let row = places.first + event.y - places.rows.y
+        let (x, y) = (event.x - dialogArea.x, event.y - dialogArea.y)
+        guard places.rows.contains(x: x, y: y) else { return nil }
+        let row = places.first + y - places.rows.y
         return choice.names.indices.contains(row) ? row : nil
     }
 
@@ -94,10 +95,11 @@ extension Model {
         case .wheelDown: choose(1)
         case .release: break
         case .press, .doubleClick:
-            let rows = palettePlace(width: dialogArea.width, height: dialogArea.height, offers: offers.count).inset(
-                1, 1)
-            let row = event.y - rows.y - 2
-            guard rows.contains(x: event.x, y: event.y), offers.indices.contains(row) else { return [] }
+            let rows = inside(
+                palettePlace(width: dialogArea.width, height: dialogArea.height, offers: offers.count))
+            let (x, y) = (event.x - dialogArea.x, event.y - dialogArea.y)
+            let row = y - rows.y - paletteTop
+            guard rows.contains(x: x, y: y), offers.indices.contains(row) else { return [] }
             let isChosen = palette?.chosen == row
             palette?.chosen = row
             if isChosen || event.action == .doubleClick { return runPalette() }

@@ -79,49 +79,37 @@ extension Model {
     // MARK: The eye
 
     func drawSettling(_ plan: SettlingPlan, _ scroll: Int, _ dialog: DialogState, on canvas: inout Canvas) {
-        let width = min(100, canvas.width - 8)
-        let room = max(1, canvas.height - 13)
+        let width = canvas.dialogWidth(100)
         let name = requiredName(dialog)
         var lines: [[Span]] = []
         func say(_ text: String, _ style: Style) {
-            lines += canvas.wrapped(text, width: width, lines: 3).map { [Span($0, style)] }
+            lines += canvas.wrapped(text, width: width, lines: 4).map { [Span($0, style)] }
         }
         say(
             "\(count(plan.losers, "order")) would be rolled back, each with a refund record; "
                 + "\(plan.takenIn) beyond capacity would be taken in.", Style(.bad, attributes: .bold))
         say(
-            "Who loses: \(plan.policy.words); what is sold never, paid before unpaid. It cannot be undone.",
+            isSmall
+                ? "Who loses: \(plan.policy.words). No undo."
+                : "Who loses: \(plan.policy.words); what is sold never, paid before unpaid. It cannot be undone.",
             Style(.text))
-        lines.append([])
-        let first = min(scroll, max(0, plan.lines.count - 1))
-        var shown = 0
-        var used = 0
-        for line in plan.lines.dropFirst(first) {
-            let parts = canvas.wrapped(line, width: width - 2, lines: 2)
-            guard used + parts.count <= room else { break }
-            for (index, part) in parts.enumerated() {
-                lines.append([
-                    Span(index == 0 ? canvas.glyphs.bullet + " " : "  ", Style(.accent)), Span(part, Style(.text)),
-                ])
-            }
-            used += parts.count
-            shown += 1
+        let air = isSmall ? 0 : 1
+        let room = canvas.dialogRows - lines.count - air - nameRows(name, canvas) - (name == nil ? 0 : air)
+        var listed = plan.lines
+        if plan.losers + plan.takenIn > listed.count {
+            listed.append("and \(count(plan.losers + plan.takenIn - listed.count, "order")) more")
         }
-        let total = plan.losers + plan.takenIn
-        if first > 0 || shown < total {
-            lines.append([
-                Span(
-                    "\(Formats.grouped(first + 1)) to \(Formats.grouped(first + shown)) of \(count(total, "order"))",
-                    Style(.dim))
-            ])
+        if room > 0 {
+            lines += Array(repeating: [], count: air)
+            lines += pagedLines(listed, scroll, width: width, room: room, canvas)
         }
-        let rect = canvas.bounds.centred(width: width + 6, height: lines.count + 4 + (name == nil ? 0 : 2))
         let panel = Panel(
             "settle oversold", details: [plan.policy.words], hints: dialogHints(dialog, canvas.glyphs),
             isFocused: true, frame: .bad)
-        canvas.overlay(rect, panel) { canvas in
-            for (index, line) in lines.enumerated() { canvas.put(2, index + 1, line) }
-            if let name { drawName(name, y: lines.count + 2, width: width, on: &canvas) }
+        let y = lines.count + (name == nil ? 0 : air)
+        canvas.sheet(panel, width: width, lines: y + nameRows(name, canvas)) { canvas in
+            for (index, line) in lines.enumerated() { canvas.put(0, index, line) }
+            if let name { drawName(name, y: y, width: width, on: &canvas) }
         }
     }
 }

@@ -107,8 +107,8 @@ public struct Model: Sendable {
     }
 
     /// The smallest terminal that the war room fits into.
-    public static let columnsMin = 60
-    public static let rowsMin = 16
+    public static let columnsMin = 40
+    public static let rowsMin = 10
 
     /// A screen before its first snapshot.
     /// - Parameters:

@@ -25,7 +25,7 @@ extension Model {
         let inside = canvas.panel(rect, panel)
         var hits = TableHits()
         canvas.within(inside) { canvas in
-            let list = min(snapshot.nodes.count + 1, max(4, canvas.height / 2))
+            let list = min(snapshot.nodes.count + 1, max(isSmall ? 3 : 4, canvas.height / 2))
             let parts = canvas.bounds.rows([.fixed(list), .share(1)])
             hits = drawNodeTable(parts[0], on: &canvas)
             guard parts[1].height >= 3 else { return }
@@ -59,7 +59,8 @@ extension Model {
             return glyphs.isUnicode ? text : text.replacing("µ", with: "u")
         }
         add("node", 4, 0) { _, index in .text("\(index + 1)", Style(.title, attributes: .bold)) }
-        add("address", 21, 1, left: true) { node, _ in .text(node.address, Style(.text)) }
+        let isNarrow = rect.width < 60
+        if !isNarrow { add("address", 21, 1, left: true) { node, _ in .text(node.address, Style(.text)) } }
         add("state", 13, 0, left: true) { node, _ in
             if !node.isUp {
                 return .text(
@@ -105,6 +106,10 @@ extension Model {
         let node = shown.nodes[index]
         canvas.rule(0, "node \(index + 1)  \(node.address)", note: recovery(node))
         let parts = Rect(y: 1, width: canvas.width, height: canvas.height - 1)
+        if canvas.width < 60 {
+            canvas.within(parts) { drawServer(node, on: &$0) }
+            return
+        }
         guard canvas.width >= 90 else {
             let half = parts.columns([.share(1), .share(1)], gap: 3)
             canvas.within(half[0]) { drawServer(node, on: &$0) }
@@ -198,8 +203,8 @@ extension Model {
             for replica in server.replicas where y < canvas.height {
                 let behind = replica.behindBytes.map { $0 == 0 ? "in step" : Formats.bytes($0) + " behind" } ?? "?"
                 let state = replica.isOnline ? behind : "NOT ONLINE"
-                canvas.put(
-                    0, y,
+                canvas.fit(
+                    0, y, width: canvas.width,
                     [
                         Span("replica ", Style(.dim)),
                         Span(state, replica.isOnline ? Style(.good) : Style(.bad, attributes: .bold)),

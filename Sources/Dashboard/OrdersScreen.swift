@@ -81,15 +81,21 @@ extension Model {
                 ])
         }
         chip("all", all, orderKind == nil, Style(.title))
-        for kind in OrderKind.allCases { chip(kind.words, kind.count(counts), orderKind == kind, kind.style.bold) }
+        // Where they would take the list's room, only those that there are.
+        for kind in OrderKind.allCases where !isSmall || kind.count(counts) > 0 || orderKind == kind {
+            chip(kind.words, kind.count(counts), orderKind == kind, kind.style.bold)
+        }
         return y + 1
     }
 
     private func drawOrderTable(_ orders: [OrderSight], _ rect: Rect, on canvas: inout Canvas) -> TableHits {
+        let isNarrow = rect.width < 60
         let columns = [
-            TableColumn("made", width: 8), TableColumn("order", width: rect.width >= 110 ? 36 : 14),
-            TableColumn("state", width: 13), TableColumn("units", width: 5, .right, expendability: 1),
-            TableColumn("lines", width: 16, stretch: 1), TableColumn("bucket and entry", width: 16, expendability: 3),
+            TableColumn("made", width: 8, expendability: isNarrow ? 4 : 0),
+            TableColumn("order", width: rect.width >= 110 ? 36 : isNarrow ? 9 : 14),
+            TableColumn("state", width: isNarrow ? 9 : 13), TableColumn("units", width: 5, .right, expendability: 1),
+            TableColumn("lines", width: isNarrow ? 12 : 16, stretch: 1),
+            TableColumn("bucket and entry", width: 16, expendability: 3),
             TableColumn("reserved until", width: 14, expendability: 2),
         ]
         let table = Table(
@@ -100,7 +106,9 @@ extension Model {
             let order = orders[row]
             switch column {
             case 0: return .text(timeOfDay(order.atMilliseconds, offset: utcOffsetSeconds), Style(.dim))
-            case 1: return .text(shortFlow(order.flow, isWhole: rect.width >= 110), Style(.text))
+            case 1:
+                let flow = isNarrow ? String(order.flow.suffix(9)) : shortFlow(order.flow, isWhole: rect.width >= 110)
+                return .text(flow, Style(.text))
             case 2: return .text(order.kind.words, order.kind.style)
             case 3: return .text(units(order.units, width: 5), Style(.title))
             case 4: return .text(lines(order, isNamed: rect.width >= 150), Style(.text))

@@ -116,14 +116,16 @@ extension Model {
             PaletteOffer(text: screen.title, note: screen.purpose, deed: .screen(screen))
         }
         func add(_ text: String, _ note: String, _ intent: Intent) {
-            guard Keys.permits(intent, permissions) else { return }
+            guard Keys.permits(intent, permissions), isPossible(intent) else { return }
             offers.append(PaletteOffer(text: text, note: note, deed: .intent(intent)))
         }
         add("open", "lets orders in; asks first", .openSale)
-        if !permissions.isReadOnly {
+        let canOpen =
+            !permissions.isReadOnly && [.warmed, .halted].contains(snapshot.saleState) && snapshot.foreign == nil
+        if canOpen {
             offers.append(
                 PaletteOffer(text: "open at ", note: "HH:MM[:SS] or +5m: opens by itself", deed: .complete))
-            if snapshot.opening != nil { add("cancel opening", "nothing opens by itself", .cancelOpening) }
+            add("cancel opening", "nothing opens by itself", .cancelOpening)
         }
         add("close", "ends the sale for good, prints the books; asks first", .closeSale)
         add("alerts", "every alert that holds, and since when", .alerts)
@@ -135,7 +137,7 @@ extension Model {
             ("freeze ", "SKU: nobody can buy it"), ("thaw ", "SKU: it can be bought again"),
             ("restock ", "SKU: more units"),
         ]
-        where !permissions.isReadOnly {
+        where !permissions.isReadOnly && isPossible(.freeze) {
             offers.append(PaletteOffer(text: verb, note: note, deed: .complete))
         }
         if permissions.canCrash && !permissions.isReadOnly {
@@ -171,11 +173,12 @@ extension Model {
             }
         }
         let isBound = !permissions.isReadOnly
+        let mayAct = isBound && isPossible(.freeze)
         switch verb {
         case "sku", "detail": return forSKUs { .sku($0.number) }
-        case "freeze" where isBound: return forSKUs { $0.frozen ? nil : .freeze($0.number, true) }
-        case "thaw" where isBound: return forSKUs { $0.frozen ? .freeze($0.number, false) : nil }
-        case "restock" where isBound: return forSKUs { .restock($0.number) }
+        case "freeze" where mayAct: return forSKUs { $0.frozen ? nil : .freeze($0.number, true) }
+        case "thaw" where mayAct: return forSKUs { $0.frozen ? .freeze($0.number, false) : nil }
+        case "restock" where mayAct: return forSKUs { .restock($0.number) }
         case "crash" where isBound && permissions.canCrash:
             return shown.nodes.indices.filter { rest.isEmpty || "\($0 + 1)".hasPrefix(rest) }.map {
                 PaletteOffer(text: "crash \($0 + 1)", note: shown.nodes[$0].address, deed: .crash($0))

@@ -5,16 +5,16 @@ import TerminalUI
 /// The dialogs that open a sale: now, by a list, or at a moment.
 extension Model {
     func openSheet(_ dialog: DialogState.OpenSale, _ canvas: Canvas) -> Sheet {
-        let name = SafeText.fitted(snapshot.saleName, width: 40)
+        let saleName = SafeText.fitted(snapshot.saleName, width: 40)
         let skus = count(snapshot.skus.count, "SKU")
         var sheet = Sheet(title: dialog.buyers == nil ? "open the sale" : "flash sale", tone: .good)
-        sheet.text = [Span("Opens \(name): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text))]
+        sheet.text = [Span("Opens \(saleName): \(skus) on sale, at \(snapshot.durability.rawValue).", Style(.text))]
         if let buyers = dialog.buyers, let seconds = dialog.seconds {
             sheet.fields = [buyers, seconds]
             sheet.focusedField = dialog.focus
-            sheet.text.append(Span("Sends buyers at the rate below, for so long.", Style(.text)))
+            sheet.text.append(Span("Sends buyers at the rate below, for so long.", Style(.dim)))
         } else {
-            sheet.text.append(Span("It lets orders in; it makes no buyers.", Style(.text)))
+            sheet.text.append(Span("It lets orders in; it makes no buyers.", Style(.dim)))
         }
         guard let list = dialog.list else { return sheet }
         sheet.width = 78
@@ -23,18 +23,30 @@ extension Model {
         case .go: sheet.tone = .good
         case .noGo: sheet.tone = .bad
         }
-        let around = 9 + sheet.fields.count + (requiredName(.openSale(dialog)) == nil ? 0 : 1)
-        sheet.lines = lines(list, isArmed: dialog.isArmed, width: min(sheet.width, canvas.width - 8), canvas, around)
+        if isSmall, case .noGo = list.decision {
+            // What is against it needs the room, and nothing can be set while it is.
+            sheet.fields = []
+            sheet.text = []
+        }
+        let name = requiredName(.openSale(dialog))
+        let width = canvas.dialogWidth(sheet.width)
+        let room: Int
+        if isSmall {
+            let first = sheet.text.first.map { canvas.wrapped($0.text, width: width, lines: 6).count } ?? 0
+            room = canvas.dialogRows - first - sheet.fields.count - nameRows(name, canvas)
+        } else {
+            room = canvas.height - 10 - sheet.fields.count - (name == nil ? 0 : 1)
+        }
+        sheet.lines = lines(list, isArmed: dialog.isArmed, width: width, canvas, room: max(2, room))
         return sheet
     }
 
     /// The list, an item a line, then what follows. Where rows are few, what is well is only counted.
     private func lines(
-        _ list: PreflightReport, isArmed: Bool, width: Int, _ canvas: Canvas, _ around: Int
+        _ list: PreflightReport, isArmed: Bool, width: Int, _ canvas: Canvas, room: Int
     ) -> [[Span]] {
         let glyphs = canvas.glyphs
         let items = PreflightReport.Item.allCases
-        let room = max(2, canvas.height - around - 1)
         var all = items.flatMap { self.lines($0, list, width: width, canvas) }
         if all.count > room - 1 {
             // What is wrong, whole, and what is being looked at; the rest is counted.
@@ -57,7 +69,11 @@ extension Model {
         case .deciding:
             lines.append([
                 Span(
-                    isArmed ? "opens as soon as all of it is well; Esc takes that back" : "checking; y opens on GO",
+                    isArmed
+                        ? isSmall
+                            ? "opens on GO; Esc takes that back"
+                            : "opens as soon as all of it is well; Esc takes that back"
+                        : "checking; y opens on GO",
                     Style(.text, attributes: isArmed ? .bold : []))
             ])
         case .go:
@@ -69,8 +85,9 @@ extension Model {
                 Span(" NO-GO ", Style(.onFill, on: .bad, .bold)),
                 Span(
                     mayBeOverridden
-                        ? "  typing the sale's name opens it all the same"
-                        : "  nobody may override it: a yes would not be worth its word",
+                        ? isSmall ? "  may be overridden" : "  typing the sale's name opens it all the same"
+                        : isSmall
+                            ? "  not to be overridden" : "  nobody may override it: a yes would not be worth its word",
                     Style(.text)),
             ])
         }
@@ -82,8 +99,9 @@ extension Model {
         _ item: PreflightReport.Item, _ list: PreflightReport, width: Int, _ canvas: Canvas
     ) -> [[Span]] {
         let glyphs = canvas.glyphs
-        let title = item.title.padding(to: 25)
-        let room = max(8, width - 27)
+        let isNarrow = canvas.isNarrowDialog
+        let title = isNarrow ? item.title + " " : item.title.padding(to: 25)
+        let room = max(8, isNarrow ? width - 2 - title.count : width - 27)
         switch list.verdict(item) {
         case .waiting:
             let isCurrent = list.current == item
@@ -101,6 +119,12 @@ extension Model {
                     Span(SafeText.fitted(words, width: room, ellipsis: glyphs.ellipsis), Style(.dim)),
                 ]
             ]
+        case .bad(let why, _) where isNarrow:
+            let head = [
+                Span(glyphs.down + " ", Style(.bad, attributes: .bold)),
+                Span(item.title, Style(.title, attributes: .bold)),
+            ]
+            return [head] + canvas.wrapped(why, width: width - 2, lines: 3).map { [Span("  " + $0, Style(.bad))] }
         case .bad(let why, _):
             return canvas.wrapped(why, width: room, lines: 3).enumerated().map { index, part in
                 [

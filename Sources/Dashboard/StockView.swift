@@ -18,12 +18,15 @@ struct StockColumn {
 
     /// The columns for a panel of this outer width; the table leaves out what does not fit.
     static func all(_ model: Model, width: Int) -> [StockColumn] {
-        let inner = width - 2
+        let inner = model.isSmall ? width : width - 2
+        // SKU and name share a column.
+        let isNarrow = inner < 52
         let isRoomy = inner >= 92
         let isVast = inner >= 112
         // A large screen tells what a small one leaves to be worked out.
         let isHuge = inner >= 150
-        let history = isHuge ? 30 : isVast ? 24 : isRoomy ? 20 : 7
+        let isGiant = inner >= 200
+        let history = isGiant ? 60 : isHuge ? 30 : isVast ? 24 : isRoomy ? 20 : 7
         let gauge = isHuge ? 20 : isVast ? 12 : isRoomy ? 10 : 6
         let number = isRoomy ? 9 : 6
         let hasOversold = model.shown.drift.oversoldUnits > 0
@@ -35,7 +38,9 @@ struct StockColumn {
         var columns = [
             StockColumn(
                 kind: .sku, sort: .sku,
-                table: TableColumn("SKU", width: min(skuMax, list.skuWidth), sort: sorted(.sku))),
+                table: TableColumn(
+                    "SKU", width: isNarrow ? min(11, max(8, list.skuWidth)) : min(skuMax, list.skuWidth),
+                    stretch: isNarrow ? 1 : 0, sort: sorted(.sku))),
             StockColumn(
                 kind: .name, sort: .name,
                 table: TableColumn(
@@ -61,8 +66,10 @@ struct StockColumn {
                 table: TableColumn(model.shown.foreign == nil ? "tag and node" : "node", width: 16, expendability: 7)),
             StockColumn(
                 kind: .state, sort: .state,
-                table: TableColumn(" state", width: hasOversold ? 16 : 9, sort: sorted(.state))),
+                table: TableColumn(
+                    " state", width: hasOversold ? isNarrow ? 10 : 16 : 9, sort: sorted(.state))),
         ]
+        if isNarrow { columns.removeAll { $0.kind == .name } }
         if !isHuge { columns.removeAll { $0.kind == .end || $0.kind == .place } }
         return columns
     }
@@ -75,7 +82,7 @@ extension Model {
 
     /// Where the table's heads and rows stand, for a click.
     func stockHits(_ rect: Rect) -> TableHits {
-        var canvas = Canvas(columns: columns, rows: rows, glyphs: capabilities.glyphs)
+        var canvas = blankCanvas
         return drawStockTable(rect, on: &canvas)
     }
 
@@ -96,7 +103,7 @@ extension Model {
             trailing.append([Span(" \(Formats.grouped(list.marks.count)) marked ", Style(.onFill, on: .accent, .bold))])
         }
         if let bound = list.bound, let index = list.cursorIndex, snapshot.skus[index].number == bound,
-            list.order.count > rect.height - 3
+            list.order.count > self.inside(rect).height - 1
         {
             trailing.append([Span("row \(Formats.grouped(list.cursorRow + 1))", Style(.dim))])
         }
@@ -117,8 +124,9 @@ extension Model {
             emptyText: emptyText(snapshot))
         let order = list.order
         let skus = snapshot.skus
+        let hasNames = columns.contains { $0.kind == .name }
         let hits = canvas.table(inside, table) { row, column in
-            cell(columns[column], skus[Int(order[row])], ladder: glyphs.ladder)
+            cell(columns[column], skus[Int(order[row])], glyphs, isNarrow: !hasNames)
         }
         if !list.marks.isEmpty {
             for line in 0..<hits.rowCount where list.marks.contains(skus[Int(order[hits.firstRow + line])].number) {
@@ -154,11 +162,16 @@ extension Model {
         return snapshot.skus.isEmpty ? "no SKU is on sale" : "no SKU matches the filter; Esc shows all"
     }
 
-    private func cell(_ column: StockColumn, _ sku: WarRoomSnapshot.SKU, ladder: Glyphs.Ladder) -> TableCell {
+    private func cell(
+        _ column: StockColumn, _ sku: WarRoomSnapshot.SKU, _ glyphs: Glyphs, isNarrow: Bool
+    ) -> TableCell {
         let state = sku.state
         let width = column.table.width
         switch column.kind {
-        case .sku: return .text(sku.sku, Style(.dim))
+        case .sku:
+            // A name that is the SKU once more tells nothing.
+            return .text(
+                isNarrow && sku.name != sku.sku ? "\(sku.sku) \(sku.name)" : sku.sku, Style(isNarrow ? .text : .dim))
         case .name:
             let name = sku.isForeign && sku.tag != sku.sku ? sku.tag : sku.name
             return .text(name, Style(state == .soldOut ? .dim : .text))
@@ -184,13 +197,17 @@ extension Model {
             let tag = sku.isForeign ? "" : SafeText.fitted(sku.tag, width: 10) + "  "
             return .text(tag + (sku.node.map { "n\($0 + 1)" } ?? "n?"), Style(.dim))
         case .history:
-            let slots = ladder == .braille ? width * 2 : width
-            let values = minute(sku.history, slots: slots)
+            let slots = glyphs.ladder == .braille ? width * 2 : width
+            let values = stretched(minute(sku.history, slots: slots), to: slots)
             return .sparkline(
                 values, maximum: Self.ceiling(values),
                 gradient: state == .soldOut ? .solid(.faint) : .between(.accent, .second))
         case .state:
             // A cell at either side, which the filled words need to read well.
+            let isShort = column.table.width < 16
+            if case .oversold = state, isShort {
+                return .text(column.table.width < 10 ? " OVERSOLD" : " OVERSOLD ", state.style)
+            }
             return .text(" " + state.word + (state.isFilled ? " " : ""), state.style)
         }
     }

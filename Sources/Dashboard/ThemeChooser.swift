@@ -99,7 +99,15 @@ extension Model {
     func themePlaces(_ choice: ThemeChoice, width area: Int, height: Int) -> ThemePlaces {
         let longest = choice.names.map { SafeText.width(SafeText.fitted($0, width: 30)) }.max() ?? 0
         let width = min(area - 4, max(38, longest + 16))
-        let samples = 5
+        let samples = isSmall ? 0 : 5
+        if isSmall {
+            // Beside what is shown, as tall as there is room.
+            let width = min(area, max(24, longest + 10))
+            let room = max(1, min(choice.names.count, height - 1))
+            let first = min(max(0, choice.index - room / 2), max(0, choice.names.count - room))
+            let rect = Rect(x: area - width, y: 0, width: width, height: height)
+            return ThemePlaces(rect: rect, rows: Rect(x: rect.x, y: 1, width: width, height: room), first: first)
+        }
         let room = max(3, min(choice.names.count, height - samples - 6))
         let first = min(max(0, choice.index - room / 2), max(0, choice.names.count - room))
         let mine = min(height, room + samples + 4)
@@ -114,17 +122,28 @@ extension Model {
         let (rect, first, room) = (places.rect, places.first, places.rows.height)
         let panel = Panel(
             "theme", details: ["\(choice.index + 1) of \(choice.names.count)"], hints: hints, isFocused: true)
+        let top = isSmall ? 0 : 1
         canvas.overlay(rect, panel) { canvas in
             for (row, name) in choice.names.dropFirst(first).prefix(room).enumerated() {
                 let isChosen = first + row == choice.index
                 let note = name == themeName ? "now" : ""
                 if isChosen {
-                    canvas.fill(Rect(x: 1, y: row + 1, width: canvas.width - 2, height: 1), .selection)
-                    canvas.put(1, row + 1, canvas.glyphs.cursor, Style(.focusBorder, attributes: .bold))
+                    canvas.fill(Rect(x: 1, y: row + top, width: canvas.width - 2, height: 1), .selection)
+                    canvas.put(1, row + top, canvas.glyphs.cursor, Style(.focusBorder, attributes: .bold))
                 }
                 let style = isChosen ? Style(.selectionText, attributes: .bold) : Style(.text)
-                canvas.label(3, row + 1, width: canvas.width - 8, name, style)
-                canvas.label(canvas.width - 6, row + 1, width: 4, note, Style(.dim), .right)
+                canvas.label(3, row + top, width: canvas.width - 8, name, style)
+                canvas.label(canvas.width - 6, row + top, width: 4, note, Style(.dim), .right)
+            }
+            if isSmall {
+                guard let problem = choice.problem else { return }
+                let lines = canvas.wrapped(problem, width: canvas.width - 2, lines: 3)
+                canvas.fill(
+                    Rect(y: canvas.height - lines.count, width: canvas.width, height: lines.count), .surface)
+                for (row, line) in lines.enumerated() {
+                    canvas.put(1, canvas.height - lines.count + row, line, Style(.bad))
+                }
+                return
             }
             canvas.within(
                 Rect(x: 2, y: room + 2, width: canvas.width - 4, height: max(0, canvas.height - room - 2))

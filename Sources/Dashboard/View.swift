@@ -3,44 +3,47 @@ public import TerminalUI
 
 /// Draws a screen. Costs what is in sight, not what is on sale.
 public func view(_ model: Model) -> Canvas {
-    var canvas = Canvas(columns: model.columns, rows: model.rows, glyphs: model.capabilities.glyphs)
-    if model.isTooSmall {
-        model.drawTooSmall(on: &canvas)
-        return canvas
-    }
-    let layout = Layout(model)
-    model.drawHeader(layout.header, layout.headerForm, on: &canvas)
-    if model.screen == .overview {
-        for panel in PanelID.allCases {
-            guard let rect = layout.panels[panel] else { continue }
-            switch panel {
-            case .stock: model.drawStock(rect, on: &canvas)
-            case .ledger: model.drawLedger(rect, on: &canvas)
-            case .heat: model.drawHeat(rect, on: &canvas)
-            case .drift: model.drawDrift(rect, on: &canvas)
-            case .events: model.drawEvents(rect, on: &canvas)
-            }
-        }
-        if let bar = layout.foldBar { model.drawFoldBar(bar, on: &canvas) }
-    } else {
-        model.drawScreen(layout.body, on: &canvas)
-        if let bar = layout.foldBar { model.drawTabs(bar, on: &canvas) }
-    }
-    if model.palette != nil {
-        canvas.recede()
-        canvas.within(model.dialogArea) { model.drawPalette(on: &$0) }
-    }
-    if let top = model.dialogs.last {
-        if case .themes = top {} else { canvas.recede() }
-        canvas.within(model.dialogArea) { model.drawDialog(top, on: &$0) }
-    }
-    model.drawFooter(layout.footer, on: &canvas)
+    var canvas = model.blankCanvas
+    model.draw(on: &canvas)
     return canvas
 }
 
 extension Model {
-    /// Dialogs leave the footer alone: the brake stays in sight.
-    var dialogArea: Rect { Rect(width: columns, height: rows - 1) }
+    /// Draws all of it.
+    func draw(on canvas: inout Canvas) {
+        if isTooSmall { return drawTooSmall(on: &canvas) }
+        let layout = Layout(self)
+        if screen == .overview {
+            for panel in PanelID.allCases {
+                guard let rect = layout.panels[panel] else { continue }
+                switch panel {
+                case .stock: drawStock(rect, on: &canvas)
+                case .ledger: drawLedger(rect, on: &canvas)
+                case .heat: drawHeat(rect, on: &canvas)
+                case .drift: drawDrift(rect, on: &canvas)
+                case .events: drawEvents(rect, on: &canvas)
+                }
+            }
+            if let bar = layout.foldBar { drawFoldBar(bar, on: &canvas) }
+        } else {
+            drawScreen(layout.body, on: &canvas)
+            if let bar = layout.foldBar { drawTabs(bar, on: &canvas) }
+        }
+        if let line = layout.keyLine, palette == nil, dialogs.isEmpty {
+            canvas.footer(line, panelHints(canvas.glyphs))
+        }
+        let isBehind = palette != nil || dialogs.last.map { if case .themes = $0 { false } else { true } } ?? false
+        if isBehind { canvas.recede() }
+        // What the sale is, and what is wrong with it, never steps back.
+        drawHeader(layout.header, layout.headerForm, on: &canvas)
+        if palette != nil { canvas.within(dialogArea) { drawPalette(on: &$0) } }
+        if let top = dialogs.last { canvas.within(dialogArea) { drawDialog(top, on: &$0) } }
+        if layout.headerForm == .strip {
+            drawSmallFooter(layout, on: &canvas)
+        } else {
+            drawFooter(layout.footer, on: &canvas)
+        }
+    }
 
     /// Whether a panel's border says that keys go to it.
     func isFocused(_ panel: PanelID) -> Bool {
@@ -85,8 +88,13 @@ extension Model {
     }
 
     /// The keys of a panel, for its bottom border.
-    func hints(_ context: KeyContext, _ glyphs: Glyphs) -> [Hint] {
-        Keys.table(permissions).hints(in: context, glyphs: glyphs)
+    func hints(_ context: KeyContext, _ glyphs: Glyphs) -> [Hint] { keys.hints(in: context, glyphs: glyphs) }
+
+    /// The keys of what has the focus.
+    func panelHints(_ glyphs: Glyphs) -> [Hint] {
+        if isEditingFilter { return hints(.filter, glyphs) }
+        if findField != nil { return hints(.find, glyphs) }
+        return hints(screen == .overview ? focus.context : screen.context, glyphs)
     }
 
     func drawTooSmall(on canvas: inout Canvas) {
@@ -222,14 +230,17 @@ extension Model {
 
     // MARK: Footer
 
+    /// The keys that work everywhere and stand in no panel's border.
+    func screenHints(_ glyphs: Glyphs) -> [Hint] {
+        // Rows' own keys stand in the stock panel's border.
+        let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc", "Space"]
+        return hints(.screen, glyphs).filter { !rowKeys.contains($0.key) }
+    }
+
     /// The keys that work everywhere, or what was just said; the brake is always in sight.
     func drawFooter(_ rect: Rect, on canvas: inout Canvas) {
         let glyphs = canvas.glyphs
-        let table = Keys.table(permissions)
-        var hints = table.hints(in: .screen, glyphs: glyphs)
-        // Rows' own keys stand in the stock panel's border.
-        let rowKeys = ["/", "s", "z", "+", "⏎", "Enter", "Esc", "Space"]
-        hints.removeAll { rowKeys.contains($0.key) || shown.foreign != nil && $0.key == "R" }
+        var hints = screenHints(glyphs)
         let kept = ["X", "?", "q"]
         if let notice = currentNotice {
             hints.removeAll { !kept.contains($0.key) }
@@ -245,11 +256,11 @@ extension Model {
         } else if !dialogs.isEmpty {
             hints.removeAll { $0.key != "X" }
         } else if palette != nil {
-            hints = table.hints(in: .palette, glyphs: glyphs)
+            hints = self.hints(.palette, glyphs)
         } else if isEditingFilter {
-            hints = table.hints(in: .filter, glyphs: glyphs)
+            hints = self.hints(.filter, glyphs)
         } else if findField != nil {
-            hints = table.hints(in: .find, glyphs: glyphs)
+            hints = self.hints(.find, glyphs)
         }
         // The least needed go first; the brake, the help and the way out stay.
         let droppable = ["p", "C", "R", ":", "F"]

@@ -350,7 +350,7 @@ public actor WarRoomSampler {
         }
         assembleBuckets(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions, reasons: status.fenced)
         snapshot.hottestTags = hottest(bucketRates, skus, node: node(ofSlot:), fenced: fencedPositions)
-        assembleOrders(reading)
+        assembleOrders(reading, now)
         assembleLedger(ledgerEntries, bucketN, now)
         assembleDrift(reading, now)
         assembleLife()
@@ -411,8 +411,8 @@ public actor WarRoomSampler {
         }
     }
 
-    private func assembleOrders(_ reading: BuyersReading?) {
-        let latency = service.engine.meter.latency.summary
+    private func assembleOrders(_ reading: BuyersReading?, _ now: ContinuousClock.Instant) {
+        let latency = service.engine.meter.latency.recent(now: now)
         snapshot.orders = WarRoomSnapshot.Orders(
             acceptedPerSecond: rates.acceptedPerSecond, history: rates.acceptedHistory,
             accepted: reading?.acknowledged ?? totals.map { $0.reserved + $0.sold } ?? 0, refused: reading?.refused,
@@ -432,7 +432,8 @@ public actor WarRoomSampler {
             backlogWatch.note(record.bucket, entries: entries, drained: record.drainedThrough, now: now)
             backlog += entries
         }
-        let lag = service.worker.lag.summary
+        var lag = service.worker.lag.recent(now: now)
+        if lag.count == 0 { lag = service.engine.meter.latency.recent(now: now) }
         let status = service.worker.status
         snapshot.ledger = WarRoomSnapshot.Ledger(
             entries: entries, entriesPerSecond: rates.entriesPerSecond, history: rates.entriesHistory,
@@ -440,10 +441,7 @@ public actor WarRoomSampler {
             backlogEntries: backlog,
             backlogMilliseconds: backlog == 0
                 ? 0 : max(status.oldestMilliseconds, Int64(backlogWatch.longest(now: now).milliseconds)),
-            lagP50Milliseconds: lag.count > 0
-                ? lag.p50Milliseconds : service.engine.meter.latency.summary.p50Milliseconds,
-            lagP99Milliseconds: lag.count > 0
-                ? lag.p99Milliseconds : service.engine.meter.latency.summary.p99Milliseconds,
+            lagP50Milliseconds: lag.p50Milliseconds, lagP99Milliseconds: lag.p99Milliseconds,
             redisBytes: memory.usedBytes,
             pendingGiveBacks: totals?.pendingGiveBacks ?? 0,
             deadLetters: totals?.deadLetters ?? 0,

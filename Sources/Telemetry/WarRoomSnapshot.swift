@@ -151,7 +151,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var backlogMilliseconds: Int64
         /// Nobody who works on the sale takes them to SQL.
         public var isUnattended = false
-        /// Median and 99th percentile from call to SQL.
+        /// Median and 99th percentile from call to SQL, over the last minute.
         public var lagP50Milliseconds: Double
         public var lagP99Milliseconds: Double
         public var redisBytes: Int64?
@@ -232,6 +232,7 @@ public struct WarRoomSnapshot: Sendable, Hashable {
         public var refused: Int64?
         public var unknown: Int64?
         public var released: Int64
+        /// Of the last minute; `nil` where nothing was measured in it.
         public var p50Milliseconds: Double?
         public var p99Milliseconds: Double?
         /// Buyers at work per second as asked for; `nil`: not a demo. 0: nobody is buying.

@@ -26,9 +26,22 @@ public struct Canvas: Sendable {
     /// Row by row, `columns` to a row.
     public private(set) var cells: [Cell]
 
+    /// How panels are framed.
+    public var framing = Framing.boxes
+    /// Text that was cut without a sign of it, or drawn over by other text: for tests of layouts. `nil` where nobody asks.
+    public var flaws: [String]?
+
     /// The region drawn on, in absolute cells, and the part of it that is visible.
     private var region: Rect
     private var clip: Rect
+
+    /// How panels are told apart.
+    public enum Framing: Hashable, Sendable {
+        /// A border all round.
+        case boxes
+        /// A line above, which holds the title: on a small terminal every cell counts.
+        case rules
+    }
 
     /// A blank canvas. Negative sizes become 0.
     public init(columns: Int, rows: Int, glyphs: Glyphs = .unicode) {
@@ -72,7 +85,10 @@ public struct Canvas: Sendable {
     public mutating func put(_ x: Int, _ y: Int, _ text: String, _ style: Style = .plain) -> Int {
         var column = x
         for cluster in SafeText(text) {
-            if column >= region.width { break }
+            if column >= region.width {
+                if flaws != nil { note(cut: text, y, cluster) }
+                break
+            }
             set(column, y, cluster, style)
             column += Int(cluster.width)
         }
@@ -159,6 +175,16 @@ public struct Canvas: Sendable {
         }
     }
 
+    /// A letter or a digit: what is not read where it is covered.
+    private static func isRead(_ scalar: UInt32) -> Bool {
+        Unicode.Scalar(scalar).map { $0.properties.isAlphabetic || $0.properties.numericType != nil } ?? false
+    }
+
+    private mutating func note(cut text: String, _ y: Int, _ next: Cluster) {
+        guard Self.isRead(next.scalar), y >= 0, y < region.height, clip.height > 0, clip.width > 0 else { return }
+        flaws?.append("cut at \(columns)x\(rows), row \(region.y + y): \(SafeText.visible(text))")
+    }
+
     private var blank: Cluster { Cluster(scalar: 0x20, width: 1) }
 
     /// Writes one cell and mends the other half of a wide cluster that it breaks.
@@ -166,6 +192,9 @@ public struct Canvas: Sendable {
         let index = row * columns + column
         if cells[index].width == 0 && cluster.width != 0 { blankOut(index - 1) }
         if cells[index].width == 2 && column + 1 < columns { blankOut(index + 1) }
+        if flaws != nil, Self.isRead(cells[index].scalar), Self.isRead(cluster.scalar) {
+            flaws?.append("covered at \(columns)x\(rows), row \(row), column \(column)")
+        }
         var cell = Cell()
         cell.scalar = cluster.scalar
         cell.mark1 = cluster.mark1

@@ -100,8 +100,8 @@ extension Canvas {
     @discardableResult
     public mutating func help(_ sections: [HelpSection], title: String, hints: [Hint] = [], scroll: Int = 0) -> Int {
         let keys = sections.flatMap(\.lines).map { SafeText.width($0.keys) }.max() ?? 0
-        let column = min(width - 6, max(40, keys + 40))
-        let columns = max(1, min(2, (width - 4) / (column + 2)))
+        let column = min(width - (framing == .rules ? 3 : 6), max(40, keys + 40))
+        let columns = max(1, min(width >= 180 ? 3 : 2, (width - 4) / (column + 2)))
         var blocks = Array(repeating: [[Span]](), count: columns)
         for section in sections {
             var block = [[Span(section.title, Style(.title, attributes: .bold))]]
@@ -118,18 +118,21 @@ extension Canvas {
             blocks[shortest] += block
         }
         let lines = (blocks.map(\.count).max() ?? 1) - 1
-        let rect = bounds.centred(width: columns * (column + 2) + 4, height: lines + 4)
-        let visible = max(0, rect.height - 4)
+        let isRuled = framing == .rules
+        let rect = isRuled ? bounds : bounds.centred(width: columns * (column + 2) + 4, height: lines + 4)
+        let visible = max(0, rect.height - (isRuled ? 1 : 4))
+        let margin = isRuled ? (x: 1, y: 0) : (x: 2, y: 1)
         let hidden = max(0, lines - visible)
         let first = min(max(0, scroll), hidden)
         overlay(rect, Panel(title, hints: hints, isFocused: true)) { canvas in
             for (index, block) in blocks.enumerated() {
                 for (row, line) in block.dropFirst(first).prefix(visible).enumerated() {
-                    canvas.put(2 + index * (column + 2), row + 1, line)
+                    canvas.put(margin.x + index * (column + 2), row + margin.y, line)
                 }
             }
         }
-        scrollbar(rect.right - 1, rect.y + 2, height: visible, offset: first, visible: visible, total: lines)
+        scrollbar(
+            rect.right - 1, rect.y + (isRuled ? 1 : 2), height: visible, offset: first, visible: visible, total: lines)
         return hidden
     }
 

@@ -24,7 +24,7 @@ public struct Hint: Hashable, Sendable {
                 Span(String(label[label.index(after: place)...]), calm),
             ].filter { !$0.text.isEmpty }
         }
-        return [Span(key, hot), Span(" " + label, calm)]
+        return label.isEmpty ? [Span(key, hot)] : [Span(key, hot), Span(" " + label, calm)]
     }
 }
 
@@ -59,10 +59,11 @@ public struct Panel: Sendable {
 }
 
 extension Canvas {
-    /// Draws a panel's frame.
+    /// Draws a panel's frame, or the line that stands for it (see ``Framing``); keys have a place only in a frame.
     /// - Returns: the rectangle inside the frame.
     @discardableResult
     public mutating func panel(_ rect: Rect, _ panel: Panel) -> Rect {
+        if framing == .rules { return ruled(rect, panel) }
         guard rect.width >= 2 && rect.height >= 2 else { return Rect(x: rect.x, y: rect.y, width: 0, height: 0) }
         let ink: Ink = panel.frame.map { .role($0) } ?? (panel.isFocused ? .focusBorder : .border)
         let style = Style(ink, attributes: panel.isFocused ? .bold : [])
@@ -73,6 +74,17 @@ extension Canvas {
             canvas.bottomBorder(panel.hints, style)
         }
         return inside
+    }
+
+    private mutating func ruled(_ rect: Rect, _ panel: Panel) -> Rect {
+        guard rect.height >= 1 else { return Rect(x: rect.x, y: rect.y, width: rect.width, height: 0) }
+        let ink: Ink = panel.frame.map { .role($0) } ?? (panel.isFocused ? .focusBorder : .border)
+        let style = Style(ink, attributes: panel.isFocused ? .bold : [])
+        within(Rect(x: rect.x, y: rect.y, width: rect.width, height: 1)) { canvas in
+            canvas.put(0, 0, String(repeating: canvas.glyphs.horizontal, count: canvas.width), style)
+            canvas.topBorder(panel, style)
+        }
+        return Rect(x: rect.x, y: rect.y + 1, width: rect.width, height: rect.height - 1)
     }
 
     /// Draws the four borders of a rectangle, rounded where the terminal can.
@@ -88,8 +100,9 @@ extension Canvas {
     }
 
     private mutating func topBorder(_ panel: Panel, _ style: Style) {
-        var column = 2
-        let limit = width - 2
+        let corner = framing == .rules ? 1 : 2
+        var column = corner
+        let limit = width - corner
         for (index, part) in panel.title.enumerated() {
             let digit = index == 0 ? panel.number.map { glyphs.superscript($0) } ?? "" : ""
             let size = part.reduce(SafeText.width(digit)) { $0 + SafeText.width($1.text) } + 2
@@ -106,7 +119,7 @@ extension Canvas {
             put(column + size - 1, 0, " ", style)
             column += size + 1
         }
-        var right = width - 2
+        var right = width - corner
         for part in panel.trailing.reversed() {
             let size = part.reduce(2) { $0 + SafeText.width($1.text) }
             if right - size < column { return }

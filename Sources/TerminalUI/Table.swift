@@ -122,7 +122,11 @@ extension Canvas {
         }
         hits.body = Rect(x: rect.x, y: rect.y + 1, width: rect.width, height: rect.height - 1)
         guard table.rowCount > 0 else {
-            label(rect.x, rect.y + 1 + (rect.height - 2) / 2, width: rect.width, table.emptyText, Style(.dim), .centre)
+            let lines = SafeText.wrapped(table.emptyText, width: rect.width - 2)
+            let top = rect.y + 1 + max(0, (rect.height - 1 - lines.count) / 2)
+            for (index, line) in lines.enumerated() where top + index < rect.bottom {
+                label(rect.x + 1, top + index, width: rect.width - 2, line, Style(.dim), .centre)
+            }
             return hits
         }
         var position = table.position
@@ -142,7 +146,12 @@ extension Canvas {
             }
             if isCursor && table.isFocused {
                 restyle(Rect(x: rect.x, y: y, width: rect.width, height: 1)) { style in
-                    style.foreground == .text ? Style(.selectionText, on: .clear, style.attributes.union(.bold)) : style
+                    switch style.foreground {
+                    case .text: Style(.selectionText, on: .clear, style.attributes.union(.bold))
+                    // What is nearly the background would be nearly the selection.
+                    case .faint: Style(.dim, on: .clear, style.attributes)
+                    default: style
+                    }
                 }
             }
         }

@@ -140,14 +140,41 @@ extension ScreenTests {
         scene("the terminal shrinks while a dialog is open: nothing can be confirmed that nobody sees") {
             press("z")
             expect("Nobody can buy it")
-            resize(40, 10)
-            expect("needs 60×16")
+            resize(39, 10)
+            expect("needs 40×10")
             press("y")
             resize(60, 16)
             expect("Nobody can buy it")
             expectGone("FROZEN")
             resize(100, 30)
             close("Nobody can buy it")
+            expectWhole(30)
+        }
+        scene(
+            "the terminal goes from 40×10 to 400×120 and back, again and again, under a dialog; what it asks is then done"
+        ) {
+            press("z")
+            expect("Nobody can buy it")
+            for _ in 0..<4 {
+                resize(40, 10)
+                expect("the question and its keys at 40×10") { screen in
+                    ["─ freeze ─", "Nobody can buy it", "yes  Esc close"].allSatisfy { screen.contains($0) }
+                }
+                resize(400, 120)
+                expect("the question in a box at 400×120") { screen in
+                    ["─ freeze ─", "Nobody can buy it", "╭─ sellout"].allSatisfy { screen.contains($0) }
+                }
+            }
+            resize(40, 10)
+            expect("yes  Esc close")
+            press("y")
+            expect("is frozen")
+            resize(100, 30)
+            expect("FROZEN")
+            press("z")
+            expect("It can be bought again")
+            press("y")
+            expectGone("FROZEN")
             expectWhole(30)
         }
         scene("from 1×1 to 400×120 and back") {
