@@ -18,6 +18,7 @@ public struct BucketActs: Sendable {
 
     /// Pause between two attempts.
     static let pause = Duration.milliseconds(20)
+    private static let noAnswer = "no answer"
     /// How long one call may take.
     static let callTimeout = Duration.milliseconds(500)
 
@@ -50,7 +51,7 @@ public struct BucketActs: Sendable {
         guard let entry = catalogue[sku], let bucket = catalogue[entry.bucket] else {
             return .waitsForRecovery("SKU number \(sku.rawValue) is not in this sale")
         }
-        return await tell([bucket], patience: patience)[bucket.number] ?? .waitsForRecovery("no answer")
+        return await tell([bucket], patience: patience)[bucket.number] ?? .waitsForRecovery(Self.noAnswer)
     }
 
     /// Halts every bucket, all at once, before SQL has decided it: a halt only refuses, and must not wait for a store that is slow
@@ -73,7 +74,8 @@ public struct BucketActs: Sendable {
                 // Read anew for each attempt: a newer act may have come, and a recovery a newer epoch.
                 let controls = Dictionary(
                     uniqueKeysWithValues: try await store.bucketControls().map { ($0.record.bucket, $0) })
-                await withTaskGroup(of: (BucketNumber, Outcome).self) { [waiting] group in
+                let isCutShort = giveUpAt < clock.now + Self.callTimeout
+                await withTaskGroup(of: (BucketNumber, Letter).self) { [waiting] group in
                     for bucket in waiting {
                         guard let control = controls[bucket.number] else {
                             outcomes[bucket.number] = .waitsForRecovery("bucket \(bucket.tag) is not in SQL")
@@ -82,10 +84,14 @@ public struct BucketActs: Sendable {
                         group.addTask {
                             let letter = await send(
                                 change(control), to: bucket, deadline: min(giveUpAt, clock.now + Self.callTimeout))
-                            return (bucket.number, letter.outcome)
+                            return (bucket.number, letter)
                         }
                     }
-                    for await (bucket, outcome) in group { outcomes[bucket] = outcome }
+                    for await (bucket, letter) in group {
+                        // Cut short by whoever waits no longer, an attempt says less than what the bucket said before.
+                        if case .unanswered = letter, isCutShort, outcomes[bucket] != nil { continue }
+                        outcomes[bucket] = letter.outcome
+                    }
                 }
             } catch {
                 for bucket in waiting { outcomes[bucket.number] = .waitsForRecovery("\(error)") }
@@ -105,11 +111,13 @@ public struct BucketActs: Sendable {
         /// Was so before, or something newer was.
         case known
         case obstacle(String)
+        /// It answered nothing in time, or cannot be reached.
+        case unanswered(String)
 
         var outcome: Outcome {
             switch self {
             case .set, .known: .applied
-            case .obstacle(let text): .waitsForRecovery(text)
+            case .obstacle(let text), .unanswered(let text): .waitsForRecovery(text)
             }
         }
     }
@@ -135,7 +143,7 @@ public struct BucketActs: Sendable {
             case .unreadable: return .obstacle("bucket \(bucket.tag) answered something unreadable")
             }
         } catch {
-            return .obstacle("\(error)")
+            return .unanswered("\(error)")
         }
     }
 
@@ -156,8 +164,9 @@ public struct BucketActs: Sendable {
             payload: .restock(sku: restock.sku, fromVersion: restock.fromVersion, units: restock.units)
         ).bytes
         let giveUpAt = clock.now + patience
-        var obstacle = "no answer"
+        var obstacle = Self.noAnswer
         repeat {
+            let isCutShort = giveUpAt < clock.now + Self.callTimeout
             do {
                 guard let record = try await store.buckets().first(where: { $0.bucket == bucket.number }) else {
                     return .waitsForRecovery("bucket \(bucket.tag) is not in SQL")
@@ -191,7 +200,8 @@ public struct BucketActs: Sendable {
                 case .unreadable: obstacle = "bucket \(bucket.tag) answered something unreadable"
                 }
             } catch {
-                obstacle = "\(error)"
+                // Cut short by whoever waits no longer, it says less than what was said before.
+                if !isCutShort || obstacle == Self.noAnswer { obstacle = "\(error)" }
             }
             // Cancelled, the pause would be none, and the loop would spin until its patience ends.
             do { try await clock.sleep(for: Self.pause) } catch { break }

@@ -95,6 +95,28 @@ struct MissedActTests {
         }
     }
 
+    @Test("what stood in its way is said, not that the last attempt was cut short")
+    func lastAttempt() async throws {
+        try await SaleRig.with(units: [10], port: DeafPort.between) { rig async throws in
+            let port = try #require(rig.cluster as? DeafPort)
+            try await rig.redis("HSET", rig.keys.control, "state", "recovering")
+            port.onAnswer { _ in port.setDeaf(true, rig.bucket) }
+            // So short that every attempt is.
+            let patience = Duration.milliseconds(300)
+            let told = await rig.acts.tellAll(patience: patience)[rig.bucket.number]
+            port.setDeaf(false, rig.bucket)
+            let restock = try await rig.store.restock(SKUNumber(rawValue: 1), units: 3)
+            for outcome in [told, await rig.acts.apply(restock, patience: patience)] {
+                guard case .waitsForRecovery(let obstacle)? = outcome else {
+                    Issue.record("it was told: \(String(describing: outcome))")
+                    continue
+                }
+                #expect(obstacle.hasPrefix("bucket t1: "), "\(obstacle)")
+            }
+            #expect(port.missed(rig.bucket) > 1)
+        }
+    }
+
     @Test("a halt waits for no store: Redis has it at once, nobody undoes it, and SQL follows")
     func haltAhead() async throws {
         try await SaleRig.with(units: [10, 10], buckets: 2) { rig async throws in

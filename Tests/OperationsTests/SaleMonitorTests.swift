@@ -169,7 +169,8 @@ struct SaleMonitorTests {
 
     @Test("without SQL the engine stops by itself, and the sale is halted once SQL answers")
     func withoutSQL() async throws {
-        try await SaleRig.with(units: [10], durability: .memory) { rig async throws in
+        // More than anybody buys until the engine has stopped.
+        try await SaleRig.with(units: [1_000_000], durability: .memory) { rig async throws in
             let store = SilentOrderStore(rig.store)
             try await withService(rig, store: store) { service, _ async throws in
                 #expect(await service.engine.deduct(rig.order()) == Self.yes)
