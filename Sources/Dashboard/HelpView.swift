@@ -1,3 +1,4 @@
+import Inventory
 import Telemetry
 import TerminalUI
 
