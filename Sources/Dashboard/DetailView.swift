@@ -100,7 +100,7 @@ extension Model {
         }
         let parts = rest.rows([.fixed(min(facts.count, max(4, rest.height / 2))), .share(1)])
         draw(parts[0], on: &canvas)
-        guard parts[1].height >= 4 else { return TableHits() }
+        guard parts[1].height >= 3 else { return TableHits() }
         let below = parts[1].rows([.fixed(min(6, parts[1].height)), .share(1)])
         drawTimeline(sku, below[0], on: &canvas)
         if below[1].height < 3 || sku.isForeign { return TableHits() }

@@ -39,7 +39,7 @@ extension Model {
                 drawCalmFigures(snapshot, x, on: &canvas)
             }
             if !isSingle {
-                canvas.within(Rect(x: 0, y: 1, width: canvas.width, height: 1)) { drawAlert(snapshot, on: &$0) }
+                canvas.within(Rect(x: 1, y: 1, width: canvas.width - 2, height: 1)) { drawAlert(snapshot, on: &$0) }
             }
         }
     }
