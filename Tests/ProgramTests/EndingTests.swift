@@ -39,6 +39,8 @@ extension ScreenTests {
             try await terminal.expect(" WARMED ")
             let folders = terminal.scratch.leftovers.filter { $0.contains("fleet-") }
             #expect(!folders.isEmpty)
+            // Killed in the middle of a frame it would leave half an escape sequence, which eats what the shell says next.
+            try await terminal.expect("a whole screen") { Self.isWhole($0, rows: 24) }
             try await terminal.signal(SIGKILL)
             try await eventually(within: .seconds(5)) { terminal.scratch.servers.isEmpty }
             #expect(terminal.scratch.servers == [])
