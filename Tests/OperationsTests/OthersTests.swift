@@ -35,7 +35,8 @@ struct OthersTests {
                 async let waiting = service.compareAfterOthers()
                 try await open()
                 let (comparison, _) = await waiting
-                #expect(comparison.unread.isEmpty && comparison.cuts == 1 && comparison.driftUnits == 0, "\(comparison)")
+                #expect(
+                    comparison.unread.isEmpty && comparison.cuts == 1 && comparison.driftUnits == 0, "\(comparison)")
             }
         }
     }
