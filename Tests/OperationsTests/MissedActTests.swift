@@ -59,7 +59,7 @@ struct MissedActTests {
                 port.setDeaf(false, bucket)
                 #expect(try await rig.says(bucket) == "open 1")
                 try await eventually("it halts") { try await rig.says(bucket) == "halted 3 frozen 2" }
-                #expect(events.events.contains { $0.text.contains("had missed an act") })
+                try await eventually("it is told") { events.events.contains { $0.text.contains("had missed an act") } }
                 #expect(await service.control.open().succeeded)
                 try await eventually("its node is found again") {
                     await service.engine.deduct(rig.order(2)) == .refused(.frozen)

@@ -131,7 +131,7 @@ struct PlantedHoleTests {
                 let outcome = await watched.engine.deduct(rig.order())
                 #expect(outcome == .refused(.fenced))
                 try await watched.reopens()
-                #expect(supervisor.status.recoveries == 1)
+                try await eventually("the recovery is counted") { supervisor.status.recoveries == 1 }
                 #expect(await watched.engine.deduct(order) == .done(duplicate: true))
                 #expect(await watched.sell(rig, 9).filter { $0 == Self.yes }.count == 8)
             }
