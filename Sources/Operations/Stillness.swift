@@ -12,7 +12,7 @@ struct Stillness {
     /// Between looks while still.
     static let interval = Duration.seconds(1)
     /// Between questions while still: the longest by which a first move is seen later than otherwise.
-    static let probeInterval = Duration.milliseconds(250)
+    static let probeInterval = Duration.milliseconds(500)
     /// Between cuts of everything while still.
     static let cutPatience = Duration.seconds(5)
     static let probeTimeout = Duration.milliseconds(300)
