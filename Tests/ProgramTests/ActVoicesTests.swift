@@ -12,14 +12,11 @@ extension CommandTests {
             "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100", in: Scratch())
         defer { kept.end() }
         let (scratch, sources) = (kept.scratch, kept.sources)
-        func run(_ arguments: String...) async throws -> Program.Result {
-            try await Program.start(arguments + sources, in: scratch).result()
-        }
         let watcher = try await Program.start(["watch", "--linear"] + sources, in: scratch)
         #expect(try await eventually(within: .seconds(10)) { watcher.output.contains("the sale is halted") })
-        #expect(try await run("open").status == 0)
+        #expect(try await kept.run("open").status == 0)
         #expect(try await eventually(within: .seconds(10)) { watcher.output.contains(") opened the sale") })
-        let frozen = try await run("freeze", "1001")
+        let frozen = try await kept.run("freeze", "1001")
         #expect(frozen.status == 0 && frozen.error == "", "\(frozen)")
         #expect(try await eventually(within: .seconds(10)) { watcher.output.contains(") froze SKU 1001") })
         #expect(watcher.output.contains("process \(frozen.pid)"), "\(watcher.output)")
@@ -33,13 +30,13 @@ extension CommandTests {
             "halt", "--redis", "redis://127.0.0.1:1", "--orders", kept.orders, in: scratch)
         alone.expectOneLine("halted in SQL alone", "Connection refused", "halt once more", status: 2)
         #expect(try await eventually(within: .seconds(10)) { watcher.output.contains(") halted the sale") })
-        let again = try await run("halt")
+        let again = try await kept.run("halt")
         #expect(again.status == 0 && again.output.contains("the sale is halted"), "\(again)")
         #expect(try await kept.redis("HGET", "sc_{a0}", "state").string == "halted")
 
         watcher.process.kill(SIGINT)
         #expect(await watcher.result().status == 128 + SIGINT)
-        #expect(try await run("close", "--expire", "--confirm", "summer-drop").status == 0)
+        #expect(try await kept.run("close", "--expire", "--confirm", "summer-drop").status == 0)
         for act in [["freeze", "1001"], ["thaw", "1001"], ["restock", "1001", "5"], ["halt"]] {
             let refused = try await Program.start(act + sources, in: scratch).result()
             #expect(refused.status == 1 && refused.output.contains("the sale is closed"), "\(act) \(refused)")

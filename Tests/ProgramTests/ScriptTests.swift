@@ -12,29 +12,31 @@ extension CommandTests {
             "--masters", "1", "--skus", "3", "--units", "2000", "--rate", "100", in: Scratch())
         defer { kept.end() }
         let (scratch, sources) = (kept.scratch, kept.sources)
-        func run(_ arguments: String...) async throws -> Program.Result {
-            try await Program.start(arguments + sources, in: scratch).result()
-        }
 
         let watcher = try await Program.start(["watch", "--linear"] + sources, in: scratch)
         try await eventually(within: .seconds(10)) { watcher.output.contains("the sale is halted") }
 
-        let frozen = try await run("freeze", "1001", "1003")
+        let frozen = try await kept.run("freeze", "1001", "1003")
         #expect(frozen.status == 0 && frozen.output.contains("SKU 1001 is frozen"), "\(frozen)")
         try await eventually(within: .seconds(10)) { watcher.output.contains("frozen: 1001") }
-        // The second one may have come after the look that told of the first.
         #expect(watcher.output.contains("frozen: 1001 Trail Runner"), "\(watcher.output)")
+        // The second one may have come after the look that told of the first: who comes later is told both at once.
+        let later = try await Program.start(["watch", "--linear"] + sources, in: scratch)
+        try await eventually(within: .seconds(10)) { later.output.contains("frozen: 1001 Trail Runner; 1003 ") }
+        #expect(later.output.contains("frozen: 1001 Trail Runner; 1003 "), "\(later.output)")
+        later.process.kill(SIGINT)
+        #expect(await later.result().status == 128 + SIGINT)
         watcher.process.kill(SIGINT)
         #expect(await watcher.result().status == 128 + SIGINT)
-        let restocked = try await run("restock", "1002", "50", "--json")
+        let restocked = try await kept.run("restock", "1002", "50", "--json")
         #expect(restocked.status == 0 && restocked.output.contains("\"succeeded\" : true"), "\(restocked)")
-        #expect(try await run("thaw", "1003").status == 0)
+        #expect(try await kept.run("thaw", "1003").status == 0)
         for act in [["freeze", "1003"], ["halt"], ["reconcile", "--repair"]] {
             let refused = try await Program.start(act + ["--read-only"] + sources, in: scratch).result()
             #expect(refused.status == 2 && refused.error.contains("may only be looked at"), "\(refused)")
         }
 
-        let snapshot = try await run("snapshot", "--json")
+        let snapshot = try await kept.run("snapshot", "--json")
         #expect(snapshot.status == 0, "\(snapshot)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(snapshot.output.utf8)) as? [String: Any])
         let skus = try #require(json["skus"] as? [[String: Any]])
@@ -56,29 +58,29 @@ extension CommandTests {
         }
         #expect(skus[1]["allocatedUnits"] as? Int == 2_050)
         #expect((nodes[0]["epoch"] as? Int ?? 0) >= 1)
-        let text = try await run("snapshot", "--text")
+        let text = try await kept.run("snapshot", "--text")
         #expect(text.status == 0 && text.output.contains("FROZEN") && !text.output.contains("\u{1B}"))
 
         // Halted at the end of the demo: opened, halted, and halted once more, which never hurts.
-        #expect(try await run("open").status == 0)
-        let again = try await run("open")
+        #expect(try await kept.run("open").status == 0)
+        let again = try await kept.run("open")
         #expect(again.status == 0 && again.output == "the sale is open already\n", "\(again)")
-        #expect(try await run("halt").status == 0)
-        let back = try await run("restock", "1002", "50", "--reverse")
+        #expect(try await kept.run("halt").status == 0)
+        let back = try await kept.run("restock", "1002", "50", "--reverse")
         #expect(back.status == 0 && back.output.contains("SKU 1002 has 50 units fewer"), "\(back)")
-        let tooMany = try await run("restock", "1002", "5000", "--reverse")
+        let tooMany = try await kept.run("restock", "1002", "5000", "--reverse")
         #expect(tooMany.status == 1 && tooMany.output.contains("fewer than the 5000 to take back"), "\(tooMany)")
-        let negative = try await run("restock", "1002", "-5")
+        let negative = try await kept.run("restock", "1002", "-5")
         negative.expectOneLine("-5 units: use 1 to 1000000; with --reverse", status: 64)
-        let unknown = try await run("freeze", "1001", "nowhere")
+        let unknown = try await kept.run("freeze", "1001", "nowhere")
         unknown.expectOneLine("SKU nowhere is not in", "nothing was changed", status: 2)
-        let refused = try await run("restock", "1001", "0")
+        let refused = try await kept.run("restock", "1001", "0")
         refused.expectOneLine("0 units", status: 64)
 
-        let asked = try await run("freeze", "1002", "--production")
+        let asked = try await kept.run("freeze", "1002", "--production")
         asked.expectOneLine("is marked production: give --confirm '1002'", status: 2)
-        #expect(try await run("freeze", "1002", "--production", "--confirm", "1002").status == 0)
-        #expect(try await run("halt", "--production").output.contains("halt"))
+        #expect(try await kept.run("freeze", "1002", "--production", "--confirm", "1002").status == 0)
+        #expect(try await kept.run("halt", "--production").output.contains("halt"))
     }
 
     @Test(

@@ -22,8 +22,13 @@ struct Kept {
 
     var sources: [String] { ["--redis", redis, "--orders", orders] }
 
-    func reconcile(_ arguments: String...) async throws -> Program.Result {
-        try await Program.start(["reconcile"] + sources + arguments, in: scratch).result()
+    /// A command on what was kept.
+    func run(_ arguments: String...) async throws -> Program.Result { try await run(arguments) }
+
+    func reconcile(_ arguments: String...) async throws -> Program.Result { try await run(["reconcile"] + arguments) }
+
+    private func run(_ arguments: [String]) async throws -> Program.Result {
+        try await Program.start(arguments + sources, in: scratch).result()
     }
 
     @discardableResult
